@@ -1,0 +1,353 @@
+//! Resource ids, which are also the scopes of role assignments and locks.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, SubscriptionId};
+
+/// The longest id accepted, in bytes. Azure's own documented ids stay far below.
+pub const MAX_ID_BYTES: usize = 2048;
+/// The longest segment accepted, in bytes (contract 2.2: guard names run to 260 characters).
+pub const MAX_SEGMENT_BYTES: usize = 260;
+
+/// A node of root > management group > subscription > resource group > resource, written as ARM writes it.
+///
+/// It keeps the case it was given and compares without regard to ASCII case. The root is `/`.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ResourceId {
+    text: String,
+    folded: String,
+}
+
+impl ResourceId {
+    /// The root scope `/`, above everything.
+    pub fn root() -> Self {
+        Self {
+            text: "/".into(),
+            folded: "/".into(),
+        }
+    }
+
+    /// Reads an id that is already percent-decoded. Runs of slashes count as one (az writes `//resourceGuards`),
+    /// and a missing leading slash is added (PowerShell omits it).
+    ///
+    /// # Errors
+    /// `InvalidResourceId` for an id that is too long or has a `.`, `..`, over-long or unprintable segment.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        if text.len() > MAX_ID_BYTES {
+            return Err(invalid("the resource id is longer than 2048 bytes"));
+        }
+        let mut clean = String::with_capacity(text.len() + 1);
+        for segment in text.split('/').filter(|segment| !segment.is_empty()) {
+            check_segment(segment)?;
+            clean.push('/');
+            clean.push_str(segment);
+        }
+        if clean.is_empty() {
+            return Ok(Self::root());
+        }
+        let folded = clean.to_ascii_lowercase();
+        Ok(Self { text: clean, folded })
+    }
+
+    /// The scope of a whole subscription.
+    pub fn subscription(id: SubscriptionId) -> Self {
+        let text = format!("/subscriptions/{id}");
+        Self {
+            folded: text.clone(),
+            text,
+        }
+    }
+
+    /// This id with more segments below it.
+    ///
+    /// # Errors
+    /// As [`ResourceId::parse`].
+    pub fn child(&self, below: &str) -> Result<Self, Error> {
+        Self::parse(&format!("{}/{below}", self.text))
+    }
+
+    /// The id as it was given, with a leading and without a trailing slash.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The form in which ids are compared and stored as keys: ASCII lower case.
+    pub fn folded(&self) -> &str {
+        &self.folded
+    }
+
+    /// Whether this is `/`.
+    pub fn is_root(&self) -> bool {
+        self.folded == "/"
+    }
+
+    /// The segments, in the case they were given.
+    pub fn segments(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.text.split('/').filter(|segment| !segment.is_empty())
+    }
+
+    /// The last segment: the resource's own name. Empty for the root.
+    pub fn name(&self) -> &str {
+        self.segments().next_back().unwrap_or_default()
+    }
+
+    /// The subscription this id lies in, if any.
+    pub fn subscription_id(&self) -> Option<SubscriptionId> {
+        let mut segments = self.folded.split('/').skip(1);
+        (segments.next()? == "subscriptions").then_some(())?;
+        segments.next()?.parse().ok()
+    }
+
+    /// The name of the resource group this id lies in, if any.
+    pub fn resource_group_name(&self) -> Option<&str> {
+        let mut segments = self.segments().skip(2);
+        segments
+            .next()?
+            .eq_ignore_ascii_case("resourceGroups")
+            .then_some(())?;
+        segments.next()
+    }
+
+    /// The resource group this id lies in (or is), if any.
+    pub fn resource_group(&self) -> Option<Self> {
+        self.resource_group_name()?;
+        let text: String = self
+            .segments()
+            .take(4)
+            .flat_map(|segment| ["/", segment])
+            .collect();
+        Some(Self {
+            folded: text.to_ascii_lowercase(),
+            text,
+        })
+    }
+
+    /// The type of a resource, e.g. `Microsoft.RecoveryServices/vaults/backupPolicies`, read from its last
+    /// `providers` segment; `None` for ids that name no provider's resource.
+    pub fn resource_type(&self) -> Option<String> {
+        let segments: Vec<&str> = self.segments().collect();
+        let at = segments
+            .iter()
+            .rposition(|segment| segment.eq_ignore_ascii_case("providers"))?;
+        let below = segments.get(at + 1..)?;
+        let (namespace, rest) = below.split_first()?;
+        let types: Vec<&str> = rest.iter().step_by(2).copied().collect();
+        (!types.is_empty()).then(|| format!("{namespace}/{}", types.join("/")))
+    }
+
+    /// The scope directly above: resource > (parent resource) > resource group > subscription > root.
+    /// The root has none.
+    pub fn parent(&self) -> Option<Self> {
+        if self.is_root() {
+            return None;
+        }
+        let segments: Vec<&str> = self.segments().collect();
+        let keep = match segments.len().checked_sub(2)? {
+            // `<scope>/providers/<namespace>/<type>/<name>`: leave the namespace with the resource.
+            n if n >= 2
+                && segments
+                    .get(n - 2)
+                    .is_some_and(|s| s.eq_ignore_ascii_case("providers")) =>
+            {
+                n - 2
+            }
+            n => n,
+        };
+        // Management groups and other tenant-level resources sit directly below the root.
+        let text: String = segments
+            .iter()
+            .take(keep)
+            .flat_map(|segment| ["/", segment])
+            .collect();
+        Some(if text.is_empty() {
+            Self::root()
+        } else {
+            Self {
+                folded: text.to_ascii_lowercase(),
+                text,
+            }
+        })
+    }
+
+    /// This scope and every scope above it, up to the root.
+    pub fn lineage(&self) -> impl Iterator<Item = Self> {
+        std::iter::successors(Some(self.clone()), Self::parent)
+    }
+
+    /// Whether `self` is `other` or lies below it.
+    pub fn is_within(&self, other: &Self) -> bool {
+        if other.is_root() {
+            return true;
+        }
+        match self.folded.strip_prefix(&other.folded) {
+            Some(rest) => rest.is_empty() || rest.starts_with('/'),
+            None => false,
+        }
+    }
+}
+
+fn check_segment(segment: &str) -> Result<(), Error> {
+    if segment.len() > MAX_SEGMENT_BYTES {
+        return Err(invalid("a segment of the resource id is longer than 260 bytes"));
+    }
+    if segment == "." || segment == ".." {
+        return Err(invalid("a resource id has no `.` or `..` segments"));
+    }
+    if segment
+        .chars()
+        .any(|c| c.is_control() || matches!(c, '\\' | '?' | '#'))
+        || segment.trim() != segment
+    {
+        return Err(invalid(
+            "a segment of the resource id has a character that names never have",
+        ));
+    }
+    Ok(())
+}
+
+fn invalid(message: &str) -> Error {
+    Error::invalid("InvalidResourceId", message)
+}
+
+impl PartialEq for ResourceId {
+    fn eq(&self, other: &Self) -> bool {
+        self.folded == other.folded
+    }
+}
+
+impl Eq for ResourceId {}
+
+impl Hash for ResourceId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.folded.hash(state);
+    }
+}
+
+impl Ord for ResourceId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.folded.cmp(&other.folded)
+    }
+}
+
+impl PartialOrd for ResourceId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ResourceId({})", self.text)
+    }
+}
+
+impl TryFrom<String> for ResourceId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).map_err(|error| error.message)
+    }
+}
+
+impl From<ResourceId> for String {
+    fn from(id: ResourceId) -> Self {
+        id.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const VAULT: &str = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590/resourceGroups/RG1/providers/Microsoft.RecoveryServices/vaults/V1";
+
+    fn id(text: &str) -> ResourceId {
+        ResourceId::parse(text).unwrap()
+    }
+
+    #[test]
+    fn ids_compare_without_case_and_keep_theirs() {
+        assert_eq!(id(VAULT), id(&VAULT.to_uppercase()));
+        assert_eq!(id(VAULT).as_str(), VAULT);
+    }
+
+    #[test]
+    fn slashes_collapse_and_a_missing_one_is_added() {
+        assert_eq!(
+            id("subscriptions//x///resourcegroups/y/"),
+            id("/subscriptions/x/resourceGroups/y")
+        );
+    }
+
+    #[test]
+    fn the_lineage_of_an_item_runs_to_the_root() {
+        let item = id(VAULT)
+            .child("backupFabrics/Azure/protectionContainers/c/protectedItems/i")
+            .unwrap();
+        let lineage: Vec<String> = item.lineage().map(|scope| scope.name().to_string()).collect();
+        let sub = "0b1f6471-1bf0-4dda-aec3-cb9272f09590";
+        assert_eq!(lineage, ["i", "c", "Azure", "V1", "RG1", sub, ""]);
+    }
+
+    #[test]
+    fn extension_resources_belong_to_their_scope() {
+        let assignment = id(VAULT)
+            .child("providers/Microsoft.Authorization/roleAssignments/r")
+            .unwrap();
+        assert_eq!(assignment.parent(), Some(id(VAULT)));
+        assert_eq!(
+            assignment.resource_type().as_deref(),
+            Some("Microsoft.Authorization/roleAssignments")
+        );
+        let group = id("/providers/Microsoft.Management/managementGroups/mg");
+        assert_eq!(group.parent(), Some(ResourceId::root()));
+    }
+
+    #[test]
+    fn path_tricks_are_refused() {
+        for bad in [
+            "/a/../b",
+            "/a/./b",
+            "/a/b\u{0}",
+            "/a/b\\c",
+            "/a/ b",
+            &"/x".repeat(2000),
+            &"y".repeat(300),
+        ] {
+            assert!(ResourceId::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn within_respects_segment_borders() {
+        assert!(id("/subscriptions/ab/x").is_within(&id("/subscriptions/AB")));
+        assert!(!id("/subscriptions/abc").is_within(&id("/subscriptions/ab")));
+        assert!(id(VAULT).is_within(&ResourceId::root()));
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_is_stable(text in "(/[a-zA-Z0-9;._-]{1,12}){0,9}") {
+            if let Ok(once) = ResourceId::parse(&text) {
+                let twice = ResourceId::parse(once.as_str()).unwrap();
+                prop_assert_eq!(twice.as_str(), once.as_str());
+                for above in once.lineage() {
+                    prop_assert!(once.is_within(&above));
+                }
+            }
+        }
+    }
+}
