@@ -9,6 +9,7 @@
 //! - An [`Error`] keeps what a client may see apart from what only the log may see.
 
 mod error;
+mod fields;
 mod filter;
 mod ids;
 mod paging;
@@ -16,6 +17,7 @@ mod resource_id;
 mod text;
 
 pub use error::{Error, ErrorKind, Result};
+pub use fields::Fields;
 pub use filter::{Clause, Comparison, Filter};
 pub use ids::{ObjectId, RequestId, RoleId, SubscriptionId, TenantId};
 pub use paging::{Page, Skip};

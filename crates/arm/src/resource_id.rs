@@ -96,6 +96,11 @@ impl ResourceId {
         self.segments().next_back().unwrap_or_default()
     }
 
+    /// The segment before the name: the last part of the resource's type, e.g. `backupPolicies`.
+    pub fn type_name(&self) -> &str {
+        self.segments().rev().nth(1).unwrap_or_default()
+    }
+
     /// The subscription this id lies in, if any.
     pub fn subscription_id(&self) -> Option<SubscriptionId> {
         let mut segments = self.folded.split('/').skip(1);

@@ -1,1 +1,22 @@
-//! (being written)
+//! The HTTP faces of Countersign, each a thin translation between a protocol and decisions: ARM, sign-in, Graph,
+//! repositories; and what they stand on: TLS, listening, metrics, the edge where time and randomness come in.
+//!
+//! Invariants:
+//! - A face decides nothing. It reads a request into a value, runs one decision against the store, writes the answer.
+//! - Every change of a vault goes through [`arm::door`].
+//! - Only [`edge`] reads the clock and the random generator.
+
+pub mod app;
+pub mod arm;
+mod bearer;
+pub mod edge;
+mod graph;
+mod listen;
+mod login;
+pub mod metrics;
+pub mod origin;
+mod repository;
+mod run;
+mod tls;
+
+pub use run::{Config, Running, StartError, start};

@@ -1,1 +1,175 @@
-//! (being written)
+//! Everything that is kept: documents, the ledger, repository objects. The only code that touches disks and databases.
+//!
+//! The interface is one: [`Store::transact`] runs a decision that reads what it needs and says what it wants written;
+//! the commit holds only if nothing that was read has changed in between, or the decision is made again.
+//!
+//! Invariants:
+//! - A vault is written by [`Transaction::apply`] alone, which takes a [`mua::Clearance`] by value.
+//! - State and ledger entry are in the same commit. A decision that changes something and says nothing is not written.
+//! - What [`Store::transact`] returned is on disk. A refusal that was recorded is, too.
+//! - Who may do what is read from the same state as everything else: a revoked role is refused at the commit, not at
+//!   the end of some cache's life.
+//!
+//! The store knows no rule about content: what may change, and who may change it, was decided before it is asked.
+
+mod access;
+mod batch;
+mod blobs;
+mod document;
+mod error;
+mod object;
+mod sqlite;
+mod transaction;
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arm::{Error, ErrorKind, Result};
+use parking_lot::RwLock;
+
+pub use access::{Access, Allowed, Principal};
+pub use blobs::{Blobs, Finished, Upload};
+pub use document::{Document, Free};
+pub use error::StoreError;
+pub use object::{Object, ObjectType};
+pub use transaction::Transaction;
+
+use crate::error::CommitError;
+use crate::sqlite::Sqlite;
+
+/// How often a decision is made again before the client is asked to come back later.
+const ATTEMPTS: usize = 16;
+
+/// The store of one data folder. Cloning it is cheap; all clones are one store.
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    engine: Arc<Sqlite>,
+    blobs: Blobs,
+    access: RwLock<Option<Arc<Access>>>,
+    retries: AtomicU64,
+    /// Held, and so locked, as long as the store is open.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens a data folder, or makes one. Only one process at a time can have it open.
+    ///
+    /// # Errors
+    /// When the folder is in use, cannot be written, or was written by a newer program.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let io = |error| StoreError::Io(folder.to_path_buf(), error);
+        fs::create_dir_all(folder).map_err(io)?;
+        private(folder).map_err(io)?;
+        let lock = File::create(folder.join("lock")).map_err(io)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Err(StoreError::InUse(folder.to_path_buf())),
+            Err(fs::TryLockError::Error(error)) => return Err(io(error)),
+        }
+        let engine = Sqlite::open(&folder.join("countersign.db"))?;
+        let blobs = Blobs::open(&folder.join("repositories"))?;
+        let shared =
+            Shared { engine, blobs, access: RwLock::new(None), retries: AtomicU64::new(0), _lock: lock };
+        let store = Self { shared: Arc::new(shared) };
+        store.finish_purges()?;
+        Ok(store)
+    }
+
+    /// Runs a decision and commits what it wants written. It may run several times, so it must have no effect but its
+    /// answer and what it tells the transaction.
+    ///
+    /// # Errors
+    /// What the decision returned; then nothing was written but the refusals it recorded. Or `Unavailable` when the
+    /// state kept changing under it.
+    pub fn transact<T>(&self, mut decide: impl FnMut(&mut Transaction) -> Result<T>) -> Result<T> {
+        for _ in 0..ATTEMPTS {
+            let mut transaction = Transaction::begin(self)?;
+            let outcome = decide(&mut transaction);
+            let batch = transaction.into_batch(outcome.is_ok())?;
+            if batch.is_empty() {
+                return outcome;
+            }
+            match self.shared.engine.commit(batch) {
+                Ok(()) => return outcome,
+                Err(CommitError::Conflict) => {
+                    self.shared.retries.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(CommitError::Failed(error)) => return Err(error.into()),
+            }
+        }
+        Err(Error::new(
+            ErrorKind::Unavailable,
+            "RetryableError",
+            "the resource kept changing while the request was decided; nothing was changed, try again",
+        ))
+    }
+
+    /// The bytes of repository objects.
+    pub fn blobs(&self) -> &Blobs {
+        &self.shared.blobs
+    }
+
+    /// How many decisions were made again because what they read had changed.
+    pub fn retries(&self) -> u64 {
+        self.shared.retries.load(Ordering::Relaxed)
+    }
+
+    /// Removes the bytes of repositories that were given up. Done at start and after each such commit; a crash in
+    /// between loses nothing, because the list is in the database.
+    pub fn finish_purges(&self) -> Result<(), StoreError> {
+        let given_up = self.shared.engine.snapshot()?.purges()?;
+        for repository in &given_up {
+            self.shared.blobs.remove_repository(repository)?;
+        }
+        Ok(())
+    }
+
+    /// Checks the whole ledger: every entry against its hashes, every hash against the one before.
+    ///
+    /// # Errors
+    /// The inner error names the first entry that does not fit.
+    pub fn verify_ledger(&self) -> Result<Result<ledger::Head, ledger::Break>, StoreError> {
+        let rows = self.shared.engine.snapshot()?.ledger(0, i64::MAX)?;
+        let mut stored = Vec::with_capacity(rows.len());
+        for row in rows {
+            stored.push(ledger::Stored {
+                leaf: sqlite::digest(&row.leaf)?,
+                chain: sqlite::digest(&row.chain)?,
+                canonical: row.canonical,
+            });
+        }
+        Ok(ledger::verify(stored, None))
+    }
+
+    /// Ends the writer after it has finished what was queued.
+    pub fn close(&self) {
+        self.shared.engine.close();
+    }
+
+    fn engine(&self) -> &Arc<Sqlite> {
+        &self.shared.engine
+    }
+
+    fn cached_access(&self, revision: i64) -> Option<Arc<Access>> {
+        self.shared.access.read().as_ref().filter(|access| access.revision() == revision).map(Arc::clone)
+    }
+
+    fn cache_access(&self, access: &Arc<Access>) {
+        let mut cached = self.shared.access.write();
+        if cached.as_ref().is_none_or(|cached| cached.revision() < access.revision()) {
+            *cached = Some(Arc::clone(access));
+        }
+    }
+}
+
+/// The folder holds password hashes and keys: nobody else on the machine may look.
+fn private(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+}

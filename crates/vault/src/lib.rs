@@ -1,1 +1,24 @@
-//! (being written)
+//! Vaults and what they hold: settings, policies, containers, protected items, recovery points, and the link to a
+//! Resource Guard; and every way in which these may change.
+//!
+//! A change is a value, [`VaultChange`], that carries the state before and after. It can only be built through
+//! constructors that refuse what nobody may ever do: leave always-on soft delete, unlock locked immutability, delete
+//! from an immutable vault. Whether a change that *may* happen needs somebody else's consent is decided elsewhere
+//! (crate `mua`), from the same value.
+//!
+//! This crate does no I/O, reads no clock and knows neither callers nor roles.
+
+mod change;
+mod contents;
+mod job;
+pub mod policy;
+mod settings;
+mod vault;
+
+pub use change::{Edit, ItemChange, VaultChange};
+pub use contents::{
+    BackupPolicy, Container, Deletion, GuardProxy, Protection, ProtectedItem, RecoveryPoint, RepositoryCredential,
+};
+pub use job::{Job, Operation};
+pub use settings::{Feature, Immutability, SoftDelete};
+pub use vault::{FreeSettings, Stamp, Vault};

@@ -1,0 +1,166 @@
+//! What makes a change critical.
+//!
+//! Strengthening never is. What cannot be compared counts as weakening. Every match here is total, and every struct
+//! whose fields decide is taken apart field by field, so that a new kind of change, or a new field, does not compile
+//! until somebody has decided what it means.
+
+use vault::{Edit, GuardProxy, ItemChange, ProtectedItem, Protection, SoftDelete, Vault, VaultChange};
+
+use crate::CriticalOperation;
+
+/// One reason why a change is critical.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The operation it amounts to.
+    pub operation: CriticalOperation,
+    /// What would become weaker, in words.
+    pub why: String,
+}
+
+/// Everything critical about a change; empty when nothing is. Each operation appears at most once.
+pub fn classify(change: &VaultChange) -> Vec<Finding> {
+    match change {
+        VaultChange::Vault(edit) => vault_settings(edit),
+        VaultChange::Policy(edit) => policy(edit),
+        VaultChange::Item(change) => item(change),
+        VaultChange::Proxy(edit) => proxy(edit),
+        // Containers can only be registered, or removed when they hold nothing (the constructor sees to it).
+        VaultChange::Container(_) => Vec::new(),
+        // Recovery points only arrive. Their end comes with their retention, never by a request.
+        VaultChange::RecoveryPoint(edit) => match edit.after() {
+            Some(_) => Vec::new(),
+            None => found(CriticalOperation::DeleteProtection, "a recovery point would be deleted"),
+        },
+        // A credential opens a repository in which nothing can be destroyed.
+        VaultChange::Credential(_) => Vec::new(),
+    }
+}
+
+fn found(operation: CriticalOperation, why: impl Into<String>) -> Vec<Finding> {
+    vec![Finding { operation, why: why.into() }]
+}
+
+fn vault_settings(edit: &Edit<Vault>) -> Vec<Finding> {
+    let (Some(before), Some(after)) = (edit.before(), edit.after()) else {
+        // A new vault weakens nothing, and only an empty one can be deleted (the constructor sees to it).
+        return Vec::new();
+    };
+    let Vault {
+        id: _,
+        short: _,
+        location: _,
+        soft_delete: SoftDelete { state, retention_days },
+        enhanced_security,
+        immutability,
+        encryption,
+        free: _,
+        created: _,
+        modified: _,
+    } = after;
+    let mut weaker = Vec::new();
+    if *state < before.soft_delete.state {
+        weaker.push(format!("soft delete goes from {} to {}", before.soft_delete.state.as_str(), state.as_str()));
+    }
+    if *retention_days < before.soft_delete.retention_days {
+        weaker.push(format!(
+            "the soft-delete period falls from {} to {} days",
+            before.soft_delete.retention_days, retention_days
+        ));
+    }
+    if *enhanced_security < before.enhanced_security {
+        weaker.push(format!(
+            "the security features go from {} to {}",
+            before.enhanced_security.as_str(),
+            enhanced_security.as_str()
+        ));
+    }
+    let mut findings = Vec::new();
+    if !weaker.is_empty() {
+        findings.extend(found(CriticalOperation::DisableSoftDelete, weaker.join("; ")));
+    }
+    if *immutability < before.immutability {
+        let why = format!("immutability goes from {} to {}", before.immutability.as_str(), immutability.as_str());
+        findings.extend(found(CriticalOperation::ReduceImmutability, why));
+    }
+    if *encryption != before.encryption {
+        findings.extend(found(CriticalOperation::ModifyEncryption, "the encryption settings change"));
+    }
+    findings
+}
+
+fn policy(edit: &Edit<vault::BackupPolicy>) -> Vec<Finding> {
+    use vault::policy::{Verdict, compare};
+    // A weak policy may be created freely, and an unused one deleted: the gate is where an item moves to it
+    // (contract 7.3, the order attack).
+    let (Some(before), Some(after)) = (edit.before(), edit.after()) else { return Vec::new() };
+    match compare(&before.body, &after.body) {
+        Verdict::NotWeaker => Vec::new(),
+        Verdict::Weaker(reasons) => {
+            let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+            found(CriticalOperation::ModifyPolicy, reasons.join("; "))
+        }
+    }
+}
+
+fn item(change: &ItemChange) -> Vec<Finding> {
+    let Some(before) = change.edit().before() else { return Vec::new() };
+    let Some(after) = change.edit().after() else {
+        return match before.deletion {
+            // Nobody asks for this: a soft-deleted item goes when its time is over.
+            Some(_) => found(CriticalOperation::DeleteProtection, "a soft-deleted item would be purged early"),
+            None => found(CriticalOperation::DeleteProtection, "the item and its backups would be deleted for good"),
+        };
+    };
+    let ProtectedItem {
+        id: _,
+        short,
+        item_type,
+        friendly_name: _,
+        source,
+        policy: _,
+        protection,
+        deletion,
+        created: _,
+    } = after;
+    let mut findings = Vec::new();
+    match (&before.deletion, deletion) {
+        (None, Some(deletion)) => {
+            let why = format!("the item and its backups would be deleted, recoverable until {}", deletion.until);
+            findings.extend(found(CriticalOperation::DeleteProtection, why));
+        }
+        (Some(then), Some(now)) if now.until < then.until => {
+            findings.extend(found(CriticalOperation::DeleteProtection, "a deleted item would be kept for less long"));
+        }
+        (Some(_) | None, None) | (Some(_), Some(_)) => {}
+    }
+    if *short != before.short || *item_type != before.item_type || *source != before.source {
+        let why = "the item would become another item, and its backups would lose their owner";
+        findings.extend(found(CriticalOperation::DeleteProtection, why));
+    }
+    if let Some(why) = change.weaker_policy() {
+        findings.extend(found(CriticalOperation::ModifyProtection, why));
+    }
+    // Undeleting leaves an item stopped; that is a step up from deleted.
+    if *protection < before.protection && before.deletion.is_none() && deletion.is_none() {
+        let how = match protection {
+            Protection::Stopped => "backups stop, and what exists is kept",
+            Protection::Suspended => "backups stop, and what exists is kept as the policy says",
+            Protection::Protected => "",
+        };
+        findings.extend(found(CriticalOperation::StopProtection, how));
+    }
+    findings.dedup_by_key(|finding| finding.operation);
+    findings
+}
+
+fn proxy(edit: &Edit<GuardProxy>) -> Vec<Finding> {
+    let Some(before) = edit.before() else { return Vec::new() };
+    match edit.after() {
+        None => found(CriticalOperation::RemoveMua, "multi-user authorization would be removed from the vault"),
+        Some(after) if after.guard != before.guard => {
+            let why = format!("the vault would be linked to another guard, '{}'", after.guard);
+            found(CriticalOperation::RemoveMua, why)
+        }
+        Some(_) => Vec::new(),
+    }
+}

@@ -1,0 +1,177 @@
+//! Asking for a role: every rule that a request must keep before anybody is bothered with it.
+
+use arm::{Error, RequestId, Result};
+use jiff::Timestamp;
+
+use super::{ActivationRequest, Consent, Progress};
+use crate::admin::not_an_admins;
+use crate::checks::broken_rules;
+use crate::grant::Holding;
+use crate::policy::Occasion;
+use crate::refusal::{exists, not_yours, pending, policy_rule, policy_rules, schedule, step_up};
+use crate::{Context, Eligibility, Length, Person, RequestType, RolePolicy, ScheduleRequestBody, Status};
+
+/// Settles a `SelfActivate` request. `policy` is that of the scope asked for and the body's role; `eligibilities` are
+/// those of that scope and the scopes above; `others` are the principal's other activations (those of other scopes,
+/// roles and people do no harm).
+///
+/// # Errors
+/// All 400 unless noted.
+/// - `InsufficientPermissions` (403): the caller is not a person, or asks for somebody else.
+/// - `PendingRoleAssignmentRequest`, `RoleAssignmentExists`: the same was asked before and is open, or in force.
+/// - `RoleAssignmentRequestPolicyValidationFailed`, listing `EligibilityRule`, `ExpirationRule`, `JustificationRule`,
+///   `TicketingRule`, `MfaRule`; or `ApprovalRule` when nobody besides the caller's own person could approve.
+/// - `RoleAssignmentRequestAcrsValidationFailed`: the sign-in lacks an authentication context.
+/// - `InvalidRoleAssignmentRequestSchedule`: a window with nothing in it, or outside of the eligibility's.
+pub fn activate(
+    name: RequestId,
+    body: &ScheduleRequestBody,
+    policy: &RolePolicy,
+    eligibilities: &[Eligibility],
+    others: &[ActivationRequest],
+    cx: &Context<'_>,
+) -> Result<ActivationRequest> {
+    if body.request_type != RequestType::SelfActivate {
+        return Err(not_an_admins(body.request_type));
+    }
+    policy.check_role(body.role)?;
+    let person = asker(body, cx)?;
+    let (eligibility, holding) = choose(body, policy, eligibilities, cx)?;
+    check_others(body, policy, others, cx)?;
+
+    let window = body.schedule.window(cx.now)?;
+    match broken_rules(policy, Occasion::EndUserAssignment, body, &window, cx).as_slice() {
+        [] => {}
+        broken => return Err(policy_rules(broken)),
+    }
+    check_context(policy, cx)?;
+    policy.check_reach(cx.people, Some(&person))?;
+    let window = window
+        .clipped(eligibility.grant().window.end())
+        .ok_or_else(|| schedule("the requested start lies behind the end of your eligibility"))?;
+
+    Ok(ActivationRequest {
+        name,
+        scope: policy.scope().clone(),
+        role: body.role,
+        principal: cx.caller.object,
+        person,
+        eligibility: eligibility.grant().name,
+        eligibility_scope: eligibility.grant().scope.clone(),
+        through: match holding {
+            Holding::Direct => None,
+            Holding::Through(group) => Some(group),
+        },
+        asked: body.schedule,
+        justification: body.justification.clone(),
+        ticket: body.ticket.clone(),
+        signed_in: cx.caller.authentication.clone(),
+        created: cx.now,
+        progress: match policy.needs_approval() {
+            true => Progress::PendingApproval {
+                expires: deadline(policy, cx.now),
+                approvals: Vec::new(),
+            },
+            false => Progress::Provisioned {
+                window,
+                consent: Consent::NotRequired,
+            },
+        },
+    })
+}
+
+/// The person who asks, who must be the one it is for.
+fn asker(body: &ScheduleRequestBody, cx: &Context<'_>) -> Result<Person> {
+    if body.principal != cx.caller.object {
+        return Err(not_yours(format!(
+            "A role is activated by whoever is eligible for it: `principalId` must be your own object id here, {}.",
+            cx.caller.object
+        )));
+    }
+    let human = cx.people.is_human(cx.caller.object);
+    let person = cx.people.person_of(cx.caller.object).filter(|_| human);
+    person.ok_or_else(|| {
+        not_yours(
+            "Only people activate roles: this caller is an application, or an account that is not in use.",
+        )
+    })
+}
+
+/// The eligibility to rest on: the one the body names, else the best there is: given to the caller rather than to a
+/// group, and of these the one that lasts longest.
+fn choose<'e>(
+    body: &ScheduleRequestBody,
+    policy: &RolePolicy,
+    eligibilities: &'e [Eligibility],
+    cx: &Context<'_>,
+) -> Result<(&'e Eligibility, Holding)> {
+    let principal = cx.caller.object;
+    let named = |eligibility: &&Eligibility| {
+        body.linked_eligibility
+            .is_none_or(|linked| linked == eligibility.grant().name)
+    };
+    let mine = eligibilities.iter().filter(named).filter_map(|eligibility| {
+        let serves = eligibility.serves(principal, body.role, policy.scope(), cx.people, cx.now);
+        let holding = eligibility.holding(principal, cx.people).filter(|_| serves)?;
+        Some((eligibility, holding))
+    });
+    let rank = |(eligibility, holding): &(&Eligibility, Holding)| {
+        let end = eligibility.grant().window.end().unwrap_or(Timestamp::MAX);
+        (matches!(holding, Holding::Direct), end, eligibility.grant().name)
+    };
+    mine.max_by_key(rank).ok_or_else(|| ineligible(body, policy))
+}
+
+fn ineligible(body: &ScheduleRequestBody, policy: &RolePolicy) -> Error {
+    let which = match body.linked_eligibility {
+        Some(linked) => format!(" through the eligibility {linked} that the request names"),
+        None => String::new(),
+    };
+    policy_rule(
+        "EligibilityRule",
+        format!(
+            "You are not eligible for the role {} at {}{which}, neither yourself nor through a group, at this \
+             moment. Ask an admin of the role to make you eligible.",
+            body.role,
+            policy.scope()
+        ),
+    )
+}
+
+/// One request at a time for the same role at the same scope.
+fn check_others(
+    body: &ScheduleRequestBody,
+    policy: &RolePolicy,
+    others: &[ActivationRequest],
+    cx: &Context<'_>,
+) -> Result<()> {
+    let same = |other: &&ActivationRequest| {
+        other.principal == body.principal && other.is_under(policy) && other.is_open_or_effective(cx.now)
+    };
+    match others.iter().find(same) {
+        None => Ok(()),
+        Some(other) if other.status_at(cx.now) == Status::PendingApproval => Err(pending(format!(
+            "There is already an existing pending Role assignment request, {}. Wait for its decision or cancel it.",
+            other.name
+        ))),
+        Some(other) => Err(exists(format!(
+            "The Role assignment already exists: the activation {} is in force or about to be. Deactivate it first \
+             to ask for another time.",
+            other.name
+        ))),
+    }
+}
+
+fn check_context(policy: &RolePolicy, cx: &Context<'_>) -> Result<()> {
+    let rule = &policy.rules().authentication_context;
+    match rule.enabled && !cx.caller.authentication.contexts.contains(&rule.claim) {
+        true => Err(step_up(&rule.claim)),
+        false => Ok(()),
+    }
+}
+
+/// When silence has become a denial. At the end of the calendar there is no time left to decide.
+fn deadline(policy: &RolePolicy, now: Timestamp) -> Timestamp {
+    let days = u16::from(policy.rules().approval.stage.timeout_days);
+    Length::days(days).after(now).unwrap_or(now)
+}

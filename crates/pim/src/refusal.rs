@@ -1,0 +1,110 @@
+//! Every way to say no, in one place: Azure's code (contract 6.5), which rule failed, and what to do about it.
+//!
+//! Where Azure's list has no word for a refusal, the code is ours and says so.
+
+use arm::{Error, ErrorKind};
+use serde_json::json;
+
+/// A rule of a role's policy that a request breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Broken {
+    /// The rule's name in Azure's message.
+    pub(crate) rule: &'static str,
+    /// What is missing, and what to do.
+    pub(crate) why: String,
+}
+
+impl Broken {
+    pub(crate) fn new(rule: &'static str, why: impl Into<String>) -> Self {
+        Self {
+            rule,
+            why: why.into(),
+        }
+    }
+}
+
+/// `RoleAssignmentRequestPolicyValidationFailed`, which lists every rule that failed and then explains each.
+pub(crate) fn policy_rules(broken: &[Broken]) -> Error {
+    let rules: Vec<&str> = broken.iter().map(|broken| broken.rule).collect();
+    let why: Vec<&str> = broken.iter().map(|broken| broken.why.as_str()).collect();
+    let message = format!(
+        "The following policy rules failed: {}. {}",
+        json!(rules),
+        why.join(" ")
+    );
+    Error::invalid("RoleAssignmentRequestPolicyValidationFailed", message)
+}
+
+/// One broken rule.
+pub(crate) fn policy_rule(rule: &'static str, why: impl Into<String>) -> Error {
+    policy_rules(&[Broken::new(rule, why)])
+}
+
+/// A body that is not what the API takes; the target names the field.
+pub(crate) fn content(field: &str, message: impl Into<String>) -> Error {
+    Error::invalid("InvalidRequestContent", message).with_target(field)
+}
+
+/// A schedule that makes no sense.
+pub(crate) fn schedule(message: impl Into<String>) -> Error {
+    Error::invalid("InvalidRoleAssignmentRequestSchedule", message)
+}
+
+/// A change of a role's policy that is not a valid policy (Azure's code; its message says only that).
+pub(crate) fn policy(message: impl Into<String>) -> Error {
+    Error::invalid("InvalidPolicy", message)
+}
+
+/// The caller is known and this is not theirs to do.
+pub(crate) fn not_yours(message: impl Into<String>) -> Error {
+    Error::forbidden("InsufficientPermissions", message)
+}
+
+/// An open request for the same principal, role and scope.
+pub(crate) fn pending(message: impl Into<String>) -> Error {
+    Error::invalid("PendingRoleAssignmentRequest", message)
+}
+
+/// There already is what the request asks for.
+pub(crate) fn exists(message: impl Into<String>) -> Error {
+    Error::invalid("RoleAssignmentExists", message)
+}
+
+/// There is nothing for the request to end or change.
+pub(crate) fn does_not_exist(message: impl Into<String>) -> Error {
+    Error::invalid("RoleAssignmentDoesNotExist", message)
+}
+
+/// The request was decided, cancelled or timed out before (our code; 409).
+pub(crate) fn settled(message: impl Into<String>) -> Error {
+    Error::conflict("RoleAssignmentRequestSettled", message)
+}
+
+/// A vote that was already given (our code; 409).
+pub(crate) fn voted(message: impl Into<String>) -> Error {
+    Error::conflict("RoleAssignmentRequestAlreadyReviewed", message)
+}
+
+/// The sign-in lacks an authentication context; carries the claims challenge with which a client asks for it.
+pub(crate) fn step_up(context: &str) -> Error {
+    let claims = json!({"access_token": {"acrs": {"essential": true, "value": context}}});
+    let message = format!(
+        "The following policy rules failed: [\"AcrsRule\"]. The role wants the authentication context `{context}`; \
+         sign in again with the claims {claims} and repeat the request."
+    );
+    Error::invalid("RoleAssignmentRequestAcrsValidationFailed", message)
+        .with_info("ClaimsChallenge", json!({"claims": claims}))
+}
+
+/// Nobody approves, or even opens, the approval of their own request.
+pub(crate) fn self_approval() -> Error {
+    not_yours(
+        "Self-approval is not allowed: the person who asked neither decides on the request nor opens its approval, \
+         through no account, guest or group. Ask one of the role's other approvers.",
+    )
+}
+
+/// An approval, stage or request that is not there, or not for this caller.
+pub(crate) fn not_found(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::NotFound, "RoleAssignmentApprovalNotFound", message)
+}

@@ -1,0 +1,12 @@
+//! Tests that follow requests through the whole crate, by its public functions alone.
+
+mod asking;
+mod bodies;
+mod documents;
+mod exploration;
+mod giving;
+mod listings;
+mod policies;
+mod shapes;
+mod stories;
+mod world;

@@ -1,0 +1,93 @@
+//! Role assignments: who holds which role where, and when.
+
+use arm::{ObjectId, RequestId, ResourceId, RoleId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What sort of principal holds an assignment. Written as ARM's `principalType`.
+///
+/// It is what the assignment was made for, and shown to clients; the decision goes by object ids alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum PrincipalKind {
+    /// A person.
+    User,
+    /// A group; its members hold the role.
+    Group,
+    /// An application.
+    ServicePrincipal,
+}
+
+/// The time during which an assignment holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// The first instant at which it holds.
+    pub start: Timestamp,
+    /// The first instant at which it no longer does; never, when absent.
+    pub end: Option<Timestamp>,
+}
+
+impl Window {
+    /// Whether `start <= now < end`.
+    pub fn contains(&self, now: Timestamp) -> bool {
+        self.start <= now && self.end.is_none_or(|end| now < end)
+    }
+}
+
+/// How an assignment came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum Origin {
+    /// Somebody with the right to do so made it.
+    Assigned,
+    /// Its holder activated an eligible assignment.
+    Activated {
+        /// The schedule request that did.
+        request: RequestId,
+    },
+}
+
+/// A role assignment (contract 6.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Assignment {
+    /// Its full id, `<scope>/providers/Microsoft.Authorization/roleAssignments/<guid>`.
+    pub id: ResourceId,
+    /// The scope at and below which it holds: what its id is an extension of.
+    pub scope: ResourceId,
+    /// The role it gives.
+    pub role: RoleId,
+    /// Who holds it.
+    pub principal: ObjectId,
+    /// What sort of principal that is.
+    pub principal_kind: PrincipalKind,
+    /// When it holds; always, when absent.
+    pub window: Option<Window>,
+    /// How it came about.
+    pub origin: Origin,
+    /// What it is for.
+    pub description: Option<String>,
+    /// A condition in Azure's language. Nothing here can evaluate one, so an assignment that has one grants nothing.
+    pub condition: Option<String>,
+    /// The version of that language.
+    pub condition_version: Option<String>,
+    /// When it was made.
+    pub created_on: Option<Timestamp>,
+    /// When it was last changed.
+    pub updated_on: Option<Timestamp>,
+    /// Who made it.
+    pub created_by: Option<ObjectId>,
+    /// Who last changed it.
+    pub updated_by: Option<ObjectId>,
+}
+
+impl Assignment {
+    /// Whether it gives its role at that time: within its window, and without a condition.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.condition.is_none() && self.window.is_none_or(|window| window.contains(now))
+    }
+
+    /// When it ends, if it does.
+    pub fn expires(&self) -> Option<Timestamp> {
+        self.window.and_then(|window| window.end)
+    }
+}

@@ -1,0 +1,292 @@
+//! One request on its way through a handler: who asks, for what, with what, and what the answer adds to the ledger.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use arm::{Error, Fields, ObjectId, Page, RequestId, ResourceId, Result, Skip, SubscriptionId, TenantId};
+use jiff::Timestamp;
+use ledger::{Actor, ActorKind, Consent, Digest, Entry, Verdict};
+use serde_json::{Value, json};
+use store::{Access, Transaction};
+use uuid::Uuid;
+
+use super::reply::Reply;
+use super::route::{Method, Params};
+use crate::edge::Edge;
+
+/// Entries on one page of a list.
+const PAGE: usize = 200;
+
+/// Somebody who signed in, as a verified token says.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// The tenant that the token is for.
+    pub tenant: TenantId,
+    /// The object id there.
+    pub object: ObjectId,
+    /// The person behind it, the same in every tenant.
+    pub person: String,
+    /// A person or an application.
+    pub kind: ActorKind,
+    /// The user principal name, or the application's id.
+    pub name: String,
+    /// How they signed in (`pwd`, `otp`, `mfa`, …).
+    pub amr: Vec<String>,
+    /// When they signed in.
+    pub auth_time: Option<Timestamp>,
+}
+
+impl SignedIn {
+    /// The form that the decision about consent takes.
+    pub fn caller(&self) -> mua::Caller {
+        mua::Caller { tenant: self.tenant, object: self.object, person: self.person.clone() }
+    }
+}
+
+/// A request, read and authenticated, free of the HTTP framework.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The path, percent-decoded.
+    pub path: ResourceId,
+    /// Query parameters by their name in lower case.
+    pub query: BTreeMap<String, String>,
+    /// The JSON body; null when there is none.
+    pub body: Value,
+    /// Scheme, host and port that the client used, without a trailing slash.
+    pub origin: String,
+    /// The same for Graph, which has a port of its own.
+    pub graph_origin: String,
+    /// The correlation id.
+    pub correlation: Uuid,
+    /// Who asks.
+    pub signed_in: SignedIn,
+    /// The same person by the tokens of other tenants (`x-ms-authorization-auxiliary`).
+    pub auxiliary: Vec<SignedIn>,
+    /// Where the request came from.
+    pub address: Option<IpAddr>,
+}
+
+impl Request {
+    /// A query parameter; names compare without case.
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.query.get(&name.to_ascii_lowercase()).map(String::as_str)
+    }
+
+    /// Everybody whom the tokens prove, the main one first.
+    pub fn callers(&self) -> Vec<mua::Caller> {
+        std::iter::once(&self.signed_in).chain(&self.auxiliary).map(SignedIn::caller).collect()
+    }
+
+    /// An address on this server, with the request's api-version.
+    pub fn url(&self, path: &str) -> String {
+        let version = self.query("api-version").unwrap_or_default();
+        format!("{}{path}?api-version={version}", self.origin)
+    }
+}
+
+/// A request under decision.
+pub struct Call<'a> {
+    /// The decision's view of the store.
+    pub tx: &'a mut Transaction,
+    /// The request.
+    pub request: &'a Request,
+    /// What the path's placeholders stood for.
+    pub params: &'a Params,
+    /// Randomness.
+    pub edge: &'a Edge,
+    /// When this decision is made.
+    pub now: Timestamp,
+    /// The action that was needed, for the ledger.
+    pub action: &'a str,
+    note: Note,
+}
+
+/// What a handler adds to the ledger's entry.
+#[derive(Default)]
+struct Note {
+    reason: Option<String>,
+    change: Option<Digest>,
+    consent: Vec<Consent>,
+    facts: BTreeMap<String, String>,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn new(
+        tx: &'a mut Transaction,
+        request: &'a Request,
+        params: &'a Params,
+        edge: &'a Edge,
+        action: &'a str,
+    ) -> Self {
+        Self { tx, request, params, edge, now: edge.now(), action, note: Note::default() }
+    }
+
+    /// Who asks.
+    pub fn who(&self) -> &'a SignedIn {
+        &self.request.signed_in
+    }
+
+    /// The resource that the path names.
+    pub fn id(&self) -> &'a ResourceId {
+        &self.request.path
+    }
+
+    /// The resource group that the path lies in.
+    pub fn group(&self) -> Result<ResourceId> {
+        self.id().resource_group().ok_or_else(|| Error::internal("a route without a resource group asked for one"))
+    }
+
+    /// The subscription that the path lies in.
+    pub fn subscription(&self) -> Result<SubscriptionId> {
+        self.id().subscription_id().ok_or_else(|| Error::internal("a route without a subscription asked for one"))
+    }
+
+    /// The scope of an extension resource.
+    pub fn scope(&self) -> Result<ResourceId> {
+        self.params.scope().cloned().ok_or_else(|| Error::internal("a route without a scope asked for one"))
+    }
+
+    /// The members of the body.
+    pub fn body(&self) -> Result<Fields<'a>> {
+        Fields::of(&self.request.body)
+    }
+
+    /// The members of the body's `properties`.
+    pub fn properties(&self) -> Result<Fields<'a>> {
+        self.body()?.object("properties")
+    }
+
+    /// A path parameter that must be a GUID.
+    pub fn guid(&self, name: &str) -> Result<RequestId> {
+        let text = self.params.get(name);
+        text.parse().map_err(|_| {
+            Error::invalid("InvalidRequestUri", format!("'{text}' is not a GUID, and the name must be one"))
+        })
+    }
+
+    /// Who is who and who may do what.
+    pub fn access(&mut self) -> Result<Arc<Access>> {
+        self.tx.access()
+    }
+
+    /// Whether the caller holds an action at a scope.
+    pub fn may(&mut self, action: &str, scope: &ResourceId) -> Result<bool> {
+        let object = self.who().object;
+        let now = self.now;
+        Ok(self.tx.access()?.may(object, action, scope, now)?.is_some())
+    }
+
+    /// Refuses a caller who does not hold an action at a scope.
+    ///
+    /// # Errors
+    /// `AuthorizationFailed`, naming the action and the scope.
+    pub fn demand(&mut self, action: &str, scope: &ResourceId) -> Result<()> {
+        if self.may(action, scope)? { Ok(()) } else { Err(authorization_failed(self.who(), action, scope)) }
+    }
+
+    /// For `systemData` and the like.
+    pub fn stamp(&self) -> vault::Stamp {
+        let kind = match self.who().kind {
+            ActorKind::User => "User",
+            ActorKind::ServicePrincipal | ActorKind::System | ActorKind::RepositoryCredential => "Application",
+        };
+        vault::Stamp { by: self.who().name.clone(), kind: kind.into(), at: self.now }
+    }
+
+    /// Cuts a page out of a list and links to the next one.
+    pub fn page<T>(&self, all: Vec<T>, key: impl Fn(&T) -> String, json: impl Fn(&T) -> Value) -> Reply {
+        let asked = self.request.query("$top").and_then(|top| top.parse::<usize>().ok());
+        let skip = Skip {
+            after: self.request.query("$skiptoken").map(String::from),
+            limit: asked.unwrap_or(PAGE).clamp(1, PAGE),
+        };
+        let page = Page::cut(all, &skip, key);
+        let mut body = json!({ "value": page.value.iter().map(json).collect::<Vec<_>>() });
+        if let (Some(next), Some(object)) = (page.next, body.as_object_mut()) {
+            object.insert("nextLink".into(), self.next_link(&next).into());
+        }
+        Reply::ok(body)
+    }
+
+    fn next_link(&self, after: &str) -> String {
+        let encode = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+        let mut query: Vec<String> = self
+            .request
+            .query
+            .iter()
+            .filter(|(name, _)| *name != "$skiptoken")
+            .map(|(name, value)| format!("{name}={}", encode(value)))
+            .collect();
+        query.push(format!("$skipToken={}", encode(after)));
+        let path: Vec<String> = self.id().segments().map(encode).collect();
+        format!("{}/{}?{}", self.request.origin, path.join("/"), query.join("&"))
+    }
+
+    /// Says why, in the ledger's entry.
+    pub fn because(&mut self, reason: impl Into<String>) {
+        self.note.reason = Some(reason.into());
+    }
+
+    /// Adds a fact to the ledger's entry.
+    pub fn fact(&mut self, name: &str, value: impl Into<String>) {
+        self.note.facts.insert(name.to_string(), value.into());
+    }
+
+    /// Adds the change of a vault and the consent it used to the ledger's entry.
+    pub(super) fn cleared(&mut self, change: Digest, consent: impl IntoIterator<Item = Consent>) {
+        self.note.change = Some(change);
+        self.note.consent.extend(consent);
+    }
+
+    /// The ledger's entry for what this call did.
+    pub(super) fn entry(&mut self) -> Entry {
+        let change = self.note.change.or_else(|| self.tx.digest());
+        let reason = self.note.reason.take().unwrap_or_else(|| "allowed".into());
+        let mut entry = self.entry_of(Verdict::Done, reason);
+        entry.change = change;
+        entry.consent = std::mem::take(&mut self.note.consent);
+        entry.facts = std::mem::take(&mut self.note.facts);
+        entry
+    }
+
+    /// An entry about this call, without a change.
+    pub(super) fn entry_of(&self, verdict: Verdict, reason: String) -> Entry {
+        let who = self.who();
+        Entry {
+            sequence: 0,
+            at: self.now,
+            correlation: self.request.correlation,
+            actor: Actor {
+                person: who.person.clone(),
+                object: who.object.0,
+                tenant: who.tenant.0,
+                kind: who.kind,
+                name: who.name.clone(),
+                authentication: who.amr.clone(),
+                address: self.request.address.map(|address| address.to_string()),
+            },
+            operation: self.action.to_string(),
+            target: self.id().to_string(),
+            change: None,
+            verdict,
+            reason,
+            consent: Vec::new(),
+            facts: BTreeMap::new(),
+        }
+    }
+}
+
+/// The refusal for a missing right on the resource itself (contract 1.3).
+pub fn authorization_failed(who: &SignedIn, action: &str, scope: &ResourceId) -> Error {
+    Error::forbidden(
+        "AuthorizationFailed",
+        format!(
+            "The client '{}' with object id '{}' does not have authorization to perform action '{action}' over scope \
+             '{scope}' or the scope is invalid. If access was recently granted, please refresh your credentials.",
+            who.name, who.object
+        ),
+    )
+}

@@ -1,0 +1,198 @@
+//! ARM's front door (contract 1.4): authenticate, find the route, tenant, right, registration, group, locks, handler;
+//! all of it one decision against one state, with its entry in the ledger.
+
+use arm::{Error, ErrorKind, ResourceId, Result};
+use directory::SubscriptionState;
+use resources::{Effect, Lock, Registration, ResourceGroup, check_locks};
+use store::{Access, Store, Transaction};
+
+use super::call::{Call, Request, SignedIn, authorization_failed};
+use super::reply::Reply;
+use super::route::{Method, Needs, Params, Route, access_scope, find};
+use super::routes::ROUTES;
+use crate::edge::Edge;
+
+/// Decides one request.
+///
+/// # Errors
+/// Whatever the request deserves; then nothing was changed.
+pub fn dispatch(store: &Store, edge: &Edge, request: &Request) -> Result<Reply> {
+    let (route, params) = find(ROUTES, request.method, &request.path)?;
+    check_api_version(request)?;
+    let mut reply = store.transact(|tx| decide(tx, edge, request, route, &params))?;
+    if request.method == Method::Head {
+        reply.body = None;
+    }
+    Ok(reply)
+}
+
+fn check_api_version(request: &Request) -> Result<()> {
+    match request.query("api-version") {
+        Some(version) if arm::plausible_api_version(version) => Ok(()),
+        Some(version) => Err(Error::invalid(
+            "InvalidApiVersionParameter",
+            format!("The api-version '{version}' is invalid: it must be a date such as '2026-08-01', optionally with '-preview'."),
+        )),
+        None => Err(Error::invalid(
+            "MissingApiVersionParameter",
+            "The api-version query parameter (?api-version=) is required for all requests.",
+        )),
+    }
+}
+
+fn decide(tx: &mut Transaction, edge: &Edge, request: &Request, route: &Route, params: &Params) -> Result<Reply> {
+    let access = tx.access()?;
+    check_callers(&access, request)?;
+    let scope = access_scope(&request.path, params);
+    check_tenant(&access, request, &scope)?;
+    let action = match route.needs {
+        Needs::Action(action) => action,
+        Needs::SignedIn => "Countersign/signedIn",
+    };
+    let mut call = Call::new(tx, request, params, edge, action);
+    if let Needs::Action(action) = route.needs {
+        let allowed = access.may(request.signed_in.object, action, &scope, call.now)?;
+        let Some(allowed) = allowed else { return Err(authorization_failed(&request.signed_in, action, &scope)) };
+        call.because(allowed.why);
+        check_writable(&mut call, &scope)?;
+        check_registration(&mut call)?;
+        check_group(&mut call)?;
+        check_scope_locks(&mut call, &scope)?;
+    }
+    let reply = (route.handler)(&mut call)?;
+    if !request.method.is_read() && call.tx.has_audited_writes() {
+        let entry = call.entry();
+        call.tx.record(entry);
+    }
+    Ok(reply)
+}
+
+/// A token may outlive its owner: each is checked against the directory as it is now, at home and where it is for.
+fn check_callers(access: &Access, request: &Request) -> Result<()> {
+    for who in std::iter::once(&request.signed_in).chain(&request.auxiliary) {
+        if !still_counts(access, who) {
+            return Err(Error::new(
+                ErrorKind::Unauthenticated,
+                "InvalidAuthenticationToken",
+                "The account is disabled or its session has ended. Sign in again.",
+            ));
+        }
+        if who.person != request.signed_in.person {
+            return Err(Error::invalid(
+                "InvalidAuxiliaryTokens",
+                "A token in x-ms-authorization-auxiliary is of another user or application than the main one.",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn still_counts(access: &Access, who: &SignedIn) -> bool {
+    let here = access.principal(who.object).filter(|here| here.tenant == who.tenant);
+    let Some(person) = here.and_then(|here| here.person) else { return false };
+    let home = match person {
+        directory::Person::Human { tenant, object } => access.principal(object).filter(|home| home.tenant == tenant),
+        directory::Person::Application(_) => here,
+    };
+    let valid = |account: &store::Principal| {
+        let voided = account.sessions_valid_from.is_some_and(|from| who.auth_time.is_none_or(|at| at < from));
+        account.enabled && !voided
+    };
+    person.to_string() == who.person && here.is_some_and(valid) && home.is_some_and(valid)
+}
+
+/// The main token must be one of the tenant that owns the subscription (contract 1.3).
+fn check_tenant(access: &Access, request: &Request, scope: &ResourceId) -> Result<()> {
+    let Some(subscription) = scope.subscription_id() else {
+        let malformed = scope.segments().next().is_some_and(|first| first.eq_ignore_ascii_case("subscriptions"));
+        return if malformed && scope.segments().count() > 1 { Err(subscription_not_found(scope)) } else { Ok(()) };
+    };
+    let Some(tenant) = access.tenant_of(scope) else { return Err(subscription_not_found(scope)) };
+    if tenant == request.signed_in.tenant {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Unauthenticated,
+        "InvalidAuthenticationTokenTenant",
+        format!(
+            "The access token is from the wrong issuer '{}/{}'. It must match the tenant '{}/{tenant}' associated with \
+             the subscription '{subscription}'. Please use the authority (URL) '{}/{tenant}' to get the token.",
+            request.origin, request.signed_in.tenant, request.origin, request.origin
+        ),
+    )
+    .with_target(tenant.to_string()))
+}
+
+fn subscription_not_found(scope: &ResourceId) -> Error {
+    let name = scope.segments().nth(1).unwrap_or_default();
+    Error::not_found("SubscriptionNotFound", format!("The subscription '{name}' could not be found."))
+}
+
+/// A disabled subscription can be read and not written.
+fn check_writable(call: &mut Call<'_>, scope: &ResourceId) -> Result<()> {
+    let access = call.access()?;
+    let state = scope.subscription_id().and_then(|id| access.subscription(id)).map(|sub| sub.state);
+    if state == Some(SubscriptionState::Disabled) && !call.request.method.is_read() {
+        return Err(Error::conflict(
+            "ReadOnlyDisabledSubscription",
+            "The subscription is disabled and therefore marked as read only.",
+        ));
+    }
+    Ok(())
+}
+
+/// The namespace of a resource must be registered before the first write (contract 1.3).
+fn check_registration(call: &mut Call<'_>) -> Result<()> {
+    let Some(subscription) = call.id().subscription_id() else { return Ok(()) };
+    if call.request.method.is_read() || call.id().resource_group_name().is_none() {
+        return Ok(());
+    }
+    let resource_type = call.id().resource_type().unwrap_or_default();
+    let namespace = resource_type.split('/').next().unwrap_or_default();
+    let needs = ["Microsoft.RecoveryServices", "Microsoft.DataProtection"];
+    let Some(namespace) = needs.into_iter().find(|name| name.eq_ignore_ascii_case(namespace)) else { return Ok(()) };
+    let key = format!("{subscription}/{}", namespace.to_ascii_lowercase());
+    if call.tx.get::<Registration>(&key)?.is_some() {
+        return Ok(());
+    }
+    Err(Error::conflict(
+        "MissingSubscriptionRegistration",
+        format!("The subscription is not registered to use namespace '{namespace}'. See https://aka.ms/rps-not-found for how to register subscriptions."),
+    ))
+}
+
+/// The resource group that a resource lies in must exist.
+fn check_group(call: &mut Call<'_>) -> Result<()> {
+    let Some(group) = call.id().resource_group() else { return Ok(()) };
+    // The group's own routes say for themselves what is there.
+    if call.id() == &group || call.tx.resource::<ResourceGroup>(&group)?.is_some() {
+        return Ok(());
+    }
+    Err(Error::not_found(
+        "ResourceGroupNotFound",
+        format!("Resource group '{}' could not be found.", group.name()),
+    ))
+}
+
+/// Locks hold for what is written or deleted; managing locks themselves is a matter of rights alone.
+fn check_scope_locks(call: &mut Call<'_>, scope: &ResourceId) -> Result<()> {
+    let manages_locks = call.id().resource_type().is_some_and(|t| t.eq_ignore_ascii_case("Microsoft.Authorization/locks"));
+    let effect = match call.request.method {
+        Method::Get | Method::Head => Effect::Read,
+        Method::Put | Method::Patch | Method::Post => Effect::Write,
+        Method::Delete => Effect::Delete,
+    };
+    if effect == Effect::Read || manages_locks {
+        return Ok(());
+    }
+    // A deletion takes everything below with it, so that a lock down there holds as well.
+    let Some(subscription) = scope.subscription_id() else { return Ok(()) };
+    let root = ResourceId::subscription(subscription);
+    let locks: Vec<Lock> = call.tx.below(&root)?;
+    check_locks(scope, effect, &locks)?;
+    let below = locks.iter().filter(|lock| effect == Effect::Delete && lock.scope.is_within(scope));
+    for lock in below {
+        check_locks(&lock.scope, effect, [lock])?;
+    }
+    Ok(())
+}

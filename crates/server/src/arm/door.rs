@@ -1,0 +1,149 @@
+//! The one door: every change of a vault goes through [`change`]. No handler knows about consent.
+
+use arm::{Error, ResourceId, Result};
+use jiff::Timestamp;
+use ledger::{Consent, Verdict};
+use mua::{
+    Caller, CriticalOperation, GuardAnswer, GuardQuestion, Permit, Presented, Refusal, ResourceGuard, Right, Unlock,
+    UnlockRequest, VaultKind,
+};
+use store::{Access, Transaction};
+use vault::{GuardProxy, VaultChange};
+
+use super::call::Call;
+
+/// Decides a change of a vault and applies it, or refuses it and says so in the ledger. The guard requests come from
+/// the body's `properties.resourceGuardOperationRequests`.
+///
+/// # Errors
+/// The refusal, or what is wrong with the request.
+pub fn change(call: &mut Call<'_>, vault: &ResourceId, change: VaultChange) -> Result<()> {
+    let requests = match call.request.method.is_read() || call.request.body.is_null() {
+        true => Vec::new(),
+        false => call.properties()?.ids("resourceGuardOperationRequests")?,
+    };
+    let proxy: Option<GuardProxy> = call.tx.resource(&proxy_id(vault)?)?;
+    let callers = call.request.callers();
+    let unlocks = unlocks_for(call, &change, &callers)?;
+    let presented = Presented { callers: &callers, requests: &requests, unlocks: &unlocks };
+    let guard_side = GuardSide::load(call.tx, proxy.as_ref().map(|proxy| &proxy.guard), call.now)?;
+    let digest = change.digest();
+    let decided = mua::clear(
+        change,
+        VaultKind::RecoveryServices,
+        proxy.as_ref(),
+        &presented,
+        &|question| guard_side.answer(question),
+        call.now,
+    )?;
+    match decided {
+        Ok(clearance) => {
+            call.cleared(digest, clearance.permits().iter().map(consent));
+            call.tx.apply(clearance)
+        }
+        Err(refusal) => Err(refuse(call, refusal)),
+    }
+}
+
+/// Decides an `unlockDelete` and remembers it, or refuses it and says so in the ledger.
+///
+/// # Errors
+/// `ResourceNotFound` while MUA is off; the refusal; or what is wrong with the request.
+pub fn unlock(call: &mut Call<'_>, vault: &ResourceId) -> Result<Unlock> {
+    let proxy_id = proxy_id(vault)?;
+    let Some(proxy) = call.tx.resource::<GuardProxy>(&proxy_id)? else {
+        return Err(Error::not_found(
+            "ResourceNotFound",
+            format!("multi-user authorization is not enabled on the vault '{}'; nothing needs unlocking", vault.name()),
+        ));
+    };
+    let body = call.body()?;
+    let requests = body.ids("resourceGuardOperationRequests")?;
+    let target = body.id("resourceToBeDeleted")?;
+    let callers = call.request.callers();
+    let request = UnlockRequest {
+        vault,
+        kind: VaultKind::RecoveryServices,
+        proxy: &proxy.id,
+        guard: &proxy.guard,
+        requests: &requests,
+        target: target.as_ref(),
+        callers: &callers,
+    };
+    let guard_side = GuardSide::load(call.tx, Some(&proxy.guard), call.now)?;
+    match mua::unlock(&request, &|question| guard_side.answer(question), call.now)? {
+        Ok(unlock) => {
+            call.tx.put(&unlock)?;
+            call.because(format!("'{}' was unlocked until {}", unlock.operation.title(), unlock.expires));
+            call.fact("unlocked", unlock.target.to_string());
+            Ok(unlock)
+        }
+        Err(refusal) => Err(refuse(call, refusal)),
+    }
+}
+
+/// `<vault>/backupResourceGuardProxies/VaultProxy`
+pub fn proxy_id(vault: &ResourceId) -> Result<ResourceId> {
+    vault.child("backupResourceGuardProxies/VaultProxy")
+}
+
+fn refuse(call: &mut Call<'_>, refusal: Refusal) -> Error {
+    let mut entry = call.entry_of(Verdict::Refused, refusal.reason());
+    entry.operation = refusal.operation.name();
+    entry.facts.insert("guard".into(), refusal.guard.to_string());
+    call.tx.record_refusal(entry);
+    refusal.into_error()
+}
+
+fn unlocks_for(call: &mut Call<'_>, change: &VaultChange, callers: &[Caller]) -> Result<Vec<Unlock>> {
+    let (Some(target), Some(caller)) = (change.target(), callers.first()) else { return Ok(Vec::new()) };
+    let mut unlocks = Vec::new();
+    for finding in mua::classify(change) {
+        let key = Unlock::key_of(finding.operation, target, caller);
+        unlocks.extend(call.tx.get::<Unlock>(&key)?);
+    }
+    Ok(unlocks)
+}
+
+fn consent(permit: &Permit) -> Consent {
+    Consent {
+        operation: permit.operation().name(),
+        request: permit.request().to_string(),
+        guard: permit.guard().to_string(),
+        holder: permit.holder().person.clone(),
+        assignment: permit.right().assignment.to_string(),
+        expires: permit.right().until,
+    }
+}
+
+/// The guard's side of the seam: what is read on behalf of a guard, to answer one question with a value.
+pub struct GuardSide {
+    guard: Option<ResourceGuard>,
+    access: std::sync::Arc<Access>,
+    now: Timestamp,
+}
+
+impl GuardSide {
+    /// Reads what is needed to answer for a guard.
+    pub fn load(tx: &mut Transaction, guard: Option<&ResourceId>, now: Timestamp) -> Result<Self> {
+        let guard = match guard {
+            Some(id) => tx.resource(id)?,
+            None => None,
+        };
+        Ok(Self { guard, access: tx.access()?, now })
+    }
+
+    /// Answers.
+    pub fn answer(&self, question: &GuardQuestion) -> GuardAnswer {
+        mua::answer(self.guard.as_ref(), question, |holder, action| {
+            let grant = self.access.may(holder.object, action, &question.guard, self.now).ok()??;
+            Some(Right { assignment: grant.assignment, until: grant.until })
+        })
+    }
+}
+
+/// The guard's protected operations as a proxy shows them: read from the guard each time, so that an exemption holds
+/// for all linked vaults at once (contract 3.6).
+pub fn protected_operations(guard: &ResourceGuard, kind: VaultKind) -> Vec<CriticalOperation> {
+    guard.protected().filter(|operation| operation.vault_kind() == kind).collect()
+}

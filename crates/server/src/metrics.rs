@@ -1,0 +1,108 @@
+//! Numbers about the server, in Prometheus' text format at `/metrics`.
+
+use std::sync::Arc;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// A finished request: which face, which method, which status.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RequestLabels {
+    /// `arm`, `graph`, `login`, `repository` or `health`.
+    pub face: &'static str,
+    /// The HTTP method.
+    pub method: String,
+    /// The HTTP status.
+    pub status: u16,
+}
+
+/// Traffic of one repository, by the names that rest-server's dashboards know.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct BlobLabels {
+    /// The repository credential's user name.
+    pub user: String,
+    /// The repository: `{vault}/{item}`.
+    pub repo: String,
+    /// The type of object.
+    pub r#type: &'static str,
+}
+
+/// All metrics. Cloning is cheap; all clones count together.
+#[derive(Clone)]
+pub struct Metrics {
+    /// Finished requests.
+    pub requests: Family<RequestLabels, Counter>,
+    /// Critical operations that were refused.
+    pub refused_critical_operations: Counter,
+    /// Failed sign-ins.
+    pub failed_sign_ins: Counter,
+    /// Objects written to repositories.
+    pub blob_writes: Family<BlobLabels, Counter>,
+    /// Bytes written to repositories.
+    pub blob_write_bytes: Family<BlobLabels, Counter>,
+    /// Objects read from repositories.
+    pub blob_reads: Family<BlobLabels, Counter>,
+    /// Bytes read from repositories.
+    pub blob_read_bytes: Family<BlobLabels, Counter>,
+    /// Objects deleted (hidden) in repositories.
+    pub blob_deletes: Family<BlobLabels, Counter>,
+    /// Bytes of the objects deleted (hidden) in repositories.
+    pub blob_delete_bytes: Family<BlobLabels, Counter>,
+    store_retries: Gauge,
+    registry: Arc<Registry>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::default();
+        let requests = Family::default();
+        registry.register("countersign_requests", "Finished requests", requests.clone());
+        let refused_critical_operations = Counter::default();
+        let text = "Critical operations that were refused for want of consent";
+        registry.register("countersign_refused_critical_operations", text, refused_critical_operations.clone());
+        let failed_sign_ins = Counter::default();
+        registry.register("countersign_failed_sign_ins", "Failed sign-ins", failed_sign_ins.clone());
+        let store_retries = Gauge::default();
+        let text = "Decisions that were made again because what they read had changed";
+        registry.register("countersign_store_retries", text, store_retries.clone());
+        let mut blob = |name: &str, text: &str| {
+            let family: Family<BlobLabels, Counter> = Family::default();
+            registry.register(name, text, family.clone());
+            family
+        };
+        Self {
+            blob_writes: blob("rest_server_blob_write", "Objects written to repositories"),
+            blob_write_bytes: blob("rest_server_blob_write_bytes", "Bytes written to repositories"),
+            blob_reads: blob("rest_server_blob_read", "Objects read from repositories"),
+            blob_read_bytes: blob("rest_server_blob_read_bytes", "Bytes read from repositories"),
+            blob_deletes: blob("rest_server_blob_delete", "Objects deleted in repositories"),
+            blob_delete_bytes: blob("rest_server_blob_delete_bytes", "Bytes deleted in repositories"),
+            requests,
+            refused_critical_operations,
+            failed_sign_ins,
+            store_retries,
+            registry: Arc::new(registry),
+        }
+    }
+}
+
+impl Metrics {
+    /// Counts a finished request.
+    pub fn request(&self, face: &'static str, method: &str, status: u16) {
+        self.requests.get_or_create(&RequestLabels { face, method: method.to_string(), status }).inc();
+    }
+
+    /// All metrics in Prometheus' text format.
+    pub fn render(&self, store: &store::Store) -> String {
+        self.store_retries.set(i64::try_from(store.retries()).unwrap_or(i64::MAX));
+        let mut text = String::new();
+        if let Err(error) = encode(&mut text, &self.registry) {
+            tracing::error!(%error, "the metrics could not be written");
+        }
+        text
+    }
+}

@@ -1,0 +1,80 @@
+//! What one commit consists of: the conditions under which it holds, the writes, and the ledger entries.
+
+use std::collections::BTreeMap;
+
+use ledger::Entry;
+
+/// Everything a decision read and everything it wants written. All of it is committed, or none of it.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) conditions: Vec<Condition>,
+    /// Documents by kind and key; the last write of a key counts.
+    pub(crate) documents: BTreeMap<(&'static str, String), DocumentWrite>,
+    pub(crate) objects: Vec<ObjectWrite>,
+    /// Ledger entries without their sequence, which the writer gives.
+    pub(crate) entries: Vec<Entry>,
+    /// Whether a document that decisions about access read is among the writes.
+    pub(crate) touches_access: bool,
+}
+
+impl Batch {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.documents.is_empty() && self.objects.is_empty() && self.entries.is_empty()
+    }
+}
+
+/// What a decision read. If it reads differently at the commit, the decision is made again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// One document: its revision, or that it did not exist.
+    Document { kind: &'static str, key: String, revision: Option<i64> },
+    /// All documents of a kind from `lower` up to, not including, `upper`.
+    Range { kind: &'static str, lower: String, upper: String, seen: Fingerprint },
+    /// All documents of a kind with this second key.
+    Lookup { kind: &'static str, lookup: String, seen: Fingerprint },
+    /// The revision of what decisions about access read.
+    Access(i64),
+    /// One repository object: the sequence of its present lifetime, or that it had none.
+    Object { repository: String, object_type: &'static str, name: String, sequence: Option<i64> },
+}
+
+/// What tells two readings of a range apart. Revisions never repeat and only grow, so any insertion or change raises
+/// the highest one, and a mere deletion lowers the count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Fingerprint {
+    pub(crate) count: i64,
+    pub(crate) highest: i64,
+}
+
+impl Fingerprint {
+    pub(crate) fn of<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Self {
+        rows.into_iter().fold(Self::default(), |seen, row| Self {
+            count: seen.count + 1,
+            highest: seen.highest.max(row.revision),
+        })
+    }
+}
+
+/// A stored document.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) key: String,
+    pub(crate) revision: i64,
+    pub(crate) body: String,
+}
+
+/// What becomes of one document.
+#[derive(Clone, Debug)]
+pub(crate) enum DocumentWrite {
+    Put { lookup: Option<String>, body: String },
+    Delete,
+}
+
+/// What becomes of one repository object, or of all of a repository's.
+#[derive(Clone, Debug)]
+pub(crate) enum ObjectWrite {
+    Put { repository: String, object_type: &'static str, name: String, content: String, size: i64, at: i64, by: String },
+    Tombstone { repository: String, object_type: &'static str, name: String, at: i64, by: String },
+    Forget { repository: String, object_type: &'static str, name: String },
+    DropRepository { repository: String },
+}

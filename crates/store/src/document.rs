@@ -1,0 +1,110 @@
+//! Which values are stored as documents, under which key, and who may write them.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A value that is stored as one document.
+pub trait Document: Serialize + DeserializeOwned {
+    /// What sort of document it is; part of its key.
+    const KIND: &'static str;
+    /// Whether decisions about access read it.
+    const ACCESS: bool = false;
+    /// Whether a change of it is a decision, which needs an entry in the ledger in the same commit.
+    const AUDITED: bool = true;
+
+    /// Its key within the kind: for resources the folded id.
+    fn key(&self) -> String;
+
+    /// A second way to find it; need not be unique.
+    fn lookup(&self) -> Option<String> {
+        None
+    }
+}
+
+/// A document that may be written directly. What belongs to a vault is not one: it is written by
+/// [`Transaction::apply`](crate::Transaction::apply) alone, which wants a clearance. Sealed, so that no other crate can
+/// declare a vault's documents free.
+pub trait Free: Document + sealed::Sealed {}
+
+pub(crate) mod sealed {
+    /// Only this crate says what may be written directly.
+    pub trait Sealed {}
+}
+
+macro_rules! document {
+    ($type:ty, $kind:literal $(, access = $access:literal)? $(, audited = $audited:literal)?, |$this:ident| $key:expr $(, lookup = $lookup:expr)?) => {
+        impl Document for $type {
+            const KIND: &'static str = $kind;
+            $(const ACCESS: bool = $access;)?
+            $(const AUDITED: bool = $audited;)?
+            fn key(&self) -> String {
+                let $this = self;
+                $key
+            }
+            $(fn lookup(&self) -> Option<String> {
+                let $this = self;
+                $lookup
+            })?
+        }
+    };
+}
+
+macro_rules! free {
+    ($($type:ty),* $(,)?) => {
+        $(impl sealed::Sealed for $type {}
+        impl Free for $type {})*
+    };
+}
+
+// What belongs to a vault: behind the door.
+document!(vault::Vault, "vault", |vault| vault.id.folded().to_string(), lookup = Some(vault.short.clone()));
+document!(vault::BackupPolicy, "policy", |policy| policy.id.folded().to_string());
+document!(vault::Container, "container", |container| container.id.folded().to_string());
+document!(
+    vault::ProtectedItem,
+    "item",
+    |item| item.id.folded().to_string(),
+    lookup = Some(item.short.clone())
+);
+document!(
+    vault::RecoveryPoint,
+    "recoveryPoint",
+    |point| point.id.folded().to_string(),
+    lookup = Some(format!("{}/{}", point.repository, point.snapshot))
+);
+document!(vault::RepositoryCredential, "credential", |credential| credential.user_name.clone());
+document!(vault::GuardProxy, "proxy", |proxy| proxy.id.folded().to_string(), lookup = Some(proxy.guard.folded().to_string()));
+
+// Everything else may be written directly, by whoever the decision about access lets.
+document!(mua::ResourceGuard, "guard", |guard| guard.id.folded().to_string());
+document!(mua::Unlock, "unlock", |unlock| unlock.key());
+free!(mua::ResourceGuard, mua::Unlock);
+
+document!(directory::Tenant, "tenant", access = true, |tenant| tenant.id.to_string(), lookup = Some(tenant.domain.as_str().to_ascii_lowercase()));
+document!(directory::Subscription, "subscription", access = true, |subscription| subscription.id.to_string());
+document!(directory::User, "user", access = true, |user| user.id.to_string(), lookup = Some(user.upn.as_str().to_ascii_lowercase()));
+document!(directory::Group, "group", access = true, |group| group.id.to_string());
+document!(directory::ServicePrincipal, "servicePrincipal", access = true, |application| application.id.to_string(), lookup = Some(application.app_id.to_string()));
+document!(rbac::RoleDefinition, "roleDefinition", access = true, |role| role.id.to_string());
+document!(rbac::Assignment, "roleAssignment", access = true, |assignment| assignment.id.folded().to_string(), lookup = Some(assignment.id.name().to_ascii_lowercase()));
+document!(resources::ResourceGroup, "resourceGroup", |group| group.id.folded().to_string());
+document!(resources::Registration, "registration", |r| format!("{}/{}", r.subscription, r.namespace.to_ascii_lowercase()));
+document!(resources::Lock, "lock", |lock| lock.id.folded().to_string());
+document!(directory::token::StoredSigningKey, "signingKey", audited = false, |key| key.created.to_string());
+document!(vault::Job, "job", audited = false, |job| job.id.folded().to_string());
+document!(vault::Operation, "operation", audited = false, |operation| operation.id.clone());
+free!(
+    directory::Tenant,
+    directory::Subscription,
+    directory::User,
+    directory::Group,
+    directory::ServicePrincipal,
+    directory::token::StoredSigningKey,
+    rbac::RoleDefinition,
+    rbac::Assignment,
+    resources::ResourceGroup,
+    resources::Registration,
+    resources::Lock,
+    vault::Job,
+    vault::Operation,
+);

@@ -1,0 +1,57 @@
+//! How the store fails. None of this reaches a client: the edge logs it and answers in general terms.
+
+use std::path::PathBuf;
+
+/// A failure of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A file or folder could not be used.
+    #[error("`{}`: {}", .0.display(), .1)]
+    Io(PathBuf, #[source] std::io::Error),
+    /// Another process has the data folder open.
+    #[error("the data folder `{}` is in use by another countersign process", .0.display())]
+    InUse(PathBuf),
+    /// The database engine failed.
+    #[error("the database failed: {0}")]
+    Engine(String),
+    /// The database was written by a newer program.
+    #[error(
+        "the data folder was written by a newer version of countersign (schema {found}, this program knows {known}); \
+         start that version, or restore a backup made before the upgrade"
+    )]
+    NewerSchema {
+        /// The schema found.
+        found: usize,
+        /// The newest this program knows.
+        known: usize,
+    },
+    /// What was read makes no sense.
+    #[error("stored data is damaged: {0}")]
+    Corrupt(String),
+    /// The store is shutting down.
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Engine(error.to_string())
+    }
+}
+
+impl From<StoreError> for arm::Error {
+    fn from(error: StoreError) -> Self {
+        arm::Error::internal(error.to_string())
+    }
+}
+
+/// Why a batch was not committed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommitError {
+    /// Something the decision read has changed since.
+    #[error("what the decision read has changed")]
+    Conflict,
+    /// The store failed.
+    #[error(transparent)]
+    Failed(#[from] StoreError),
+}

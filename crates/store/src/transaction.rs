@@ -1,0 +1,320 @@
+//! One decision: what it reads, what it wants written, and what it says in the ledger.
+
+use std::sync::Arc;
+
+use arm::{Error, ResourceId, Result};
+use ledger::Entry;
+use mua::Clearance;
+use serde::Serialize;
+use vault::{Edit, VaultChange};
+
+use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row};
+use crate::document::{Document, Free};
+use crate::sqlite::Snapshot;
+use crate::{Access, Object, ObjectType, Store};
+
+/// A decision under way. It sees the store as it was when the decision began, and its own writes. Nothing is written
+/// before the decision returns; then all of it is, if everything it read still holds.
+pub struct Transaction {
+    store: Store,
+    snapshot: Snapshot,
+    batch: Batch,
+    access: Option<Arc<Access>>,
+    /// Ledger entries that are kept even when the decision ends in a refusal.
+    refusals: Vec<Entry>,
+    audited: bool,
+}
+
+impl Transaction {
+    pub(crate) fn begin(store: &Store) -> Result<Self> {
+        Ok(Self {
+            store: store.clone(),
+            snapshot: store.engine().snapshot()?,
+            batch: Batch::default(),
+            access: None,
+            refusals: Vec::new(),
+            audited: false,
+        })
+    }
+
+    /// The document with this key, if it exists.
+    pub fn get<D: Document>(&mut self, key: &str) -> Result<Option<D>> {
+        if let Some(write) = self.batch.documents.get(&(D::KIND, key.to_string())) {
+            return match write {
+                DocumentWrite::Put { body, .. } => read(key, body).map(Some),
+                DocumentWrite::Delete => Ok(None),
+            };
+        }
+        let row = self.snapshot.document(D::KIND, key)?;
+        let revision = row.as_ref().map(|row| row.revision);
+        self.batch.conditions.push(Condition::Document { kind: D::KIND, key: key.to_string(), revision });
+        row.map(|row| read(&row.key, &row.body)).transpose()
+    }
+
+    /// The resource with this id, if it exists.
+    pub fn resource<D: Document>(&mut self, id: &ResourceId) -> Result<Option<D>> {
+        self.get(id.folded())
+    }
+
+    /// All documents of the kind whose key lies below this resource, in key order. Writes of this decision are not
+    /// among them.
+    pub fn below<D: Document>(&mut self, scope: &ResourceId) -> Result<Vec<D>> {
+        if scope.is_root() {
+            return self.all();
+        }
+        self.range(format!("{}/", scope.folded()), format!("{}0", scope.folded()))
+    }
+
+    /// All documents of the kind, in key order. Writes of this decision are not among them.
+    pub fn all<D: Document>(&mut self) -> Result<Vec<D>> {
+        self.range(String::new(), "\u{10ffff}".into())
+    }
+
+    /// All documents of the kind with this second key, in key order. Writes of this decision are not among them.
+    pub fn find<D: Document>(&mut self, lookup: &str) -> Result<Vec<D>> {
+        let rows = self.snapshot.lookup(D::KIND, lookup)?;
+        let seen = Fingerprint::of(&rows);
+        self.batch.conditions.push(Condition::Lookup { kind: D::KIND, lookup: lookup.to_string(), seen });
+        read_all(&rows)
+    }
+
+    fn range<D: Document>(&mut self, lower: String, upper: String) -> Result<Vec<D>> {
+        let rows = self.snapshot.range(D::KIND, &lower, &upper)?;
+        let seen = Fingerprint::of(&rows);
+        self.batch.conditions.push(Condition::Range { kind: D::KIND, lower, upper, seen });
+        read_all(&rows)
+    }
+
+    /// Who is who and who may do what, as of this decision.
+    pub fn access(&mut self) -> Result<Arc<Access>> {
+        if let Some(access) = &self.access {
+            return Ok(Arc::clone(access));
+        }
+        let revision = self.snapshot.access()?;
+        self.batch.conditions.push(Condition::Access(revision));
+        let access = match self.store.cached_access(revision) {
+            Some(access) => access,
+            None => {
+                let access = Arc::new(Access::load(&self.snapshot, revision)?);
+                self.store.cache_access(&access);
+                access
+            }
+        };
+        self.access = Some(Arc::clone(&access));
+        Ok(access)
+    }
+
+    /// Writes a document that belongs to no vault.
+    pub fn put<D: Free>(&mut self, document: &D) -> Result<()> {
+        self.write(document)
+    }
+
+    /// Deletes a document that belongs to no vault.
+    pub fn delete<D: Free>(&mut self, key: &str) {
+        self.erase::<D>(key.to_string());
+    }
+
+    /// Applies a cleared change of a vault: the only way to write one. Uses up the unlocks that the clearance was
+    /// given for, in the same commit.
+    ///
+    /// # Errors
+    /// An internal error when the change does not start from what is stored, or an unlock is not there any more.
+    pub fn apply(&mut self, clearance: Clearance) -> Result<()> {
+        for key in clearance.consumes() {
+            if self.get::<mua::Unlock>(key)?.is_none() {
+                return Err(Error::internal("a clearance uses an unlock that does not exist"));
+            }
+            self.delete::<mua::Unlock>(key);
+        }
+        match clearance.into_change() {
+            VaultChange::Vault(edit) => self.edit(&edit),
+            VaultChange::Policy(edit) => self.edit(&edit),
+            VaultChange::Container(edit) => self.edit(&edit),
+            VaultChange::Item(change) => {
+                if let (Some(before), None) = (change.edit().before(), change.edit().after()) {
+                    self.batch.objects.push(ObjectWrite::DropRepository { repository: before.short.clone() });
+                }
+                self.edit(change.edit())
+            }
+            VaultChange::RecoveryPoint(edit) => self.edit(&edit),
+            VaultChange::Credential(edit) => self.edit(&edit),
+            VaultChange::Proxy(edit) => self.edit(&edit),
+        }
+    }
+
+    fn edit<D: Document + PartialEq>(&mut self, edit: &Edit<D>) -> Result<()> {
+        let Some(key) = edit.after().or(edit.before()).map(Document::key) else { return Ok(()) };
+        let stored: Option<D> = self.get(&key)?;
+        if stored.as_ref() != edit.before() {
+            return Err(Error::internal(format!("a change of `{key}` does not start from what is stored")));
+        }
+        match edit.after() {
+            Some(after) if after.key() != key => Err(Error::internal(format!("a change of `{key}` would rename it"))),
+            Some(after) => self.write(after),
+            None => {
+                self.erase::<D>(key);
+                Ok(())
+            }
+        }
+    }
+
+    fn write<D: Document>(&mut self, document: &D) -> Result<()> {
+        let body = to_json(document)?;
+        let write = DocumentWrite::Put { lookup: document.lookup(), body };
+        self.note::<D>(document.key(), write);
+        Ok(())
+    }
+
+    fn erase<D: Document>(&mut self, key: String) {
+        self.note::<D>(key, DocumentWrite::Delete);
+    }
+
+    fn note<D: Document>(&mut self, key: String, write: DocumentWrite) {
+        self.batch.touches_access |= D::ACCESS;
+        self.audited |= D::AUDITED;
+        self.batch.documents.insert((D::KIND, key), write);
+    }
+
+    /// Says in the ledger what was decided. Kept only if the decision succeeds.
+    pub fn record(&mut self, entry: Entry) {
+        self.batch.entries.push(entry);
+    }
+
+    /// Says in the ledger what was refused. Kept even though the decision then ends in an error.
+    pub fn record_refusal(&mut self, entry: Entry) {
+        self.refusals.push(entry);
+    }
+
+    /// Whether this decision writes anything that the ledger must tell of.
+    pub fn has_audited_writes(&self) -> bool {
+        self.audited
+    }
+
+    /// SHA-256 of everything this decision writes, in canonical order; `None` when it writes nothing.
+    pub fn digest(&self) -> Option<ledger::Digest> {
+        if self.batch.documents.is_empty() {
+            return None;
+        }
+        let writes: Vec<(&str, &str, Option<&str>)> = self
+            .batch
+            .documents
+            .iter()
+            .map(|((kind, key), write)| match write {
+                DocumentWrite::Put { body, .. } => (*kind, key.as_str(), Some(body.as_str())),
+                DocumentWrite::Delete => (*kind, key.as_str(), None),
+            })
+            .collect();
+        serde_json::to_vec(&writes).ok().map(|bytes| ledger::Digest::of(&bytes))
+    }
+
+    /// The live object with this name.
+    pub fn object(&mut self, repository: &str, object_type: ObjectType, name: &str) -> Result<Option<Object>> {
+        let row = self.snapshot.object(repository, object_type.as_str(), name)?;
+        self.batch.conditions.push(Condition::Object {
+            repository: repository.to_string(),
+            object_type: object_type.as_str(),
+            name: name.to_string(),
+            sequence: row.as_ref().map(|row| row.sequence),
+        });
+        row.map(Object::try_from).transpose().map_err(Into::into)
+    }
+
+    /// Whether an object of this name ever arrived, deleted since or not.
+    pub fn object_known(&mut self, repository: &str, object_type: ObjectType, name: &str) -> Result<bool> {
+        Ok(self.snapshot.object_known(repository, object_type.as_str(), name)?)
+    }
+
+    /// The live objects of one type, oldest first. Not part of the commit's condition.
+    pub fn objects(&self, repository: &str, object_type: ObjectType) -> Result<Vec<Object>> {
+        let rows = self.snapshot.objects(repository, object_type.as_str())?;
+        rows.into_iter().map(|row| Object::try_from(row).map_err(Error::from)).collect()
+    }
+
+    /// How many objects of a repository are alive, and their size in bytes. Not part of the commit's condition.
+    pub fn usage(&self, repository: &str) -> Result<(u64, u64)> {
+        let (count, bytes) = self.snapshot.usage(repository)?;
+        Ok((count.unsigned_abs(), bytes.unsigned_abs()))
+    }
+
+    /// Makes an object visible whose bytes are already on disk and verified.
+    pub fn put_object(&mut self, repository: &str, object_type: ObjectType, object: &Object) -> Result<()> {
+        self.batch.objects.push(ObjectWrite::Put {
+            repository: repository.to_string(),
+            object_type: object_type.as_str(),
+            name: object.name.clone(),
+            content: object.content.clone(),
+            size: i64::try_from(object.size).map_err(|_| Error::internal("an object larger than 2^63 bytes"))?,
+            at: object.at.as_microsecond(),
+            by: object.by.clone(),
+        });
+        Ok(())
+    }
+
+    /// Hides an object. Its bytes and its row stay.
+    pub fn tombstone_object(
+        &mut self,
+        repository: &str,
+        object_type: ObjectType,
+        name: &str,
+        at: jiff::Timestamp,
+        by: &str,
+    ) {
+        self.batch.objects.push(ObjectWrite::Tombstone {
+            repository: repository.to_string(),
+            object_type: object_type.as_str(),
+            name: name.to_string(),
+            at: at.as_microsecond(),
+            by: by.to_string(),
+        });
+    }
+
+    /// Removes a lock for real. Only locks may go this way.
+    pub fn forget_lock(&mut self, repository: &str, name: &str) {
+        self.batch.objects.push(ObjectWrite::Forget {
+            repository: repository.to_string(),
+            object_type: ObjectType::Locks.as_str(),
+            name: name.to_string(),
+        });
+    }
+
+    /// Entries of the ledger from a sequence on, oldest first.
+    pub fn ledger(&self, from: u64, limit: u32) -> Result<Vec<Entry>> {
+        let from = i64::try_from(from).map_err(|_| Error::invalid("InvalidFilter", "no such ledger entry"))?;
+        let rows = self.snapshot.ledger(from, i64::from(limit))?;
+        let parse = |row: &crate::sqlite::LedgerRow| {
+            Entry::parse(&row.canonical).map_err(|error| Error::internal(error.to_string()))
+        };
+        rows.iter().map(parse).collect()
+    }
+
+    /// Whether nothing was ever stored.
+    pub fn is_pristine(&self) -> Result<bool> {
+        Ok(self.snapshot.is_empty()?)
+    }
+
+    /// Turns the decision into a batch: everything when it succeeded, only its refusals when not.
+    pub(crate) fn into_batch(mut self, succeeded: bool) -> Result<Batch> {
+        if !succeeded {
+            let conditions = std::mem::take(&mut self.batch.conditions);
+            return Ok(Batch { conditions, entries: self.refusals, ..Batch::default() });
+        }
+        self.batch.entries.append(&mut self.refusals);
+        if self.audited && self.batch.entries.is_empty() {
+            return Err(Error::internal("a decision would change something without saying so in the ledger"));
+        }
+        Ok(self.batch)
+    }
+}
+
+fn to_json(document: &impl Serialize) -> Result<String> {
+    serde_json::to_string(document).map_err(|error| Error::internal(format!("a document cannot be written: {error}")))
+}
+
+fn read<D: Document>(key: &str, body: &str) -> Result<D> {
+    let broken = |error| Error::internal(format!("the stored {} `{key}` cannot be read: {error}", D::KIND));
+    serde_json::from_str(body).map_err(broken)
+}
+
+fn read_all<D: Document>(rows: &[Row]) -> Result<Vec<D>> {
+    rows.iter().map(|row| read(&row.key, &row.body)).collect()
+}

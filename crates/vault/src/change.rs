@@ -1,0 +1,315 @@
+//! Every way in which a vault may change, as a value with before and after.
+//!
+//! The constructors are the only way to build one, and they refuse what no consent opens (DESIGN section 3, contract
+//! 8.1 step 3). Absence never weakens: a caller builds `after` from `before` and the fields a request names.
+
+use arm::{Error, ResourceId, Result};
+use ledger::Digest;
+use serde::Serialize;
+
+use crate::policy::{Verdict, compare};
+use crate::{
+    BackupPolicy, Container, Feature, GuardProxy, Immutability, ProtectedItem, RecoveryPoint, RepositoryCredential,
+    SoftDelete, Vault,
+};
+
+/// What becomes of one document: created, replaced or deleted. Never nothing to nothing.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Edit<T> {
+    before: Option<T>,
+    after: Option<T>,
+}
+
+impl<T> Edit<T> {
+    /// Something that was not there.
+    pub fn create(after: T) -> Self {
+        Self { before: None, after: Some(after) }
+    }
+
+    /// Something that was there, and is different afterwards.
+    pub fn replace(before: T, after: T) -> Self {
+        Self { before: Some(before), after: Some(after) }
+    }
+
+    /// Created or replaced, whichever fits.
+    pub fn put(before: Option<T>, after: T) -> Self {
+        Self { before, after: Some(after) }
+    }
+
+    /// Something that is gone afterwards.
+    pub fn delete(before: T) -> Self {
+        Self { before: Some(before), after: None }
+    }
+
+    /// The state before.
+    pub fn before(&self) -> Option<&T> {
+        self.before.as_ref()
+    }
+
+    /// The state after.
+    pub fn after(&self) -> Option<&T> {
+        self.after.as_ref()
+    }
+}
+
+/// A change of a protected item, with the policies it moves between.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ItemChange {
+    edit: Edit<ProtectedItem>,
+    policy_before: Option<BackupPolicy>,
+    policy_after: Option<BackupPolicy>,
+}
+
+impl ItemChange {
+    /// The item before and after.
+    pub fn edit(&self) -> &Edit<ProtectedItem> {
+        &self.edit
+    }
+
+    /// Whether the item gets a policy that keeps less or backs up less often than the one it has.
+    ///
+    /// A first policy, and one given to an item that had none, is never weaker (contract 7.3 rule 3). Losing the
+    /// policy, or one that cannot be found, while backups go on is.
+    pub fn weaker_policy(&self) -> Option<String> {
+        let (Some(before), Some(after)) = (self.edit.before(), self.edit.after()) else { return None };
+        if before.policy == after.policy || before.policy.is_none() {
+            return None;
+        }
+        match (&self.policy_before, &self.policy_after) {
+            (Some(old), Some(new)) => weaker(old, new),
+            (None, Some(_)) => Some("the item's present policy cannot be read, so nothing shows that the new one is as strong".into()),
+            (_, None) => Some("the item would no longer have a policy".into()),
+        }
+    }
+}
+
+/// One change of a vault. Matched without a wildcard by whoever decides about it, so that a new kind of change does
+/// not compile until somebody has decided.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub enum VaultChange {
+    /// The vault and its settings.
+    Vault(Edit<Vault>),
+    /// A backup policy.
+    Policy(Edit<BackupPolicy>),
+    /// A registered source.
+    Container(Edit<Container>),
+    /// A protected item. Boxed: it is by far the largest.
+    Item(Box<ItemChange>),
+    /// A recovery point.
+    RecoveryPoint(Edit<RecoveryPoint>),
+    /// A repository credential.
+    Credential(Edit<RepositoryCredential>),
+    /// The link to the guard.
+    Proxy(Edit<GuardProxy>),
+}
+
+impl VaultChange {
+    /// Creates a vault or changes its settings.
+    ///
+    /// # Errors
+    /// For a retention out of range, another region, and for any step down from a one-way setting.
+    pub fn vault(before: Option<Vault>, after: Vault) -> Result<Self> {
+        if !SoftDelete::DAYS.contains(&after.soft_delete.retention_days) {
+            return Err(Error::invalid(
+                "UserErrorInvalidSoftDeleteRetentionPeriod",
+                "the soft-delete retention period must be 14 to 180 days",
+            ));
+        }
+        if let Some(before) = &before {
+            check_one_way(before, &after)?;
+        }
+        Ok(Self::Vault(Edit { before, after: Some(after) }))
+    }
+
+    /// Deletes a vault that holds nothing any more.
+    ///
+    /// # Errors
+    /// `ServiceResourceNotEmptyWithBackendMessage` while it holds items (soft-deleted ones too) or containers.
+    pub fn delete_vault(vault: Vault, items: &[ProtectedItem], containers: &[Container]) -> Result<Self> {
+        if items.is_empty() && containers.is_empty() {
+            return Ok(Self::Vault(Edit::delete(vault)));
+        }
+        let names: Vec<&str> = items.iter().map(|item| item.friendly_name.as_str()).take(5).collect();
+        Err(Error::invalid(
+            "ServiceResourceNotEmptyWithBackendMessage",
+            format!(
+                "the vault '{}' cannot be deleted: it still holds {} protected item(s) [{}] and {} registered \
+                 container(s); soft-deleted items count until their retention is over",
+                vault.id.name(),
+                items.len(),
+                names.join(", "),
+                containers.len()
+            ),
+        ))
+    }
+
+    /// Creates or replaces a policy.
+    ///
+    /// # Errors
+    /// `UserErrorOperationDeniedOnImmutableItem` when it would become weaker and the vault is immutable.
+    pub fn policy(vault: &Vault, before: Option<BackupPolicy>, after: BackupPolicy) -> Result<Self> {
+        if let Some(why) = before.as_ref().and_then(|before| weaker(before, &after)) {
+            check_mutable(vault, &format!("the policy '{}' may not become weaker ({why})", after.id.name()))?;
+        }
+        Ok(Self::Policy(Edit { before, after: Some(after) }))
+    }
+
+    /// Deletes a policy that no item uses.
+    ///
+    /// # Errors
+    /// `BMSUserErrorPolicyInUse` while an item uses it.
+    pub fn delete_policy(policy: BackupPolicy, items: &[ProtectedItem]) -> Result<Self> {
+        let users: Vec<&ProtectedItem> =
+            items.iter().filter(|item| item.policy.as_ref() == Some(&policy.id)).collect();
+        match users.first() {
+            None => Ok(Self::Policy(Edit::delete(policy))),
+            Some(first) => Err(Error::invalid(
+                "BMSUserErrorPolicyInUse",
+                format!(
+                    "the policy '{}' is used by {} protected item(s), '{}' among them",
+                    policy.id.name(),
+                    users.len(),
+                    first.friendly_name
+                ),
+            )),
+        }
+    }
+
+    /// Registers a container or refreshes its registration.
+    pub fn container(before: Option<Container>, after: Container) -> Self {
+        Self::Container(Edit { before, after: Some(after) })
+    }
+
+    /// Removes a container that holds no item.
+    ///
+    /// # Errors
+    /// `BMSUserErrorContainerHasDatasources` while it holds items, soft-deleted ones too.
+    pub fn delete_container(container: Container, items: &[ProtectedItem]) -> Result<Self> {
+        if items.iter().any(|item| item.id.is_within(&container.id)) {
+            return Err(Error::invalid(
+                "BMSUserErrorContainerHasDatasources",
+                format!(
+                    "the container '{}' still holds protected items; soft-deleted ones count until their retention \
+                     is over",
+                    container.id.name()
+                ),
+            ));
+        }
+        Ok(Self::Container(Edit::delete(container)))
+    }
+
+    /// Configures protection, changes it, stops it, soft-deletes or undeletes an item.
+    ///
+    /// # Errors
+    /// `UserErrorOperationDeniedOnImmutableItem` when recovery points would be lost early and the vault is immutable.
+    pub fn item(
+        vault: &Vault,
+        edit: Edit<ProtectedItem>,
+        policy_before: Option<BackupPolicy>,
+        policy_after: Option<BackupPolicy>,
+    ) -> Result<Self> {
+        let change = ItemChange { edit, policy_before, policy_after };
+        let deletes = match (change.edit.before(), change.edit.after()) {
+            (Some(before), after) => {
+                before.deletion.is_none() && after.is_none_or(|after| after.deletion.is_some())
+            }
+            (None, _) => false,
+        };
+        if deletes {
+            check_mutable(vault, "backup data may not be deleted")?;
+        }
+        if let Some(why) = change.weaker_policy() {
+            check_mutable(vault, &format!("the item may not move to a weaker policy ({why})"))?;
+        }
+        Ok(Self::Item(Box::new(change)))
+    }
+
+    /// Records a recovery point that arrived.
+    pub fn recovery_point(point: RecoveryPoint) -> Self {
+        Self::RecoveryPoint(Edit::create(point))
+    }
+
+    /// Issues a repository credential.
+    pub fn credential(credential: RepositoryCredential) -> Self {
+        Self::Credential(Edit::create(credential))
+    }
+
+    /// Links a guard, or another guard in place of the present one.
+    pub fn link(before: Option<GuardProxy>, after: GuardProxy) -> Self {
+        Self::Proxy(Edit { before, after: Some(after) })
+    }
+
+    /// Removes the link to the guard: multi-user authorization is off afterwards.
+    pub fn unlink(proxy: GuardProxy) -> Self {
+        Self::Proxy(Edit::delete(proxy))
+    }
+
+    /// The resource that changes.
+    pub fn target(&self) -> Option<&ResourceId> {
+        fn either<'a, T>(edit: &'a Edit<T>, id: impl Fn(&'a T) -> &'a ResourceId) -> Option<&'a ResourceId> {
+            edit.after().or(edit.before()).map(id)
+        }
+        match self {
+            Self::Vault(edit) => either(edit, |vault| &vault.id),
+            Self::Policy(edit) => either(edit, |policy| &policy.id),
+            Self::Container(edit) => either(edit, |container| &container.id),
+            Self::Item(change) => either(change.edit(), |item| &item.id),
+            Self::RecoveryPoint(edit) => either(edit, |point| &point.id),
+            Self::Credential(edit) => either(edit, |credential| &credential.item),
+            Self::Proxy(edit) => either(edit, |proxy| &proxy.id),
+        }
+    }
+
+    /// SHA-256 of the change in canonical form: the same change always has the same digest.
+    pub fn digest(&self) -> Digest {
+        Digest::of(serde_json::to_value(self).unwrap_or_default().to_string().as_bytes())
+    }
+}
+
+fn weaker(before: &BackupPolicy, after: &BackupPolicy) -> Option<String> {
+    match compare(&before.body, &after.body) {
+        Verdict::NotWeaker => None,
+        Verdict::Weaker(reasons) => {
+            let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+            Some(reasons.join("; "))
+        }
+    }
+}
+
+fn check_one_way(before: &Vault, after: &Vault) -> Result<()> {
+    if before.location != after.location {
+        return Err(Error::invalid(
+            "InvalidResourceLocation",
+            format!("the vault is in '{}' and cannot be moved to '{}'", before.location, after.location),
+        ));
+    }
+    let features = [
+        ("soft delete", before.soft_delete.state, after.soft_delete.state),
+        ("the security features", before.enhanced_security, after.enhanced_security),
+    ];
+    for (name, from, to) in features {
+        if from == Feature::AlwaysOn && to != Feature::AlwaysOn {
+            return Err(Error::invalid(
+                "UserErrorDisableSoftDeleteNotAllowed",
+                format!("{name} of this vault is always on; it cannot be switched off, whoever agrees"),
+            ));
+        }
+    }
+    if before.immutability == Immutability::Locked && after.immutability != Immutability::Locked {
+        return Err(Error::invalid(
+            "UserErrorUnsupportedVaultImmutabilityStateChange",
+            "immutability of this vault is locked; it cannot be unlocked or disabled, whoever agrees",
+        ));
+    }
+    Ok(())
+}
+
+fn check_mutable(vault: &Vault, what: &str) -> Result<()> {
+    if vault.immutability == Immutability::Disabled {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "UserErrorOperationDeniedOnImmutableItem",
+        format!("the vault '{}' is immutable: {what}", vault.id.name()),
+    ))
+}
