@@ -29,7 +29,10 @@ pub fn classify(change: &VaultChange) -> Vec<Finding> {
         // Recovery points only arrive. Their end comes with their retention, never by a request.
         VaultChange::RecoveryPoint(edit) => match edit.after() {
             Some(_) => Vec::new(),
-            None => found(CriticalOperation::DeleteProtection, "a recovery point would be deleted"),
+            None => found(
+                CriticalOperation::DeleteProtection,
+                "a recovery point would be deleted",
+            ),
         },
         // A credential opens a repository in which nothing can be destroyed.
         VaultChange::Credential(_) => Vec::new(),
@@ -37,7 +40,10 @@ pub fn classify(change: &VaultChange) -> Vec<Finding> {
 }
 
 fn found(operation: CriticalOperation, why: impl Into<String>) -> Vec<Finding> {
-    vec![Finding { operation, why: why.into() }]
+    vec![Finding {
+        operation,
+        why: why.into(),
+    }]
 }
 
 fn vault_settings(edit: &Edit<Vault>) -> Vec<Finding> {
@@ -49,7 +55,10 @@ fn vault_settings(edit: &Edit<Vault>) -> Vec<Finding> {
         id: _,
         short: _,
         location: _,
-        soft_delete: SoftDelete { state, retention_days },
+        soft_delete: SoftDelete {
+            state,
+            retention_days,
+        },
         enhanced_security,
         immutability,
         encryption,
@@ -59,7 +68,11 @@ fn vault_settings(edit: &Edit<Vault>) -> Vec<Finding> {
     } = after;
     let mut weaker = Vec::new();
     if *state < before.soft_delete.state {
-        weaker.push(format!("soft delete goes from {} to {}", before.soft_delete.state.as_str(), state.as_str()));
+        weaker.push(format!(
+            "soft delete goes from {} to {}",
+            before.soft_delete.state.as_str(),
+            state.as_str()
+        ));
     }
     if *retention_days < before.soft_delete.retention_days {
         weaker.push(format!(
@@ -79,11 +92,18 @@ fn vault_settings(edit: &Edit<Vault>) -> Vec<Finding> {
         findings.extend(found(CriticalOperation::DisableSoftDelete, weaker.join("; ")));
     }
     if *immutability < before.immutability {
-        let why = format!("immutability goes from {} to {}", before.immutability.as_str(), immutability.as_str());
+        let why = format!(
+            "immutability goes from {} to {}",
+            before.immutability.as_str(),
+            immutability.as_str()
+        );
         findings.extend(found(CriticalOperation::ReduceImmutability, why));
     }
     if *encryption != before.encryption {
-        findings.extend(found(CriticalOperation::ModifyEncryption, "the encryption settings change"));
+        findings.extend(found(
+            CriticalOperation::ModifyEncryption,
+            "the encryption settings change",
+        ));
     }
     findings
 }
@@ -92,7 +112,9 @@ fn policy(edit: &Edit<vault::BackupPolicy>) -> Vec<Finding> {
     use vault::policy::{Verdict, compare};
     // A weak policy may be created freely, and an unused one deleted: the gate is where an item moves to it
     // (contract 7.3, the order attack).
-    let (Some(before), Some(after)) = (edit.before(), edit.after()) else { return Vec::new() };
+    let (Some(before), Some(after)) = (edit.before(), edit.after()) else {
+        return Vec::new();
+    };
     match compare(&before.body, &after.body) {
         Verdict::NotWeaker => Vec::new(),
         Verdict::Weaker(reasons) => {
@@ -103,12 +125,20 @@ fn policy(edit: &Edit<vault::BackupPolicy>) -> Vec<Finding> {
 }
 
 fn item(change: &ItemChange) -> Vec<Finding> {
-    let Some(before) = change.edit().before() else { return Vec::new() };
+    let Some(before) = change.edit().before() else {
+        return Vec::new();
+    };
     let Some(after) = change.edit().after() else {
         return match before.deletion {
             // Nobody asks for this: a soft-deleted item goes when its time is over.
-            Some(_) => found(CriticalOperation::DeleteProtection, "a soft-deleted item would be purged early"),
-            None => found(CriticalOperation::DeleteProtection, "the item and its backups would be deleted for good"),
+            Some(_) => found(
+                CriticalOperation::DeleteProtection,
+                "a soft-deleted item would be purged early",
+            ),
+            None => found(
+                CriticalOperation::DeleteProtection,
+                "the item and its backups would be deleted for good",
+            ),
         };
     };
     let ProtectedItem {
@@ -125,11 +155,17 @@ fn item(change: &ItemChange) -> Vec<Finding> {
     let mut findings = Vec::new();
     match (&before.deletion, deletion) {
         (None, Some(deletion)) => {
-            let why = format!("the item and its backups would be deleted, recoverable until {}", deletion.until);
+            let why = format!(
+                "the item and its backups would be deleted, recoverable until {}",
+                deletion.until
+            );
             findings.extend(found(CriticalOperation::DeleteProtection, why));
         }
         (Some(then), Some(now)) if now.until < then.until => {
-            findings.extend(found(CriticalOperation::DeleteProtection, "a deleted item would be kept for less long"));
+            findings.extend(found(
+                CriticalOperation::DeleteProtection,
+                "a deleted item would be kept for less long",
+            ));
         }
         (Some(_) | None, None) | (Some(_), Some(_)) => {}
     }
@@ -154,9 +190,14 @@ fn item(change: &ItemChange) -> Vec<Finding> {
 }
 
 fn proxy(edit: &Edit<GuardProxy>) -> Vec<Finding> {
-    let Some(before) = edit.before() else { return Vec::new() };
+    let Some(before) = edit.before() else {
+        return Vec::new();
+    };
     match edit.after() {
-        None => found(CriticalOperation::RemoveMua, "multi-user authorization would be removed from the vault"),
+        None => found(
+            CriticalOperation::RemoveMua,
+            "multi-user authorization would be removed from the vault",
+        ),
         Some(after) if after.guard != before.guard => {
             let why = format!("the vault would be linked to another guard, '{}'", after.guard);
             found(CriticalOperation::RemoveMua, why)

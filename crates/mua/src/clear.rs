@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use vault::{GuardProxy, VaultChange};
 
 use crate::{
-    Consent, CriticalOperation, Finding, GuardAnswer, GuardQuestion, Missing, Protection, Refusal, Right, Unlock,
-    VaultKind, classify,
+    Consent, CriticalOperation, Finding, GuardAnswer, GuardQuestion, Missing, Protection, Refusal, Right,
+    Unlock, VaultKind, classify,
 };
 
 /// Somebody who acts, as one tenant knows them.
@@ -128,21 +128,42 @@ pub fn clear(
     now: Timestamp,
 ) -> Result<Result<Clearance, Refusal>> {
     let Some(proxy) = proxy else {
-        return Ok(Ok(Clearance { change, permits: Vec::new(), consumes: Vec::new() }));
+        return Ok(Ok(Clearance {
+            change,
+            permits: Vec::new(),
+            consumes: Vec::new(),
+        }));
     };
     check_requests(&proxy.guard, kind, presented.requests)?;
-    let Some(target) = change.target().cloned() else { return Err(Error::internal("a change of nothing")) };
-    let Some(caller) = presented.callers.first() else { return Err(Error::internal("a change without a caller")) };
+    let Some(target) = change.target().cloned() else {
+        return Err(Error::internal("a change of nothing"));
+    };
+    let Some(caller) = presented.callers.first() else {
+        return Err(Error::internal("a change without a caller"));
+    };
     let digest = change.digest();
     let mut permits = Vec::new();
     let mut consumes = Vec::new();
     for finding in classify(&change) {
-        let case = Case { finding: &finding, guard: &proxy.guard, target: &target, caller, now };
+        let case = Case {
+            finding: &finding,
+            guard: &proxy.guard,
+            target: &target,
+            caller,
+            now,
+        };
         let granted = match case.decide(presented, ask) {
             Ok(granted) => granted,
             Err(refusal) => return Ok(Err(*refusal)),
         };
-        let Some(Granted { holder, right, consumes: used }) = granted else { continue };
+        let Some(Granted {
+            holder,
+            right,
+            consumes: used,
+        }) = granted
+        else {
+            continue;
+        };
         consumes.extend(used);
         permits.push(Permit {
             operation: finding.operation,
@@ -155,7 +176,11 @@ pub fn clear(
             right,
         });
     }
-    Ok(Ok(Clearance { change, permits, consumes }))
+    Ok(Ok(Clearance {
+        change,
+        permits,
+        consumes,
+    }))
 }
 
 /// One critical operation of a change, on its way to a permit.
@@ -191,13 +216,19 @@ impl Case<'_> {
             (Consent::ByUnlock, Some(unlock)) => vec![unlock.holder.clone()],
             (Consent::ByUnlock, None) | (Consent::InRequest, _) => presented.callers.to_vec(),
         };
-        let question = GuardQuestion { guard: self.guard.clone(), operations: vec![operation], holders };
+        let question = GuardQuestion {
+            guard: self.guard.clone(),
+            operations: vec![operation],
+            holders,
+        };
         let answer = ask(&question);
         let refuse = |description, missing| self.refuse(description, missing);
         let unavailable = matches!(answer, GuardAnswer::Unavailable { .. });
         if !unavailable && !is_exempt(&answer, operation) {
             let missing = match operation.consent() {
-                Consent::InRequest if !names(presented.requests, self.guard, operation) => Some(Missing::Request),
+                Consent::InRequest if !names(presented.requests, self.guard, operation) => {
+                    Some(Missing::Request)
+                }
                 Consent::ByUnlock if unlock.is_none() => Some(Missing::Unlock),
                 Consent::InRequest | Consent::ByUnlock => None,
             };
@@ -206,8 +237,14 @@ impl Case<'_> {
             }
         }
         let mut granted = operations_granted(&question, &answer, &refuse)?;
-        let consumes = unlock.filter(|_| operation.consent() == Consent::ByUnlock).map(Unlock::key);
-        Ok(granted.remove(&operation).map(|(holder, right)| Granted { holder, right, consumes }))
+        let consumes = unlock
+            .filter(|_| operation.consent() == Consent::ByUnlock)
+            .map(Unlock::key);
+        Ok(granted.remove(&operation).map(|(holder, right)| Granted {
+            holder,
+            right,
+            consumes,
+        }))
     }
 
     fn refuse(&self, description: Option<String>, missing: Missing) -> Refusal {
@@ -252,7 +289,11 @@ pub(crate) fn operations_granted(
         GuardAnswer::Unavailable { why } => {
             return Err(Box::new(refuse(None, Missing::Guard { why: why.clone() })));
         }
-        GuardAnswer::Known { guard, description, protection } => (guard, description, protection),
+        GuardAnswer::Known {
+            guard,
+            description,
+            protection,
+        } => (guard, description, protection),
     };
     if *guard != question.guard {
         let why = "the answer came from another guard".to_string();

@@ -47,19 +47,30 @@ impl Refusal {
             Missing::Right { action } => format!("the caller lacks '{action}' on the guard"),
             Missing::Guard { why } => format!("the guard did not answer: {why}"),
         };
-        format!("{} needs consent ({}): {missing}", self.operation.title(), self.why)
+        format!(
+            "{} needs consent ({}): {missing}",
+            self.operation.title(),
+            self.why
+        )
     }
 
     /// The refusal as an ARM error (contract 8.3).
     pub fn into_error(self) -> Error {
-        let Self { operation, why, guard, description, missing } = &self;
+        let Self {
+            operation,
+            why,
+            guard,
+            description,
+            missing,
+        } = &self;
         let title = operation.title();
         let request = format!("{guard}/{}/default", operation.request_kind());
         let ask = match description {
             Some(text) => format!(" Whom to ask: {text}"),
             None => " Ask the owner of the Resource Guard for it.".to_string(),
         };
-        let protected = format!("The operation '{title}' is protected by the Resource Guard '{guard}': {why}.");
+        let protected =
+            format!("The operation '{title}' is protected by the Resource Guard '{guard}': {why}.");
         let (code, what) = match missing {
             Missing::Request => (
                 "UserErrorResourceGuardOperationRequestMissing",
@@ -86,7 +97,9 @@ impl Refusal {
             ),
             Missing::Guard { why } => (
                 "UserErrorResourceGuardUnavailable",
-                format!("The guard cannot give consent ({why}), and without it the operation stays protected."),
+                format!(
+                    "The guard cannot give consent ({why}), and without it the operation stays protected."
+                ),
             ),
         };
         let info = serde_json::json!({

@@ -83,7 +83,11 @@ pub enum Effect {
 ///
 /// # Errors
 /// `ScopeLocked` naming the locked scopes.
-pub fn check_locks<'a>(target: &ResourceId, effect: Effect, locks: impl IntoIterator<Item = &'a Lock>) -> Result<()> {
+pub fn check_locks<'a>(
+    target: &ResourceId,
+    effect: Effect,
+    locks: impl IntoIterator<Item = &'a Lock>,
+) -> Result<()> {
     let forbids = |lock: &&Lock| {
         target.is_within(&lock.scope)
             && match effect {
@@ -92,11 +96,19 @@ pub fn check_locks<'a>(target: &ResourceId, effect: Effect, locks: impl IntoIter
                 Effect::Delete => true,
             }
     };
-    let scopes: Vec<&str> = locks.into_iter().filter(forbids).map(|lock| lock.scope.as_str()).collect();
+    let scopes: Vec<&str> = locks
+        .into_iter()
+        .filter(forbids)
+        .map(|lock| lock.scope.as_str())
+        .collect();
     if scopes.is_empty() {
         return Ok(());
     }
-    let verb = if effect == Effect::Delete { "delete" } else { "write" };
+    let verb = if effect == Effect::Delete {
+        "delete"
+    } else {
+        "write"
+    };
     Err(Error::conflict(
         "ScopeLocked",
         format!(
@@ -114,7 +126,12 @@ mod tests {
     fn lock(scope: &str, level: LockLevel) -> Lock {
         let scope = ResourceId::parse(scope).unwrap();
         let id = scope.child("providers/Microsoft.Authorization/locks/l").unwrap();
-        Lock { id, scope, level, notes: None }
+        Lock {
+            id,
+            scope,
+            level,
+            notes: None,
+        }
     }
 
     #[test]

@@ -30,11 +30,16 @@ impl App {
     ///
     /// # Errors
     /// What it returned; `Internal` when it panicked.
-    pub async fn blocking<T: Send + 'static>(&self, work: impl FnOnce(&Self) -> Result<T> + Send + 'static) -> Result<T> {
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let app = self.clone();
         match tokio::task::spawn_blocking(move || work(&app)).await {
             Ok(outcome) => outcome,
-            Err(error) => Err(Error::internal(format!("a request's task ended abnormally: {error}"))),
+            Err(error) => Err(Error::internal(format!(
+                "a request's task ended abnormally: {error}"
+            ))),
         }
     }
 }

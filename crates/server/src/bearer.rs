@@ -47,8 +47,13 @@ pub fn auxiliary_tokens(app: &App, headers: &HeaderMap, audiences: &[String]) ->
     let mut tokens = Vec::new();
     for value in headers.get_all("x-ms-authorization-auxiliary") {
         let value = value.to_str().map_err(|_| invalid("is not text"))?;
-        for part in value.split([',', ';']).map(str::trim).filter(|part| !part.is_empty()) {
-            let token = bearer(part).ok_or_else(|| invalid("must hold 'Bearer' tokens, separated by commas"))?;
+        for part in value
+            .split([',', ';'])
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+        {
+            let token =
+                bearer(part).ok_or_else(|| invalid("must hold 'Bearer' tokens, separated by commas"))?;
             tokens.push(read(app, token, audiences)?);
         }
     }
@@ -66,7 +71,10 @@ fn bearer(text: &str) -> Option<&str> {
 
 fn read(app: &App, token: &str, audiences: &[String]) -> Result<SignedIn> {
     let origins = app.origins.arm();
-    let expected = Expected { audiences, origins: &origins };
+    let expected = Expected {
+        audiences,
+        origins: &origins,
+    };
     let claims = verify(&app.keys, token, &expected, app.edge.now()).map_err(|fault| fault.to_error())?;
     Ok(signed_in(&claims))
 }
@@ -83,7 +91,11 @@ fn signed_in(claims: &AccessClaims) -> SignedIn {
         person: claims.person.to_string(),
         kind,
         name: name.unwrap_or_else(|| claims.appid.to_string()),
-        amr: claims.amr.iter().filter_map(|method| serde_json::to_value(method).ok()?.as_str().map(String::from)).collect(),
+        amr: claims
+            .amr
+            .iter()
+            .filter_map(|method| serde_json::to_value(method).ok()?.as_str().map(String::from))
+            .collect(),
         auth_time: claims.auth_time.and_then(|at| Timestamp::from_second(at).ok()),
     }
 }

@@ -21,7 +21,12 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Serves a router on a listener until `stop` turns true, then lets requests under way finish.
-pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, router: Router, mut stop: watch::Receiver<bool>) {
+pub async fn serve(
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
     let acceptor = TlsAcceptor::from(tls);
     let graceful = GracefulShutdown::new();
     loop {
@@ -32,7 +37,13 @@ pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, router: Router
         match accepted {
             Ok((stream, peer)) => {
                 let watcher = graceful.watcher();
-                tokio::spawn(connection(stream, peer, acceptor.clone(), router.clone(), watcher));
+                tokio::spawn(connection(
+                    stream,
+                    peer,
+                    acceptor.clone(),
+                    router.clone(),
+                    watcher,
+                ));
             }
             Err(error) => {
                 // Out of file descriptors, most likely: give connections a moment to end.
@@ -42,7 +53,10 @@ pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, router: Router
         }
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown())
+        .await
+        .is_err()
+    {
         tracing::warn!("some requests did not finish in time and were cut off");
     }
 }
@@ -63,9 +77,18 @@ async fn connection(
     };
     let service = TowerToHyperService::new(router.layer(axum::Extension(ConnectInfo(peer))));
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(60)).max_concurrent_streams(128);
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Duration::from_secs(60))
+        .max_concurrent_streams(128);
+    let connection = builder
+        .serve_connection_with_upgrades(TokioIo::new(stream), service)
+        .into_owned();
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%peer, %error, "connection ended early");
     }

@@ -63,9 +63,17 @@ impl Default for Metrics {
         registry.register("countersign_requests", "Finished requests", requests.clone());
         let refused_critical_operations = Counter::default();
         let text = "Critical operations that were refused for want of consent";
-        registry.register("countersign_refused_critical_operations", text, refused_critical_operations.clone());
+        registry.register(
+            "countersign_refused_critical_operations",
+            text,
+            refused_critical_operations.clone(),
+        );
         let failed_sign_ins = Counter::default();
-        registry.register("countersign_failed_sign_ins", "Failed sign-ins", failed_sign_ins.clone());
+        registry.register(
+            "countersign_failed_sign_ins",
+            "Failed sign-ins",
+            failed_sign_ins.clone(),
+        );
         let store_retries = Gauge::default();
         let text = "Decisions that were made again because what they read had changed";
         registry.register("countersign_store_retries", text, store_retries.clone());
@@ -93,12 +101,19 @@ impl Default for Metrics {
 impl Metrics {
     /// Counts a finished request.
     pub fn request(&self, face: &'static str, method: &str, status: u16) {
-        self.requests.get_or_create(&RequestLabels { face, method: method.to_string(), status }).inc();
+        self.requests
+            .get_or_create(&RequestLabels {
+                face,
+                method: method.to_string(),
+                status,
+            })
+            .inc();
     }
 
     /// All metrics in Prometheus' text format.
     pub fn render(&self, store: &store::Store) -> String {
-        self.store_retries.set(i64::try_from(store.retries()).unwrap_or(i64::MAX));
+        self.store_retries
+            .set(i64::try_from(store.retries()).unwrap_or(i64::MAX));
         let mut text = String::new();
         if let Err(error) = encode(&mut text, &self.registry) {
             tracing::error!(%error, "the metrics could not be written");

@@ -88,22 +88,45 @@ impl Running {
 /// When an address is taken, or TLS or keys cannot be prepared.
 pub async fn start(config: &Config, store: Store, edge: Edge) -> Result<Running, StartError> {
     let tls = tls::configure(&config.data.join("tls"), config.public_name.as_deref(), &edge)?;
-    let keys = signing_keys(&store, &edge).map_err(|error| {
-        StartError::Keys(error.internal.unwrap_or(error.message))
-    })?;
+    let keys = signing_keys(&store, &edge)
+        .map_err(|error| StartError::Keys(error.internal.unwrap_or(error.message)))?;
     let arm = bind(config.listen).await?;
     let graph = bind(config.graph_listen).await?;
     let (arm_at, graph_at) = (local(&arm, config.listen)?, local(&graph, config.graph_listen)?);
-    let origins =
-        Origins { arm_port: arm_at.port(), graph_port: graph_at.port(), public_name: config.public_name.clone() };
-    let app = App { store, edge, keys: Arc::new(keys), origins: Arc::new(origins), metrics: Metrics::default() };
+    let origins = Origins {
+        arm_port: arm_at.port(),
+        graph_port: graph_at.port(),
+        public_name: config.public_name.clone(),
+    };
+    let app = App {
+        store,
+        edge,
+        keys: Arc::new(keys),
+        origins: Arc::new(origins),
+        metrics: Metrics::default(),
+    };
     let (stop, stopped) = watch::channel(false);
     let mut tasks = vec![
-        tokio::spawn(listen::serve(arm, Arc::clone(&tls), arm_router(&app), stopped.clone())),
-        tokio::spawn(listen::serve(graph, Arc::clone(&tls), graph_router(&app), stopped.clone())),
+        tokio::spawn(listen::serve(
+            arm,
+            Arc::clone(&tls),
+            arm_router(&app),
+            stopped.clone(),
+        )),
+        tokio::spawn(listen::serve(
+            graph,
+            Arc::clone(&tls),
+            graph_router(&app),
+            stopped.clone(),
+        )),
     ];
     if let Some(address) = config.userrealm_listen {
-        tasks.push(tokio::spawn(listen::serve(bind(address).await?, tls, userrealm_router(&app), stopped)));
+        tasks.push(tokio::spawn(listen::serve(
+            bind(address).await?,
+            tls,
+            userrealm_router(&app),
+            stopped,
+        )));
     }
     let name = config.public_name.clone().unwrap_or_else(|| dialled(arm_at.ip()));
     Ok(Running {
@@ -127,7 +150,10 @@ fn arm_router(app: &App) -> Router {
 }
 
 fn graph_router(app: &App) -> Router {
-    Router::new().route("/healthz", get(|| async { "ok" })).merge(crate::graph::router()).with_state(app.clone())
+    Router::new()
+        .route("/healthz", get(|| async { "ok" }))
+        .merge(crate::graph::router())
+        .with_state(app.clone())
 }
 
 fn userrealm_router(app: &App) -> Router {
@@ -136,7 +162,10 @@ fn userrealm_router(app: &App) -> Router {
 
 /// Ready means that the store answers.
 async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
-    match app.blocking(|app| app.store.transact(|tx| tx.is_pristine())).await {
+    match app
+        .blocking(|app| app.store.transact(|tx| tx.is_pristine()))
+        .await
+    {
         Ok(_) => (StatusCode::OK, "ready"),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer"),
     }
@@ -144,7 +173,13 @@ async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
 
 async fn metrics(State(app): State<App>) -> ([(&'static str, &'static str); 1], String) {
     let text = app.metrics.render(&app.store);
-    ([("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+    (
+        [(
+            "content-type",
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        )],
+        text,
+    )
 }
 
 /// The stored signing keys, newest first; one is made at first start.
@@ -164,11 +199,15 @@ fn signing_keys(store: &Store, edge: &Edge) -> ::arm::Result<Vec<SigningKey>> {
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|error| StartError::Listen(address, error))
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| StartError::Listen(address, error))
 }
 
 fn local(listener: &TcpListener, asked: SocketAddr) -> Result<SocketAddr, StartError> {
-    listener.local_addr().map_err(|error| StartError::Listen(asked, error))
+    listener
+        .local_addr()
+        .map_err(|error| StartError::Listen(asked, error))
 }
 
 /// The name by which to dial a listening address: one that listens everywhere is dialled on loopback.

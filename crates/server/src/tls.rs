@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use jiff::ToSpan;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType, SerialNumber,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, SanType, SerialNumber,
 };
 use rustls::ServerConfig;
 use rustls_pki_types::pem::PemObject;
@@ -41,7 +41,11 @@ const SERVER_DAYS: i32 = 397;
 
 /// Makes or loads the CA under `folder`, signs a fresh server certificate for the names that clients may dial, and
 /// returns the configuration for HTTP/2 and HTTP/1.1.
-pub fn configure(folder: &Path, public_name: Option<&str>, edge: &Edge) -> Result<Arc<ServerConfig>, TlsError> {
+pub fn configure(
+    folder: &Path,
+    public_name: Option<&str>,
+    edge: &Edge,
+) -> Result<Arc<ServerConfig>, TlsError> {
     let ca_key_path = folder.join("ca.key");
     let ca_path = folder.join("ca.pem");
     if !ca_key_path.exists() || !ca_path.exists() {
@@ -124,11 +128,15 @@ fn read(path: &Path) -> Result<String, TlsError> {
 }
 
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), TlsError> {
-    let written = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path).and_then(
-        |mut file| {
+    let written = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(mode)
+        .open(path)
+        .and_then(|mut file| {
             file.write_all(text.as_bytes())?;
             file.sync_all()
-        },
-    );
+        });
     written.map_err(|error| TlsError::Io(path.display().to_string(), error))
 }

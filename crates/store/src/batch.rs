@@ -27,15 +27,33 @@ impl Batch {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Condition {
     /// One document: its revision, or that it did not exist.
-    Document { kind: &'static str, key: String, revision: Option<i64> },
+    Document {
+        kind: &'static str,
+        key: String,
+        revision: Option<i64>,
+    },
     /// All documents of a kind from `lower` up to, not including, `upper`.
-    Range { kind: &'static str, lower: String, upper: String, seen: Fingerprint },
+    Range {
+        kind: &'static str,
+        lower: String,
+        upper: String,
+        seen: Fingerprint,
+    },
     /// All documents of a kind with this second key.
-    Lookup { kind: &'static str, lookup: String, seen: Fingerprint },
+    Lookup {
+        kind: &'static str,
+        lookup: String,
+        seen: Fingerprint,
+    },
     /// The revision of what decisions about access read.
     Access(i64),
     /// One repository object: the sequence of its present lifetime, or that it had none.
-    Object { repository: String, object_type: &'static str, name: String, sequence: Option<i64> },
+    Object {
+        repository: String,
+        object_type: &'static str,
+        name: String,
+        sequence: Option<i64>,
+    },
 }
 
 /// What tells two readings of a range apart. Revisions never repeat and only grow, so any insertion or change raises
@@ -73,8 +91,28 @@ pub(crate) enum DocumentWrite {
 /// What becomes of one repository object, or of all of a repository's.
 #[derive(Clone, Debug)]
 pub(crate) enum ObjectWrite {
-    Put { repository: String, object_type: &'static str, name: String, content: String, size: i64, at: i64, by: String },
-    Tombstone { repository: String, object_type: &'static str, name: String, at: i64, by: String },
-    Forget { repository: String, object_type: &'static str, name: String },
-    DropRepository { repository: String },
+    Put {
+        repository: String,
+        object_type: &'static str,
+        name: String,
+        content: String,
+        size: i64,
+        at: i64,
+        by: String,
+    },
+    Tombstone {
+        repository: String,
+        object_type: &'static str,
+        name: String,
+        at: i64,
+        by: String,
+    },
+    Forget {
+        repository: String,
+        object_type: &'static str,
+        name: String,
+    },
+    DropRepository {
+        repository: String,
+    },
 }

@@ -45,7 +45,9 @@ pub struct Finished {
 impl Blobs {
     /// Opens the folder and removes what unfinished uploads left.
     pub(crate) fn open(root: &Path) -> Result<Self, StoreError> {
-        let blobs = Self { root: root.to_path_buf() };
+        let blobs = Self {
+            root: root.to_path_buf(),
+        };
         let temporary = blobs.temporary();
         if temporary.exists() {
             fs::remove_dir_all(&temporary).map_err(|error| StoreError::Io(temporary.clone(), error))?;
@@ -63,7 +65,9 @@ impl Blobs {
     }
 
     fn path(&self, repository: &str, object_type: ObjectType, content: &str) -> PathBuf {
-        self.folder(repository, object_type).join(prefix(content)).join(content)
+        self.folder(repository, object_type)
+            .join(prefix(content))
+            .join(content)
     }
 
     /// Begins an upload. `unique` makes the temporary name; two uploads of one object may run side by side.
@@ -89,7 +93,12 @@ impl Blobs {
     }
 
     /// Opens an object for reading.
-    pub fn open_object(&self, repository: &str, object_type: ObjectType, content: &str) -> Result<File, StoreError> {
+    pub fn open_object(
+        &self,
+        repository: &str,
+        object_type: ObjectType,
+        content: &str,
+    ) -> Result<File, StoreError> {
         let path = self.path(repository, object_type, content);
         File::open(&path).map_err(|error| StoreError::Io(path, error))
     }
@@ -124,7 +133,9 @@ impl Upload {
         self.hash.update(bytes);
         self.size += bytes.len() as u64;
         match &mut self.file {
-            Some(file) => file.write_all(bytes).map_err(|error| StoreError::Io(self.temporary.clone(), error)),
+            Some(file) => file
+                .write_all(bytes)
+                .map_err(|error| StoreError::Io(self.temporary.clone(), error)),
             None => Err(StoreError::Closed),
         }
     }
@@ -132,10 +143,21 @@ impl Upload {
     /// Flushes the bytes and says what they hash to. The caller compares that with the name it was promised.
     pub fn finish(self) -> Result<Finished, StoreError> {
         if let Some(file) = &self.file {
-            file.sync_data().map_err(|error| StoreError::Io(self.temporary.clone(), error))?;
+            file.sync_data()
+                .map_err(|error| StoreError::Io(self.temporary.clone(), error))?;
         }
-        let content = self.hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Finished { content, size: self.size, upload: self })
+        let content = self
+            .hash
+            .clone()
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Ok(Finished {
+            content,
+            size: self.size,
+            upload: self,
+        })
     }
 }
 
@@ -161,7 +183,9 @@ fn create_flushed(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
-    let Some(parent) = folder.parent() else { return Ok(()) };
+    let Some(parent) = folder.parent() else {
+        return Ok(());
+    };
     create_flushed(parent)?;
     match fs::create_dir(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),

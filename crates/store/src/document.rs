@@ -57,9 +57,20 @@ macro_rules! free {
 }
 
 // What belongs to a vault: behind the door.
-document!(vault::Vault, "vault", |vault| vault.id.folded().to_string(), lookup = Some(vault.short.clone()));
-document!(vault::BackupPolicy, "policy", |policy| policy.id.folded().to_string());
-document!(vault::Container, "container", |container| container.id.folded().to_string());
+document!(
+    vault::Vault,
+    "vault",
+    |vault| vault.id.folded().to_string(),
+    lookup = Some(vault.short.clone())
+);
+document!(vault::BackupPolicy, "policy", |policy| policy
+    .id
+    .folded()
+    .to_string());
+document!(vault::Container, "container", |container| container
+    .id
+    .folded()
+    .to_string());
 document!(
     vault::ProtectedItem,
     "item",
@@ -72,27 +83,84 @@ document!(
     |point| point.id.folded().to_string(),
     lookup = Some(format!("{}/{}", point.repository, point.snapshot))
 );
-document!(vault::RepositoryCredential, "credential", |credential| credential.user_name.clone());
-document!(vault::GuardProxy, "proxy", |proxy| proxy.id.folded().to_string(), lookup = Some(proxy.guard.folded().to_string()));
+document!(vault::RepositoryCredential, "credential", |credential| credential
+    .user_name
+    .clone());
+document!(
+    vault::GuardProxy,
+    "proxy",
+    |proxy| proxy.id.folded().to_string(),
+    lookup = Some(proxy.guard.folded().to_string())
+);
 
 // Everything else may be written directly, by whoever the decision about access lets.
 document!(mua::ResourceGuard, "guard", |guard| guard.id.folded().to_string());
 document!(mua::Unlock, "unlock", |unlock| unlock.key());
 free!(mua::ResourceGuard, mua::Unlock);
 
-document!(directory::Tenant, "tenant", access = true, |tenant| tenant.id.to_string(), lookup = Some(tenant.domain.as_str().to_ascii_lowercase()));
-document!(directory::Subscription, "subscription", access = true, |subscription| subscription.id.to_string());
-document!(directory::User, "user", access = true, |user| user.id.to_string(), lookup = Some(user.upn.as_str().to_ascii_lowercase()));
-document!(directory::Group, "group", access = true, |group| group.id.to_string());
-document!(directory::ServicePrincipal, "servicePrincipal", access = true, |application| application.id.to_string(), lookup = Some(application.app_id.to_string()));
-document!(rbac::RoleDefinition, "roleDefinition", access = true, |role| role.id.to_string());
-document!(rbac::Assignment, "roleAssignment", access = true, |assignment| assignment.id.folded().to_string(), lookup = Some(assignment.id.name().to_ascii_lowercase()));
-document!(resources::ResourceGroup, "resourceGroup", |group| group.id.folded().to_string());
-document!(resources::Registration, "registration", |r| format!("{}/{}", r.subscription, r.namespace.to_ascii_lowercase()));
+document!(
+    directory::Tenant,
+    "tenant",
+    access = true,
+    |tenant| tenant.id.to_string(),
+    lookup = Some(tenant.domain.as_str().to_ascii_lowercase())
+);
+document!(
+    directory::Subscription,
+    "subscription",
+    access = true,
+    |subscription| subscription.id.to_string()
+);
+document!(
+    directory::User,
+    "user",
+    access = true,
+    |user| user.id.to_string(),
+    lookup = Some(user.upn.as_str().to_ascii_lowercase())
+);
+document!(directory::Group, "group", access = true, |group| group
+    .id
+    .to_string());
+document!(
+    directory::ServicePrincipal,
+    "servicePrincipal",
+    access = true,
+    |application| application.id.to_string(),
+    lookup = Some(application.app_id.to_string())
+);
+document!(rbac::RoleDefinition, "roleDefinition", access = true, |role| role
+    .id
+    .to_string());
+document!(
+    rbac::Assignment,
+    "roleAssignment",
+    access = true,
+    |assignment| assignment.id.folded().to_string(),
+    lookup = Some(assignment.id.name().to_ascii_lowercase())
+);
+document!(resources::ResourceGroup, "resourceGroup", |group| group
+    .id
+    .folded()
+    .to_string());
+document!(resources::Registration, "registration", |r| format!(
+    "{}/{}",
+    r.subscription,
+    r.namespace.to_ascii_lowercase()
+));
 document!(resources::Lock, "lock", |lock| lock.id.folded().to_string());
-document!(directory::token::StoredSigningKey, "signingKey", audited = false, |key| key.created.to_string());
-document!(vault::Job, "job", audited = false, |job| job.id.folded().to_string());
-document!(vault::Operation, "operation", audited = false, |operation| operation.id.clone());
+document!(
+    directory::token::StoredSigningKey,
+    "signingKey",
+    audited = false,
+    |key| key.created.to_string()
+);
+document!(vault::Job, "job", audited = false, |job| job
+    .id
+    .folded()
+    .to_string());
+document!(vault::Operation, "operation", audited = false, |operation| {
+    operation.id.clone()
+});
 free!(
     directory::Tenant,
     directory::Subscription,

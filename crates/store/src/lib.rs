@@ -74,9 +74,16 @@ impl Store {
         }
         let engine = Sqlite::open(&folder.join("countersign.db"))?;
         let blobs = Blobs::open(&folder.join("repositories"))?;
-        let shared =
-            Shared { engine, blobs, access: RwLock::new(None), retries: AtomicU64::new(0), _lock: lock };
-        let store = Self { shared: Arc::new(shared) };
+        let shared = Shared {
+            engine,
+            blobs,
+            access: RwLock::new(None),
+            retries: AtomicU64::new(0),
+            _lock: lock,
+        };
+        let store = Self {
+            shared: Arc::new(shared),
+        };
         store.finish_purges()?;
         Ok(store)
     }
@@ -157,12 +164,20 @@ impl Store {
     }
 
     fn cached_access(&self, revision: i64) -> Option<Arc<Access>> {
-        self.shared.access.read().as_ref().filter(|access| access.revision() == revision).map(Arc::clone)
+        self.shared
+            .access
+            .read()
+            .as_ref()
+            .filter(|access| access.revision() == revision)
+            .map(Arc::clone)
     }
 
     fn cache_access(&self, access: &Arc<Access>) {
         let mut cached = self.shared.access.write();
-        if cached.as_ref().is_none_or(|cached| cached.revision() < access.revision()) {
+        if cached
+            .as_ref()
+            .is_none_or(|cached| cached.revision() < access.revision())
+        {
             *cached = Some(Arc::clone(access));
         }
     }

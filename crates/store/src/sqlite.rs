@@ -43,7 +43,13 @@ impl Sqlite {
         let (queue, jobs) = channel();
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || Writer { connection: writer, chain }.run(&jobs))
+            .spawn(move || {
+                Writer {
+                    connection: writer,
+                    chain,
+                }
+                .run(&jobs)
+            })
             .map_err(|error| StoreError::Io(path.to_path_buf(), error))?;
         Ok(Arc::new(Self {
             path: path.to_path_buf(),
@@ -65,7 +71,10 @@ impl Sqlite {
             }
         };
         connection.execute_batch("BEGIN DEFERRED")?;
-        Ok(Snapshot { connection: Some(connection), engine: Arc::clone(self) })
+        Ok(Snapshot {
+            connection: Some(connection),
+            engine: Arc::clone(self),
+        })
     }
 
     /// Commits a batch if everything it read still holds. Returns after the commit is on disk.
@@ -78,7 +87,9 @@ impl Sqlite {
         if !sent {
             return Err(CommitError::Failed(StoreError::Closed));
         }
-        answer.recv().unwrap_or(Err(CommitError::Failed(StoreError::Closed)))
+        answer
+            .recv()
+            .unwrap_or(Err(CommitError::Failed(StoreError::Closed)))
     }
 
     /// Lets the writer finish what was queued and ends it.
@@ -101,7 +112,8 @@ impl Drop for Sqlite {
 fn connect(path: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
-    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;")?;
+    connection
+        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;")?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
@@ -110,10 +122,16 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let found = found as usize;
     if found > MIGRATIONS.len() {
-        return Err(StoreError::NewerSchema { found, known: MIGRATIONS.len() });
+        return Err(StoreError::NewerSchema {
+            found,
+            known: MIGRATIONS.len(),
+        });
     }
     for (number, statements) in MIGRATIONS.iter().enumerate().skip(found) {
-        let step = format!("BEGIN IMMEDIATE; {statements} PRAGMA user_version = {}; COMMIT;", number + 1);
+        let step = format!(
+            "BEGIN IMMEDIATE; {statements} PRAGMA user_version = {}; COMMIT;",
+            number + 1
+        );
         connection.execute_batch(&step)?;
     }
     Ok(())
@@ -121,9 +139,11 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 
 fn read_head(connection: &Connection) -> Result<Head, StoreError> {
     let last = connection
-        .query_row("SELECT sequence, chain FROM ledger ORDER BY sequence DESC LIMIT 1", [], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))
-        })
+        .query_row(
+            "SELECT sequence, chain FROM ledger ORDER BY sequence DESC LIMIT 1",
+            [],
+            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)),
+        )
         .optional()?;
     match last {
         None => Ok(Head::EMPTY),
@@ -142,7 +162,9 @@ pub(crate) struct Snapshot {
 
 impl Drop for Snapshot {
     fn drop(&mut self) {
-        let Some(connection) = self.connection.take() else { return };
+        let Some(connection) = self.connection.take() else {
+            return;
+        };
         let mut idle = self.engine.idle.lock();
         if idle.len() < IDLE_READERS && connection.execute_batch("ROLLBACK").is_ok() {
             idle.push(connection);
@@ -182,9 +204,9 @@ impl Snapshot {
     }
 
     pub(crate) fn lookup(&self, kind: &str, lookup: &str) -> Result<Vec<Row>, StoreError> {
-        let mut statement = self
-            .connection()?
-            .prepare_cached("SELECT key, revision, body FROM documents WHERE kind = ?1 AND lookup = ?2 ORDER BY key")?;
+        let mut statement = self.connection()?.prepare_cached(
+            "SELECT key, revision, body FROM documents WHERE kind = ?1 AND lookup = ?2 ORDER BY key",
+        )?;
         let rows = statement.query_map(params![kind, lookup], read_row)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -203,11 +225,18 @@ impl Snapshot {
             "SELECT name, sequence, content, size, created_at, created_by FROM objects
              WHERE repository = ?1 AND type = ?2 AND name = ?3 AND deleted_sequence IS NULL",
         )?;
-        Ok(statement.query_row(params![repository, object_type, name], read_object).optional()?)
+        Ok(statement
+            .query_row(params![repository, object_type, name], read_object)
+            .optional()?)
     }
 
     /// Whether the object ever existed, alive or not.
-    pub(crate) fn object_known(&self, repository: &str, object_type: &str, name: &str) -> Result<bool, StoreError> {
+    pub(crate) fn object_known(
+        &self,
+        repository: &str,
+        object_type: &str,
+        name: &str,
+    ) -> Result<bool, StoreError> {
         let mut statement = self.connection()?.prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM objects WHERE repository = ?1 AND type = ?2 AND name = ?3)",
         )?;
@@ -233,7 +262,9 @@ impl Snapshot {
     }
 
     pub(crate) fn purges(&self) -> Result<Vec<String>, StoreError> {
-        let mut statement = self.connection()?.prepare_cached("SELECT repository FROM purges")?;
+        let mut statement = self
+            .connection()?
+            .prepare_cached("SELECT repository FROM purges")?;
         let rows = statement.query_map([], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -244,7 +275,11 @@ impl Snapshot {
             "SELECT canonical, leaf, chain FROM ledger WHERE sequence >= ?1 ORDER BY sequence LIMIT ?2",
         )?;
         let rows = statement.query_map(params![from, limit], |row| {
-            Ok(LedgerRow { canonical: row.get(0)?, leaf: row.get(1)?, chain: row.get(2)? })
+            Ok(LedgerRow {
+                canonical: row.get(0)?,
+                leaf: row.get(1)?,
+                chain: row.get(2)?,
+            })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -264,7 +299,11 @@ pub(crate) struct LedgerRow {
 }
 
 fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
-    Ok(Row { key: row.get(0)?, revision: row.get(1)?, body: row.get(2)? })
+    Ok(Row {
+        key: row.get(0)?,
+        revision: row.get(1)?,
+        body: row.get(2)?,
+    })
 }
 
 fn read_object(row: &rusqlite::Row<'_>) -> rusqlite::Result<ObjectRow> {
@@ -280,7 +319,10 @@ fn read_object(row: &rusqlite::Row<'_>) -> rusqlite::Result<ObjectRow> {
 
 fn counter(connection: &Connection, name: &str) -> Result<i64, StoreError> {
     let mut statement = connection.prepare_cached("SELECT value FROM counters WHERE name = ?1")?;
-    Ok(statement.query_row(params![name], |row| row.get(0)).optional()?.unwrap_or(0))
+    Ok(statement
+        .query_row(params![name], |row| row.get(0))
+        .optional()?
+        .unwrap_or(0))
 }
 
 /// The one writer. Batches that wait while a flush is under way share the next one.
@@ -292,7 +334,9 @@ struct Writer {
 impl Writer {
     fn run(mut self, jobs: &Receiver<Job>) {
         while let Ok(first) = jobs.recv() {
-            let waiting: Vec<Job> = std::iter::once(first).chain(jobs.try_iter().take(BATCHES_PER_FLUSH - 1)).collect();
+            let waiting: Vec<Job> = std::iter::once(first)
+                .chain(jobs.try_iter().take(BATCHES_PER_FLUSH - 1))
+                .collect();
             self.flush(waiting);
         }
         if let Err(error) = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
@@ -303,15 +347,31 @@ impl Writer {
     fn flush(&mut self, jobs: Vec<Job>) {
         let before = self.chain.clone();
         let (results, dones): (Vec<_>, Vec<_>) = match self.connection.execute_batch("BEGIN IMMEDIATE") {
-            Ok(()) => jobs.into_iter().map(|job| (self.apply(&job.batch), job.done)).unzip(),
+            Ok(()) => jobs
+                .into_iter()
+                .map(|job| (self.apply(&job.batch), job.done))
+                .unzip(),
             Err(error) => {
                 let why = error.to_string();
-                jobs.into_iter().map(|job| (Err(CommitError::Failed(StoreError::Engine(why.clone()))), job.done)).unzip()
+                jobs.into_iter()
+                    .map(|job| {
+                        (
+                            Err(CommitError::Failed(StoreError::Engine(why.clone()))),
+                            job.done,
+                        )
+                    })
+                    .unzip()
             }
         };
         let committed = match results.iter().any(Result::is_ok) {
-            true => self.connection.execute_batch("COMMIT").map_err(|error| error.to_string()),
-            false => self.connection.execute_batch("ROLLBACK").map_err(|error| error.to_string()),
+            true => self
+                .connection
+                .execute_batch("COMMIT")
+                .map_err(|error| error.to_string()),
+            false => self
+                .connection
+                .execute_batch("ROLLBACK")
+                .map_err(|error| error.to_string()),
         };
         if let Err(why) = &committed {
             tracing::error!(%why, "a flush failed; nothing of it was written");
@@ -338,7 +398,9 @@ impl Writer {
             }
         }
         let before = self.chain.clone();
-        self.connection.execute_batch("SAVEPOINT batch").map_err(StoreError::from)?;
+        self.connection
+            .execute_batch("SAVEPOINT batch")
+            .map_err(StoreError::from)?;
         let written = self.write(batch);
         let end = match &written {
             Ok(()) => "RELEASE batch",
@@ -369,11 +431,22 @@ impl Writer {
         for entry in &batch.entries {
             let mut entry = entry.clone();
             entry.sequence = self.chain.head().size;
-            let link = self.chain.append(&entry).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-            let sequence = i64::try_from(entry.sequence).map_err(|_| StoreError::Corrupt("ledger size".into()))?;
+            let link = self
+                .chain
+                .append(&entry)
+                .map_err(|error| StoreError::Corrupt(error.to_string()))?;
+            let sequence =
+                i64::try_from(entry.sequence).map_err(|_| StoreError::Corrupt("ledger size".into()))?;
             self.connection
-                .prepare_cached("INSERT INTO ledger (sequence, canonical, leaf, chain) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![sequence, link.canonical, link.leaf.as_bytes(), link.head.chain.as_bytes()])?;
+                .prepare_cached(
+                    "INSERT INTO ledger (sequence, canonical, leaf, chain) VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute(params![
+                    sequence,
+                    link.canonical,
+                    link.leaf.as_bytes(),
+                    link.head.chain.as_bytes()
+                ])?;
         }
         Ok(())
     }
@@ -392,10 +465,17 @@ fn holds(connection: &Connection, condition: &Condition) -> Result<bool, StoreEr
         Condition::Document { kind, key, revision } => {
             let mut statement =
                 connection.prepare_cached("SELECT revision FROM documents WHERE kind = ?1 AND key = ?2")?;
-            let found: Option<i64> = statement.query_row(params![kind, key], |row| row.get(0)).optional()?;
+            let found: Option<i64> = statement
+                .query_row(params![kind, key], |row| row.get(0))
+                .optional()?;
             Ok(found == *revision)
         }
-        Condition::Range { kind, lower, upper, seen } => {
+        Condition::Range {
+            kind,
+            lower,
+            upper,
+            seen,
+        } => {
             let mut statement = connection.prepare_cached(
                 "SELECT count(*), coalesce(max(revision), 0) FROM documents WHERE kind = ?1 AND key >= ?2 AND key < ?3",
             )?;
@@ -408,20 +488,29 @@ fn holds(connection: &Connection, condition: &Condition) -> Result<bool, StoreEr
             Ok(statement.query_row(params![kind, lookup], read_fingerprint)? == *seen)
         }
         Condition::Access(revision) => Ok(counter(connection, "access")? == *revision),
-        Condition::Object { repository, object_type, name, sequence } => {
+        Condition::Object {
+            repository,
+            object_type,
+            name,
+            sequence,
+        } => {
             let mut statement = connection.prepare_cached(
                 "SELECT sequence FROM objects
                  WHERE repository = ?1 AND type = ?2 AND name = ?3 AND deleted_sequence IS NULL",
             )?;
-            let found: Option<i64> =
-                statement.query_row(params![repository, object_type, name], |row| row.get(0)).optional()?;
+            let found: Option<i64> = statement
+                .query_row(params![repository, object_type, name], |row| row.get(0))
+                .optional()?;
             Ok(found == *sequence)
         }
     }
 }
 
 fn read_fingerprint(row: &rusqlite::Row<'_>) -> rusqlite::Result<Fingerprint> {
-    Ok(Fingerprint { count: row.get(0)?, highest: row.get(1)? })
+    Ok(Fingerprint {
+        count: row.get(0)?,
+        highest: row.get(1)?,
+    })
 }
 
 fn write_document(
@@ -448,7 +537,15 @@ fn write_document(
 
 fn write_object(connection: &Connection, write: &ObjectWrite) -> Result<(), StoreError> {
     match write {
-        ObjectWrite::Put { repository, object_type, name, content, size, at, by } => {
+        ObjectWrite::Put {
+            repository,
+            object_type,
+            name,
+            content,
+            size,
+            at,
+            by,
+        } => {
             let sequence = next_sequence(connection, repository)?;
             connection
                 .prepare_cached(
@@ -457,7 +554,13 @@ fn write_object(connection: &Connection, write: &ObjectWrite) -> Result<(), Stor
                 )?
                 .execute(params![repository, object_type, name, sequence, content, size, at, by])?;
         }
-        ObjectWrite::Tombstone { repository, object_type, name, at, by } => {
+        ObjectWrite::Tombstone {
+            repository,
+            object_type,
+            name,
+            at,
+            by,
+        } => {
             let sequence = next_sequence(connection, repository)?;
             connection
                 .prepare_cached(
@@ -466,15 +569,23 @@ fn write_object(connection: &Connection, write: &ObjectWrite) -> Result<(), Stor
                 )?
                 .execute(params![repository, object_type, name, sequence, at, by])?;
         }
-        ObjectWrite::Forget { repository, object_type, name } => {
+        ObjectWrite::Forget {
+            repository,
+            object_type,
+            name,
+        } => {
             connection
                 .prepare_cached("DELETE FROM objects WHERE repository = ?1 AND type = ?2 AND name = ?3")?
                 .execute(params![repository, object_type, name])?;
         }
         ObjectWrite::DropRepository { repository } => {
-            connection.prepare_cached("DELETE FROM objects WHERE repository = ?1")?.execute(params![repository])?;
             connection
-                .prepare_cached("INSERT INTO purges (repository) VALUES (?1) ON CONFLICT (repository) DO NOTHING")?
+                .prepare_cached("DELETE FROM objects WHERE repository = ?1")?
+                .execute(params![repository])?;
+            connection
+                .prepare_cached(
+                    "INSERT INTO purges (repository) VALUES (?1) ON CONFLICT (repository) DO NOTHING",
+                )?
                 .execute(params![repository])?;
         }
     }
@@ -491,6 +602,8 @@ fn next_sequence(connection: &Connection, repository: &str) -> Result<i64, Store
 
 /// Reads a stored hash.
 pub(crate) fn digest(bytes: &[u8]) -> Result<Digest, StoreError> {
-    let bytes = bytes.try_into().map_err(|_| StoreError::Corrupt("a hash of the ledger has the wrong length".into()))?;
+    let bytes = bytes
+        .try_into()
+        .map_err(|_| StoreError::Corrupt("a hash of the ledger has the wrong length".into()))?;
     Ok(Digest::from_bytes(bytes))
 }

@@ -47,7 +47,11 @@ impl Transaction {
         }
         let row = self.snapshot.document(D::KIND, key)?;
         let revision = row.as_ref().map(|row| row.revision);
-        self.batch.conditions.push(Condition::Document { kind: D::KIND, key: key.to_string(), revision });
+        self.batch.conditions.push(Condition::Document {
+            kind: D::KIND,
+            key: key.to_string(),
+            revision,
+        });
         row.map(|row| read(&row.key, &row.body)).transpose()
     }
 
@@ -74,14 +78,23 @@ impl Transaction {
     pub fn find<D: Document>(&mut self, lookup: &str) -> Result<Vec<D>> {
         let rows = self.snapshot.lookup(D::KIND, lookup)?;
         let seen = Fingerprint::of(&rows);
-        self.batch.conditions.push(Condition::Lookup { kind: D::KIND, lookup: lookup.to_string(), seen });
+        self.batch.conditions.push(Condition::Lookup {
+            kind: D::KIND,
+            lookup: lookup.to_string(),
+            seen,
+        });
         read_all(&rows)
     }
 
     fn range<D: Document>(&mut self, lower: String, upper: String) -> Result<Vec<D>> {
         let rows = self.snapshot.range(D::KIND, &lower, &upper)?;
         let seen = Fingerprint::of(&rows);
-        self.batch.conditions.push(Condition::Range { kind: D::KIND, lower, upper, seen });
+        self.batch.conditions.push(Condition::Range {
+            kind: D::KIND,
+            lower,
+            upper,
+            seen,
+        });
         read_all(&rows)
     }
 
@@ -132,7 +145,9 @@ impl Transaction {
             VaultChange::Container(edit) => self.edit(&edit),
             VaultChange::Item(change) => {
                 if let (Some(before), None) = (change.edit().before(), change.edit().after()) {
-                    self.batch.objects.push(ObjectWrite::DropRepository { repository: before.short.clone() });
+                    self.batch.objects.push(ObjectWrite::DropRepository {
+                        repository: before.short.clone(),
+                    });
                 }
                 self.edit(change.edit())
             }
@@ -143,13 +158,19 @@ impl Transaction {
     }
 
     fn edit<D: Document + PartialEq>(&mut self, edit: &Edit<D>) -> Result<()> {
-        let Some(key) = edit.after().or(edit.before()).map(Document::key) else { return Ok(()) };
+        let Some(key) = edit.after().or(edit.before()).map(Document::key) else {
+            return Ok(());
+        };
         let stored: Option<D> = self.get(&key)?;
         if stored.as_ref() != edit.before() {
-            return Err(Error::internal(format!("a change of `{key}` does not start from what is stored")));
+            return Err(Error::internal(format!(
+                "a change of `{key}` does not start from what is stored"
+            )));
         }
         match edit.after() {
-            Some(after) if after.key() != key => Err(Error::internal(format!("a change of `{key}` would rename it"))),
+            Some(after) if after.key() != key => {
+                Err(Error::internal(format!("a change of `{key}` would rename it")))
+            }
             Some(after) => self.write(after),
             None => {
                 self.erase::<D>(key);
@@ -160,7 +181,10 @@ impl Transaction {
 
     fn write<D: Document>(&mut self, document: &D) -> Result<()> {
         let body = to_json(document)?;
-        let write = DocumentWrite::Put { lookup: document.lookup(), body };
+        let write = DocumentWrite::Put {
+            lookup: document.lookup(),
+            body,
+        };
         self.note::<D>(document.key(), write);
         Ok(())
     }
@@ -204,11 +228,18 @@ impl Transaction {
                 DocumentWrite::Delete => (*kind, key.as_str(), None),
             })
             .collect();
-        serde_json::to_vec(&writes).ok().map(|bytes| ledger::Digest::of(&bytes))
+        serde_json::to_vec(&writes)
+            .ok()
+            .map(|bytes| ledger::Digest::of(&bytes))
     }
 
     /// The live object with this name.
-    pub fn object(&mut self, repository: &str, object_type: ObjectType, name: &str) -> Result<Option<Object>> {
+    pub fn object(
+        &mut self,
+        repository: &str,
+        object_type: ObjectType,
+        name: &str,
+    ) -> Result<Option<Object>> {
         let row = self.snapshot.object(repository, object_type.as_str(), name)?;
         self.batch.conditions.push(Condition::Object {
             repository: repository.to_string(),
@@ -221,13 +252,17 @@ impl Transaction {
 
     /// Whether an object of this name ever arrived, deleted since or not.
     pub fn object_known(&mut self, repository: &str, object_type: ObjectType, name: &str) -> Result<bool> {
-        Ok(self.snapshot.object_known(repository, object_type.as_str(), name)?)
+        Ok(self
+            .snapshot
+            .object_known(repository, object_type.as_str(), name)?)
     }
 
     /// The live objects of one type, oldest first. Not part of the commit's condition.
     pub fn objects(&self, repository: &str, object_type: ObjectType) -> Result<Vec<Object>> {
         let rows = self.snapshot.objects(repository, object_type.as_str())?;
-        rows.into_iter().map(|row| Object::try_from(row).map_err(Error::from)).collect()
+        rows.into_iter()
+            .map(|row| Object::try_from(row).map_err(Error::from))
+            .collect()
     }
 
     /// How many objects of a repository are alive, and their size in bytes. Not part of the commit's condition.
@@ -243,7 +278,8 @@ impl Transaction {
             object_type: object_type.as_str(),
             name: object.name.clone(),
             content: object.content.clone(),
-            size: i64::try_from(object.size).map_err(|_| Error::internal("an object larger than 2^63 bytes"))?,
+            size: i64::try_from(object.size)
+                .map_err(|_| Error::internal("an object larger than 2^63 bytes"))?,
             at: object.at.as_microsecond(),
             by: object.by.clone(),
         });
@@ -279,7 +315,8 @@ impl Transaction {
 
     /// Entries of the ledger from a sequence on, oldest first.
     pub fn ledger(&self, from: u64, limit: u32) -> Result<Vec<Entry>> {
-        let from = i64::try_from(from).map_err(|_| Error::invalid("InvalidFilter", "no such ledger entry"))?;
+        let from =
+            i64::try_from(from).map_err(|_| Error::invalid("InvalidFilter", "no such ledger entry"))?;
         let rows = self.snapshot.ledger(from, i64::from(limit))?;
         let parse = |row: &crate::sqlite::LedgerRow| {
             Entry::parse(&row.canonical).map_err(|error| Error::internal(error.to_string()))
@@ -296,18 +333,25 @@ impl Transaction {
     pub(crate) fn into_batch(mut self, succeeded: bool) -> Result<Batch> {
         if !succeeded {
             let conditions = std::mem::take(&mut self.batch.conditions);
-            return Ok(Batch { conditions, entries: self.refusals, ..Batch::default() });
+            return Ok(Batch {
+                conditions,
+                entries: self.refusals,
+                ..Batch::default()
+            });
         }
         self.batch.entries.append(&mut self.refusals);
         if self.audited && self.batch.entries.is_empty() {
-            return Err(Error::internal("a decision would change something without saying so in the ledger"));
+            return Err(Error::internal(
+                "a decision would change something without saying so in the ledger",
+            ));
         }
         Ok(self.batch)
     }
 }
 
 fn to_json(document: &impl Serialize) -> Result<String> {
-    serde_json::to_string(document).map_err(|error| Error::internal(format!("a document cannot be written: {error}")))
+    serde_json::to_string(document)
+        .map_err(|error| Error::internal(format!("a document cannot be written: {error}")))
 }
 
 fn read<D: Document>(key: &str, body: &str) -> Result<D> {

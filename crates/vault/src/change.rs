@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use crate::policy::{Verdict, compare};
 use crate::{
-    BackupPolicy, Container, Feature, GuardProxy, Immutability, ProtectedItem, RecoveryPoint, RepositoryCredential,
-    SoftDelete, Vault,
+    BackupPolicy, Container, Feature, GuardProxy, Immutability, ProtectedItem, RecoveryPoint,
+    RepositoryCredential, SoftDelete, Vault,
 };
 
 /// What becomes of one document: created, replaced or deleted. Never nothing to nothing.
@@ -23,22 +23,34 @@ pub struct Edit<T> {
 impl<T> Edit<T> {
     /// Something that was not there.
     pub fn create(after: T) -> Self {
-        Self { before: None, after: Some(after) }
+        Self {
+            before: None,
+            after: Some(after),
+        }
     }
 
     /// Something that was there, and is different afterwards.
     pub fn replace(before: T, after: T) -> Self {
-        Self { before: Some(before), after: Some(after) }
+        Self {
+            before: Some(before),
+            after: Some(after),
+        }
     }
 
     /// Created or replaced, whichever fits.
     pub fn put(before: Option<T>, after: T) -> Self {
-        Self { before, after: Some(after) }
+        Self {
+            before,
+            after: Some(after),
+        }
     }
 
     /// Something that is gone afterwards.
     pub fn delete(before: T) -> Self {
-        Self { before: Some(before), after: None }
+        Self {
+            before: Some(before),
+            after: None,
+        }
     }
 
     /// The state before.
@@ -71,13 +83,18 @@ impl ItemChange {
     /// A first policy, and one given to an item that had none, is never weaker (contract 7.3 rule 3). Losing the
     /// policy, or one that cannot be found, while backups go on is.
     pub fn weaker_policy(&self) -> Option<String> {
-        let (Some(before), Some(after)) = (self.edit.before(), self.edit.after()) else { return None };
+        let (Some(before), Some(after)) = (self.edit.before(), self.edit.after()) else {
+            return None;
+        };
         if before.policy == after.policy || before.policy.is_none() {
             return None;
         }
         match (&self.policy_before, &self.policy_after) {
             (Some(old), Some(new)) => weaker(old, new),
-            (None, Some(_)) => Some("the item's present policy cannot be read, so nothing shows that the new one is as strong".into()),
+            (None, Some(_)) => Some(
+                "the item's present policy cannot be read, so nothing shows that the new one is as strong"
+                    .into(),
+            ),
             (_, None) => Some("the item would no longer have a policy".into()),
         }
     }
@@ -118,7 +135,10 @@ impl VaultChange {
         if let Some(before) = &before {
             check_one_way(before, &after)?;
         }
-        Ok(Self::Vault(Edit { before, after: Some(after) }))
+        Ok(Self::Vault(Edit {
+            before,
+            after: Some(after),
+        }))
     }
 
     /// Deletes a vault that holds nothing any more.
@@ -129,7 +149,11 @@ impl VaultChange {
         if items.is_empty() && containers.is_empty() {
             return Ok(Self::Vault(Edit::delete(vault)));
         }
-        let names: Vec<&str> = items.iter().map(|item| item.friendly_name.as_str()).take(5).collect();
+        let names: Vec<&str> = items
+            .iter()
+            .map(|item| item.friendly_name.as_str())
+            .take(5)
+            .collect();
         Err(Error::invalid(
             "ServiceResourceNotEmptyWithBackendMessage",
             format!(
@@ -149,9 +173,15 @@ impl VaultChange {
     /// `UserErrorOperationDeniedOnImmutableItem` when it would become weaker and the vault is immutable.
     pub fn policy(vault: &Vault, before: Option<BackupPolicy>, after: BackupPolicy) -> Result<Self> {
         if let Some(why) = before.as_ref().and_then(|before| weaker(before, &after)) {
-            check_mutable(vault, &format!("the policy '{}' may not become weaker ({why})", after.id.name()))?;
+            check_mutable(
+                vault,
+                &format!("the policy '{}' may not become weaker ({why})", after.id.name()),
+            )?;
         }
-        Ok(Self::Policy(Edit { before, after: Some(after) }))
+        Ok(Self::Policy(Edit {
+            before,
+            after: Some(after),
+        }))
     }
 
     /// Deletes a policy that no item uses.
@@ -159,8 +189,10 @@ impl VaultChange {
     /// # Errors
     /// `BMSUserErrorPolicyInUse` while an item uses it.
     pub fn delete_policy(policy: BackupPolicy, items: &[ProtectedItem]) -> Result<Self> {
-        let users: Vec<&ProtectedItem> =
-            items.iter().filter(|item| item.policy.as_ref() == Some(&policy.id)).collect();
+        let users: Vec<&ProtectedItem> = items
+            .iter()
+            .filter(|item| item.policy.as_ref() == Some(&policy.id))
+            .collect();
         match users.first() {
             None => Ok(Self::Policy(Edit::delete(policy))),
             Some(first) => Err(Error::invalid(
@@ -177,7 +209,10 @@ impl VaultChange {
 
     /// Registers a container or refreshes its registration.
     pub fn container(before: Option<Container>, after: Container) -> Self {
-        Self::Container(Edit { before, after: Some(after) })
+        Self::Container(Edit {
+            before,
+            after: Some(after),
+        })
     }
 
     /// Removes a container that holds no item.
@@ -208,7 +243,11 @@ impl VaultChange {
         policy_before: Option<BackupPolicy>,
         policy_after: Option<BackupPolicy>,
     ) -> Result<Self> {
-        let change = ItemChange { edit, policy_before, policy_after };
+        let change = ItemChange {
+            edit,
+            policy_before,
+            policy_after,
+        };
         let deletes = match (change.edit.before(), change.edit.after()) {
             (Some(before), after) => {
                 before.deletion.is_none() && after.is_none_or(|after| after.deletion.is_some())
@@ -219,7 +258,10 @@ impl VaultChange {
             check_mutable(vault, "backup data may not be deleted")?;
         }
         if let Some(why) = change.weaker_policy() {
-            check_mutable(vault, &format!("the item may not move to a weaker policy ({why})"))?;
+            check_mutable(
+                vault,
+                &format!("the item may not move to a weaker policy ({why})"),
+            )?;
         }
         Ok(Self::Item(Box::new(change)))
     }
@@ -236,7 +278,10 @@ impl VaultChange {
 
     /// Links a guard, or another guard in place of the present one.
     pub fn link(before: Option<GuardProxy>, after: GuardProxy) -> Self {
-        Self::Proxy(Edit { before, after: Some(after) })
+        Self::Proxy(Edit {
+            before,
+            after: Some(after),
+        })
     }
 
     /// Removes the link to the guard: multi-user authorization is off afterwards.
@@ -262,7 +307,12 @@ impl VaultChange {
 
     /// SHA-256 of the change in canonical form: the same change always has the same digest.
     pub fn digest(&self) -> Digest {
-        Digest::of(serde_json::to_value(self).unwrap_or_default().to_string().as_bytes())
+        Digest::of(
+            serde_json::to_value(self)
+                .unwrap_or_default()
+                .to_string()
+                .as_bytes(),
+        )
     }
 }
 
@@ -280,12 +330,19 @@ fn check_one_way(before: &Vault, after: &Vault) -> Result<()> {
     if before.location != after.location {
         return Err(Error::invalid(
             "InvalidResourceLocation",
-            format!("the vault is in '{}' and cannot be moved to '{}'", before.location, after.location),
+            format!(
+                "the vault is in '{}' and cannot be moved to '{}'",
+                before.location, after.location
+            ),
         ));
     }
     let features = [
         ("soft delete", before.soft_delete.state, after.soft_delete.state),
-        ("the security features", before.enhanced_security, after.enhanced_security),
+        (
+            "the security features",
+            before.enhanced_security,
+            after.enhanced_security,
+        ),
     ];
     for (name, from, to) in features {
         if from == Feature::AlwaysOn && to != Feature::AlwaysOn {

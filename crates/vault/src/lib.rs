@@ -17,7 +17,8 @@ mod vault;
 
 pub use change::{Edit, ItemChange, VaultChange};
 pub use contents::{
-    BackupPolicy, Container, Deletion, GuardProxy, Protection, ProtectedItem, RecoveryPoint, RepositoryCredential,
+    BackupPolicy, Container, Deletion, GuardProxy, ProtectedItem, Protection, RecoveryPoint,
+    RepositoryCredential,
 };
 pub use job::{Job, Operation};
 pub use settings::{Feature, Immutability, SoftDelete};

@@ -51,7 +51,10 @@ impl SoftDelete {
 impl Default for SoftDelete {
     /// Secure by default: on, 14 days.
     fn default() -> Self {
-        Self { state: Feature::Enabled, retention_days: *Self::DAYS.start() }
+        Self {
+            state: Feature::Enabled,
+            retention_days: *Self::DAYS.start(),
+        }
     }
 }
 

@@ -40,7 +40,11 @@ pub struct SignedIn {
 impl SignedIn {
     /// The form that the decision about consent takes.
     pub fn caller(&self) -> mua::Caller {
-        mua::Caller { tenant: self.tenant, object: self.object, person: self.person.clone() }
+        mua::Caller {
+            tenant: self.tenant,
+            object: self.object,
+            person: self.person.clone(),
+        }
     }
 }
 
@@ -77,7 +81,10 @@ impl Request {
 
     /// Everybody whom the tokens prove, the main one first.
     pub fn callers(&self) -> Vec<mua::Caller> {
-        std::iter::once(&self.signed_in).chain(&self.auxiliary).map(SignedIn::caller).collect()
+        std::iter::once(&self.signed_in)
+            .chain(&self.auxiliary)
+            .map(SignedIn::caller)
+            .collect()
     }
 
     /// An address on this server, with the request's api-version.
@@ -121,7 +128,15 @@ impl<'a> Call<'a> {
         edge: &'a Edge,
         action: &'a str,
     ) -> Self {
-        Self { tx, request, params, edge, now: edge.now(), action, note: Note::default() }
+        Self {
+            tx,
+            request,
+            params,
+            edge,
+            now: edge.now(),
+            action,
+            note: Note::default(),
+        }
     }
 
     /// Who asks.
@@ -136,17 +151,24 @@ impl<'a> Call<'a> {
 
     /// The resource group that the path lies in.
     pub fn group(&self) -> Result<ResourceId> {
-        self.id().resource_group().ok_or_else(|| Error::internal("a route without a resource group asked for one"))
+        self.id()
+            .resource_group()
+            .ok_or_else(|| Error::internal("a route without a resource group asked for one"))
     }
 
     /// The subscription that the path lies in.
     pub fn subscription(&self) -> Result<SubscriptionId> {
-        self.id().subscription_id().ok_or_else(|| Error::internal("a route without a subscription asked for one"))
+        self.id()
+            .subscription_id()
+            .ok_or_else(|| Error::internal("a route without a subscription asked for one"))
     }
 
     /// The scope of an extension resource.
     pub fn scope(&self) -> Result<ResourceId> {
-        self.params.scope().cloned().ok_or_else(|| Error::internal("a route without a scope asked for one"))
+        self.params
+            .scope()
+            .cloned()
+            .ok_or_else(|| Error::internal("a route without a scope asked for one"))
     }
 
     /// The members of the body.
@@ -163,7 +185,10 @@ impl<'a> Call<'a> {
     pub fn guid(&self, name: &str) -> Result<RequestId> {
         let text = self.params.get(name);
         text.parse().map_err(|_| {
-            Error::invalid("InvalidRequestUri", format!("'{text}' is not a GUID, and the name must be one"))
+            Error::invalid(
+                "InvalidRequestUri",
+                format!("'{text}' is not a GUID, and the name must be one"),
+            )
         })
     }
 
@@ -184,21 +209,34 @@ impl<'a> Call<'a> {
     /// # Errors
     /// `AuthorizationFailed`, naming the action and the scope.
     pub fn demand(&mut self, action: &str, scope: &ResourceId) -> Result<()> {
-        if self.may(action, scope)? { Ok(()) } else { Err(authorization_failed(self.who(), action, scope)) }
+        if self.may(action, scope)? {
+            Ok(())
+        } else {
+            Err(authorization_failed(self.who(), action, scope))
+        }
     }
 
     /// For `systemData` and the like.
     pub fn stamp(&self) -> vault::Stamp {
         let kind = match self.who().kind {
             ActorKind::User => "User",
-            ActorKind::ServicePrincipal | ActorKind::System | ActorKind::RepositoryCredential => "Application",
+            ActorKind::ServicePrincipal | ActorKind::System | ActorKind::RepositoryCredential => {
+                "Application"
+            }
         };
-        vault::Stamp { by: self.who().name.clone(), kind: kind.into(), at: self.now }
+        vault::Stamp {
+            by: self.who().name.clone(),
+            kind: kind.into(),
+            at: self.now,
+        }
     }
 
     /// Cuts a page out of a list and links to the next one.
     pub fn page<T>(&self, all: Vec<T>, key: impl Fn(&T) -> String, json: impl Fn(&T) -> Value) -> Reply {
-        let asked = self.request.query("$top").and_then(|top| top.parse::<usize>().ok());
+        let asked = self
+            .request
+            .query("$top")
+            .and_then(|top| top.parse::<usize>().ok());
         let skip = Skip {
             after: self.request.query("$skiptoken").map(String::from),
             limit: asked.unwrap_or(PAGE).clamp(1, PAGE),
@@ -212,7 +250,9 @@ impl<'a> Call<'a> {
     }
 
     fn next_link(&self, after: &str) -> String {
-        let encode = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+        let encode = |text: &str| {
+            percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+        };
         let mut query: Vec<String> = self
             .request
             .query

@@ -31,7 +31,9 @@ fn check_api_version(request: &Request) -> Result<()> {
         Some(version) if arm::plausible_api_version(version) => Ok(()),
         Some(version) => Err(Error::invalid(
             "InvalidApiVersionParameter",
-            format!("The api-version '{version}' is invalid: it must be a date such as '2026-08-01', optionally with '-preview'."),
+            format!(
+                "The api-version '{version}' is invalid: it must be a date such as '2026-08-01', optionally with '-preview'."
+            ),
         )),
         None => Err(Error::invalid(
             "MissingApiVersionParameter",
@@ -40,7 +42,13 @@ fn check_api_version(request: &Request) -> Result<()> {
     }
 }
 
-fn decide(tx: &mut Transaction, edge: &Edge, request: &Request, route: &Route, params: &Params) -> Result<Reply> {
+fn decide(
+    tx: &mut Transaction,
+    edge: &Edge,
+    request: &Request,
+    route: &Route,
+    params: &Params,
+) -> Result<Reply> {
     let access = tx.access()?;
     check_callers(&access, request)?;
     let scope = access_scope(&request.path, params);
@@ -52,7 +60,9 @@ fn decide(tx: &mut Transaction, edge: &Edge, request: &Request, route: &Route, p
     let mut call = Call::new(tx, request, params, edge, action);
     if let Needs::Action(action) = route.needs {
         let allowed = access.may(request.signed_in.object, action, &scope, call.now)?;
-        let Some(allowed) = allowed else { return Err(authorization_failed(&request.signed_in, action, &scope)) };
+        let Some(allowed) = allowed else {
+            return Err(authorization_failed(&request.signed_in, action, &scope));
+        };
         call.because(allowed.why);
         check_writable(&mut call, &scope)?;
         check_registration(&mut call)?;
@@ -88,14 +98,22 @@ fn check_callers(access: &Access, request: &Request) -> Result<()> {
 }
 
 fn still_counts(access: &Access, who: &SignedIn) -> bool {
-    let here = access.principal(who.object).filter(|here| here.tenant == who.tenant);
-    let Some(person) = here.and_then(|here| here.person) else { return false };
+    let here = access
+        .principal(who.object)
+        .filter(|here| here.tenant == who.tenant);
+    let Some(person) = here.and_then(|here| here.person) else {
+        return false;
+    };
     let home = match person {
-        directory::Person::Human { tenant, object } => access.principal(object).filter(|home| home.tenant == tenant),
+        directory::Person::Human { tenant, object } => {
+            access.principal(object).filter(|home| home.tenant == tenant)
+        }
         directory::Person::Application(_) => here,
     };
     let valid = |account: &store::Principal| {
-        let voided = account.sessions_valid_from.is_some_and(|from| who.auth_time.is_none_or(|at| at < from));
+        let voided = account
+            .sessions_valid_from
+            .is_some_and(|from| who.auth_time.is_none_or(|at| at < from));
         account.enabled && !voided
     };
     person.to_string() == who.person && here.is_some_and(valid) && home.is_some_and(valid)
@@ -104,10 +122,19 @@ fn still_counts(access: &Access, who: &SignedIn) -> bool {
 /// The main token must be one of the tenant that owns the subscription (contract 1.3).
 fn check_tenant(access: &Access, request: &Request, scope: &ResourceId) -> Result<()> {
     let Some(subscription) = scope.subscription_id() else {
-        let malformed = scope.segments().next().is_some_and(|first| first.eq_ignore_ascii_case("subscriptions"));
-        return if malformed && scope.segments().count() > 1 { Err(subscription_not_found(scope)) } else { Ok(()) };
+        let malformed = scope
+            .segments()
+            .next()
+            .is_some_and(|first| first.eq_ignore_ascii_case("subscriptions"));
+        return if malformed && scope.segments().count() > 1 {
+            Err(subscription_not_found(scope))
+        } else {
+            Ok(())
+        };
     };
-    let Some(tenant) = access.tenant_of(scope) else { return Err(subscription_not_found(scope)) };
+    let Some(tenant) = access.tenant_of(scope) else {
+        return Err(subscription_not_found(scope));
+    };
     if tenant == request.signed_in.tenant {
         return Ok(());
     }
@@ -125,13 +152,19 @@ fn check_tenant(access: &Access, request: &Request, scope: &ResourceId) -> Resul
 
 fn subscription_not_found(scope: &ResourceId) -> Error {
     let name = scope.segments().nth(1).unwrap_or_default();
-    Error::not_found("SubscriptionNotFound", format!("The subscription '{name}' could not be found."))
+    Error::not_found(
+        "SubscriptionNotFound",
+        format!("The subscription '{name}' could not be found."),
+    )
 }
 
 /// A disabled subscription can be read and not written.
 fn check_writable(call: &mut Call<'_>, scope: &ResourceId) -> Result<()> {
     let access = call.access()?;
-    let state = scope.subscription_id().and_then(|id| access.subscription(id)).map(|sub| sub.state);
+    let state = scope
+        .subscription_id()
+        .and_then(|id| access.subscription(id))
+        .map(|sub| sub.state);
     if state == Some(SubscriptionState::Disabled) && !call.request.method.is_read() {
         return Err(Error::conflict(
             "ReadOnlyDisabledSubscription",
@@ -143,27 +176,38 @@ fn check_writable(call: &mut Call<'_>, scope: &ResourceId) -> Result<()> {
 
 /// The namespace of a resource must be registered before the first write (contract 1.3).
 fn check_registration(call: &mut Call<'_>) -> Result<()> {
-    let Some(subscription) = call.id().subscription_id() else { return Ok(()) };
+    let Some(subscription) = call.id().subscription_id() else {
+        return Ok(());
+    };
     if call.request.method.is_read() || call.id().resource_group_name().is_none() {
         return Ok(());
     }
     let resource_type = call.id().resource_type().unwrap_or_default();
     let namespace = resource_type.split('/').next().unwrap_or_default();
     let needs = ["Microsoft.RecoveryServices", "Microsoft.DataProtection"];
-    let Some(namespace) = needs.into_iter().find(|name| name.eq_ignore_ascii_case(namespace)) else { return Ok(()) };
+    let Some(namespace) = needs
+        .into_iter()
+        .find(|name| name.eq_ignore_ascii_case(namespace))
+    else {
+        return Ok(());
+    };
     let key = format!("{subscription}/{}", namespace.to_ascii_lowercase());
     if call.tx.get::<Registration>(&key)?.is_some() {
         return Ok(());
     }
     Err(Error::conflict(
         "MissingSubscriptionRegistration",
-        format!("The subscription is not registered to use namespace '{namespace}'. See https://aka.ms/rps-not-found for how to register subscriptions."),
+        format!(
+            "The subscription is not registered to use namespace '{namespace}'. See https://aka.ms/rps-not-found for how to register subscriptions."
+        ),
     ))
 }
 
 /// The resource group that a resource lies in must exist.
 fn check_group(call: &mut Call<'_>) -> Result<()> {
-    let Some(group) = call.id().resource_group() else { return Ok(()) };
+    let Some(group) = call.id().resource_group() else {
+        return Ok(());
+    };
     // The group's own routes say for themselves what is there.
     if call.id() == &group || call.tx.resource::<ResourceGroup>(&group)?.is_some() {
         return Ok(());
@@ -176,7 +220,10 @@ fn check_group(call: &mut Call<'_>) -> Result<()> {
 
 /// Locks hold for what is written or deleted; managing locks themselves is a matter of rights alone.
 fn check_scope_locks(call: &mut Call<'_>, scope: &ResourceId) -> Result<()> {
-    let manages_locks = call.id().resource_type().is_some_and(|t| t.eq_ignore_ascii_case("Microsoft.Authorization/locks"));
+    let manages_locks = call
+        .id()
+        .resource_type()
+        .is_some_and(|t| t.eq_ignore_ascii_case("Microsoft.Authorization/locks"));
     let effect = match call.request.method {
         Method::Get | Method::Head => Effect::Read,
         Method::Put | Method::Patch | Method::Post => Effect::Write,
@@ -186,11 +233,15 @@ fn check_scope_locks(call: &mut Call<'_>, scope: &ResourceId) -> Result<()> {
         return Ok(());
     }
     // A deletion takes everything below with it, so that a lock down there holds as well.
-    let Some(subscription) = scope.subscription_id() else { return Ok(()) };
+    let Some(subscription) = scope.subscription_id() else {
+        return Ok(());
+    };
     let root = ResourceId::subscription(subscription);
     let locks: Vec<Lock> = call.tx.below(&root)?;
     check_locks(scope, effect, &locks)?;
-    let below = locks.iter().filter(|lock| effect == Effect::Delete && lock.scope.is_within(scope));
+    let below = locks
+        .iter()
+        .filter(|lock| effect == Effect::Delete && lock.scope.is_within(scope));
     for lock in below {
         check_locks(&lock.scope, effect, [lock])?;
     }

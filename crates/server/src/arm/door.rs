@@ -4,8 +4,8 @@ use arm::{Error, ResourceId, Result};
 use jiff::Timestamp;
 use ledger::{Consent, Verdict};
 use mua::{
-    Caller, CriticalOperation, GuardAnswer, GuardQuestion, Permit, Presented, Refusal, ResourceGuard, Right, Unlock,
-    UnlockRequest, VaultKind,
+    Caller, CriticalOperation, GuardAnswer, GuardQuestion, Permit, Presented, Refusal, ResourceGuard, Right,
+    Unlock, UnlockRequest, VaultKind,
 };
 use store::{Access, Transaction};
 use vault::{GuardProxy, VaultChange};
@@ -25,7 +25,11 @@ pub fn change(call: &mut Call<'_>, vault: &ResourceId, change: VaultChange) -> R
     let proxy: Option<GuardProxy> = call.tx.resource(&proxy_id(vault)?)?;
     let callers = call.request.callers();
     let unlocks = unlocks_for(call, &change, &callers)?;
-    let presented = Presented { callers: &callers, requests: &requests, unlocks: &unlocks };
+    let presented = Presented {
+        callers: &callers,
+        requests: &requests,
+        unlocks: &unlocks,
+    };
     let guard_side = GuardSide::load(call.tx, proxy.as_ref().map(|proxy| &proxy.guard), call.now)?;
     let digest = change.digest();
     let decided = mua::clear(
@@ -54,7 +58,10 @@ pub fn unlock(call: &mut Call<'_>, vault: &ResourceId) -> Result<Unlock> {
     let Some(proxy) = call.tx.resource::<GuardProxy>(&proxy_id)? else {
         return Err(Error::not_found(
             "ResourceNotFound",
-            format!("multi-user authorization is not enabled on the vault '{}'; nothing needs unlocking", vault.name()),
+            format!(
+                "multi-user authorization is not enabled on the vault '{}'; nothing needs unlocking",
+                vault.name()
+            ),
         ));
     };
     let body = call.body()?;
@@ -74,7 +81,11 @@ pub fn unlock(call: &mut Call<'_>, vault: &ResourceId) -> Result<Unlock> {
     match mua::unlock(&request, &|question| guard_side.answer(question), call.now)? {
         Ok(unlock) => {
             call.tx.put(&unlock)?;
-            call.because(format!("'{}' was unlocked until {}", unlock.operation.title(), unlock.expires));
+            call.because(format!(
+                "'{}' was unlocked until {}",
+                unlock.operation.title(),
+                unlock.expires
+            ));
             call.fact("unlocked", unlock.target.to_string());
             Ok(unlock)
         }
@@ -96,7 +107,9 @@ fn refuse(call: &mut Call<'_>, refusal: Refusal) -> Error {
 }
 
 fn unlocks_for(call: &mut Call<'_>, change: &VaultChange, callers: &[Caller]) -> Result<Vec<Unlock>> {
-    let (Some(target), Some(caller)) = (change.target(), callers.first()) else { return Ok(Vec::new()) };
+    let (Some(target), Some(caller)) = (change.target(), callers.first()) else {
+        return Ok(Vec::new());
+    };
     let mut unlocks = Vec::new();
     for finding in mua::classify(change) {
         let key = Unlock::key_of(finding.operation, target, caller);
@@ -130,14 +143,24 @@ impl GuardSide {
             Some(id) => tx.resource(id)?,
             None => None,
         };
-        Ok(Self { guard, access: tx.access()?, now })
+        Ok(Self {
+            guard,
+            access: tx.access()?,
+            now,
+        })
     }
 
     /// Answers.
     pub fn answer(&self, question: &GuardQuestion) -> GuardAnswer {
         mua::answer(self.guard.as_ref(), question, |holder, action| {
-            let grant = self.access.may(holder.object, action, &question.guard, self.now).ok()??;
-            Some(Right { assignment: grant.assignment, until: grant.until })
+            let grant = self
+                .access
+                .may(holder.object, action, &question.guard, self.now)
+                .ok()??;
+            Some(Right {
+                assignment: grant.assignment,
+                until: grant.until,
+            })
         })
     }
 }
@@ -145,5 +168,8 @@ impl GuardSide {
 /// The guard's protected operations as a proxy shows them: read from the guard each time, so that an exemption holds
 /// for all linked vaults at once (contract 3.6).
 pub fn protected_operations(guard: &ResourceGuard, kind: VaultKind) -> Vec<CriticalOperation> {
-    guard.protected().filter(|operation| operation.vault_kind() == kind).collect()
+    guard
+        .protected()
+        .filter(|operation| operation.vault_kind() == kind)
+        .collect()
 }

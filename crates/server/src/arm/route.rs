@@ -83,12 +83,22 @@ pub struct Route {
 
 /// A route that needs an action.
 pub const fn route(method: Method, pattern: &'static str, action: &'static str, handler: Handler) -> Route {
-    Route { method, pattern, needs: Needs::Action(action), handler }
+    Route {
+        method,
+        pattern,
+        needs: Needs::Action(action),
+        handler,
+    }
 }
 
 /// A route for anybody who is signed in.
 pub const fn open_route(method: Method, pattern: &'static str, handler: Handler) -> Route {
-    Route { method, pattern, needs: Needs::SignedIn, handler }
+    Route {
+        method,
+        pattern,
+        needs: Needs::SignedIn,
+        handler,
+    }
 }
 
 /// What the placeholders of a pattern stood for.
@@ -101,7 +111,10 @@ pub struct Params {
 impl Params {
     /// The segment that `{name}` stood for. Empty for a name that the pattern does not have.
     pub fn get(&self, name: &str) -> &str {
-        self.values.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value.as_str())
+        self.values
+            .iter()
+            .find(|(key, _)| *key == name)
+            .map_or("", |(_, value)| value.as_str())
     }
 
     /// What `{scope}` stood for, if the pattern begins with it.
@@ -148,10 +161,16 @@ fn placeholder(part: &'static str) -> Option<&'static str> {
 ///
 /// # Errors
 /// `MethodNotAllowed` when the path exists with other methods, `InvalidResourceType` when it does not.
-pub fn find(routes: &'static [&'static [Route]], method: Method, path: &ResourceId) -> Result<(&'static Route, Params)> {
+pub fn find(
+    routes: &'static [&'static [Route]],
+    method: Method,
+    path: &ResourceId,
+) -> Result<(&'static Route, Params)> {
     let mut others = Vec::new();
     for route in routes.iter().copied().flatten() {
-        let Some(params) = route.matches(path) else { continue };
+        let Some(params) = route.matches(path) else {
+            continue;
+        };
         // What can be read can be asked for.
         let fits = route.method == method || (method == Method::Head && route.method == Method::Get);
         if fits {
@@ -168,7 +187,11 @@ pub fn find(routes: &'static [&'static [Route]], method: Method, path: &Resource
     Err(Error::new(
         ErrorKind::MethodNotAllowed,
         "MethodNotAllowed",
-        format!("'{}' is not supported for '{path}'; supported: {}", method.as_str(), others.join(", ")),
+        format!(
+            "'{}' is not supported for '{path}'; supported: {}",
+            method.as_str(),
+            others.join(", ")
+        ),
     ))
 }
 
@@ -181,7 +204,9 @@ pub fn access_scope(path: &ResourceId, params: &Params) -> ResourceId {
         return scope.clone();
     }
     let segments: Vec<&str> = path.segments().collect();
-    let at = segments.iter().rposition(|segment| segment.eq_ignore_ascii_case("providers"));
+    let at = segments
+        .iter()
+        .rposition(|segment| segment.eq_ignore_ascii_case("providers"));
     let keep = match at {
         // `…/providers/<namespace>[/register]`: the subscription.
         Some(at) if segments.len() <= at + 3 => at,
@@ -211,7 +236,12 @@ mod tests {
 
     #[test]
     fn paths_match_without_case_and_give_their_parts() {
-        let route = route(Method::Get, "/subscriptions/{subscription}/resourceGroups/{group}", "", nothing);
+        let route = route(
+            Method::Get,
+            "/subscriptions/{subscription}/resourceGroups/{group}",
+            "",
+            nothing,
+        );
         let params = route.matches(&id("/SUBSCRIPTIONS/a/resourcegroups/B")).unwrap();
         assert_eq!((params.get("subscription"), params.get("group")), ("a", "B"));
         assert!(route.matches(&id("/subscriptions/a")).is_none());
@@ -219,9 +249,21 @@ mod tests {
 
     #[test]
     fn a_scope_may_be_anything() {
-        let route = route(Method::Get, "{scope}/providers/Microsoft.Authorization/locks/{name}", "", nothing);
-        for scope in ["/", "/subscriptions/s", RG, "/subscriptions/s/resourceGroups/rg/providers/N/t/x"] {
-            let path = id(scope).child("providers/microsoft.authorization/LOCKS/l").unwrap();
+        let route = route(
+            Method::Get,
+            "{scope}/providers/Microsoft.Authorization/locks/{name}",
+            "",
+            nothing,
+        );
+        for scope in [
+            "/",
+            "/subscriptions/s",
+            RG,
+            "/subscriptions/s/resourceGroups/rg/providers/N/t/x",
+        ] {
+            let path = id(scope)
+                .child("providers/microsoft.authorization/LOCKS/l")
+                .unwrap();
             assert_eq!(route.matches(&path).unwrap().scope(), Some(&id(scope)));
         }
     }
@@ -232,11 +274,23 @@ mod tests {
         for (path, scope) in [
             (vault.clone(), vault.clone()),
             (format!("{vault}/backupPolicies"), vault.clone()),
-            (format!("{vault}/backupPolicies/p"), format!("{vault}/backupPolicies/p")),
-            (format!("{vault}/backupResourceGuardProxies/VaultProxy/unlockDelete"), format!("{vault}/backupResourceGuardProxies/VaultProxy")),
+            (
+                format!("{vault}/backupPolicies/p"),
+                format!("{vault}/backupPolicies/p"),
+            ),
+            (
+                format!("{vault}/backupResourceGuardProxies/VaultProxy/unlockDelete"),
+                format!("{vault}/backupResourceGuardProxies/VaultProxy"),
+            ),
             (format!("{RG}/providers/N/vaults"), RG.to_string()),
-            ("/subscriptions/s/providers/N/register".into(), "/subscriptions/s".into()),
-            ("/subscriptions/s/resourceGroups".into(), "/subscriptions/s".into()),
+            (
+                "/subscriptions/s/providers/N/register".into(),
+                "/subscriptions/s".into(),
+            ),
+            (
+                "/subscriptions/s/resourceGroups".into(),
+                "/subscriptions/s".into(),
+            ),
             (RG.into(), RG.into()),
         ] {
             assert_eq!(access_scope(&id(&path), &Params::default()), id(&scope), "{path}");

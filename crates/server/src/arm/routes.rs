@@ -4,5 +4,10 @@ use super::route::Route;
 use super::{authorization, guards, pim, recovery, resources};
 
 /// Every route of the ARM face.
-pub const ROUTES: &[&[Route]] =
-    &[resources::ROUTES, authorization::ROUTES, pim::ROUTES, guards::ROUTES, recovery::ROUTES];
+pub const ROUTES: &[&[Route]] = &[
+    resources::ROUTES,
+    authorization::ROUTES,
+    pim::ROUTES,
+    guards::ROUTES,
+    recovery::ROUTES,
+];

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use arm::{ObjectId, ResourceId, SubscriptionId, TenantId};
 use directory::token::{AccessClaims, IdentityType, issue, issuer};
-use directory::{Domain, PasswordHash, Person, ServicePrincipal, Subscription, SubscriptionState, Tenant, Upn, User};
+use directory::{
+    Domain, PasswordHash, Person, ServicePrincipal, Subscription, SubscriptionState, Tenant, Upn, User,
+};
 use jiff::{SignedDuration, Timestamp};
 use rbac::{Assignment, Origin, PrincipalKind, role_ids};
 use resources::Registration;
@@ -72,7 +74,10 @@ impl Answer {
     }
 
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
     }
 
     /// Asserts the status and hands the body on.
@@ -94,7 +99,7 @@ pub struct Caller<'a> {
 impl Harness {
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(TestClock(AtomicI64::new(1_798_000_000_000_000)));
+        let clock = Arc::new(TestClock(AtomicI64::new(real_now().as_microsecond())));
         let edge = Edge::new(clock.clone(), Arc::new(SystemEntropy));
         let store = Store::open(folder.path()).unwrap();
         store.transact(|tx| seed(tx, clock.now())).unwrap();
@@ -112,7 +117,12 @@ impl Harness {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap();
-        Self { running, clock, folder, http }
+        Self {
+            running,
+            clock,
+            folder,
+            http,
+        }
     }
 
     pub fn origin(&self) -> &str {
@@ -124,12 +134,18 @@ impl Harness {
     }
 
     pub fn advance(&self, by: SignedDuration) {
-        self.clock.0.fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
+        self.clock
+            .0
+            .fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
     }
 
     /// Somebody by object id, with a token of the tenant that knows it.
     pub fn as_(&self, who: ObjectId) -> Caller<'_> {
-        Caller { server: self, main: who, auxiliary: Vec::new() }
+        Caller {
+            server: self,
+            main: who,
+            auxiliary: Vec::new(),
+        }
     }
 
     /// A token for ARM, as the sign-in would issue it now.
@@ -141,7 +157,11 @@ impl Harness {
     pub fn token_for(&self, who: ObjectId, audience: &str, amr: &[&str]) -> String {
         let app = self.running.app();
         let now = self.now().as_second();
-        let principal = app.store.transact(|tx| Ok(tx.access()?.principal(who).cloned())).unwrap().unwrap();
+        let principal = app
+            .store
+            .transact(|tx| Ok(tx.access()?.principal(who).cloned()))
+            .unwrap()
+            .unwrap();
         let user = principal.kind == PrincipalKind::User;
         let claims = AccessClaims {
             iss: issuer(self.origin(), principal.tenant),
@@ -149,12 +169,23 @@ impl Harness {
             tid: principal.tenant,
             oid: who,
             sub: who,
-            appid: if user { Uuid::nil() } else { principal.name.parse().unwrap() },
-            idtyp: if user { IdentityType::User } else { IdentityType::App },
+            appid: if user {
+                Uuid::nil()
+            } else {
+                principal.name.parse().unwrap()
+            },
+            idtyp: if user {
+                IdentityType::User
+            } else {
+                IdentityType::App
+            },
             upn: user.then(|| principal.name.clone()),
             unique_name: None,
             name: Some(principal.display_name.clone()),
-            amr: amr.iter().map(|method| serde_json::from_value(json!(method)).unwrap()).collect(),
+            amr: amr
+                .iter()
+                .map(|method| serde_json::from_value(json!(method)).unwrap())
+                .collect(),
             auth_time: Some(now),
             iat: now,
             nbf: now,
@@ -173,7 +204,11 @@ impl Harness {
     }
 
     pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
-        let url = if path.starts_with("https://") { path.to_string() } else { format!("{}{path}", self.origin()) };
+        let url = if path.starts_with("https://") {
+            path.to_string()
+        } else {
+            format!("{}{path}", self.origin())
+        };
         self.http.request(method.parse().unwrap(), url)
     }
 
@@ -182,7 +217,12 @@ impl Harness {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.unwrap();
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Answer { status, headers, body, text }
+        Answer {
+            status,
+            headers,
+            body,
+            text,
+        }
     }
 }
 
@@ -196,12 +236,21 @@ impl Caller<'_> {
     /// Calls ARM. An api-version is added when the path has none; a null body is none.
     pub async fn call(&self, method: &str, path: &str, body: Value) -> Answer {
         let separator = if path.contains('?') { '&' } else { '?' };
-        let path =
-            if path.contains("api-version=") { path.to_string() } else { format!("{path}{separator}api-version=2026-08-01") };
-        let mut request = self.server.request(method, &path).bearer_auth(self.server.token(self.main));
+        let path = if path.contains("api-version=") {
+            path.to_string()
+        } else {
+            format!("{path}{separator}api-version=2026-08-01")
+        };
+        let mut request = self
+            .server
+            .request(method, &path)
+            .bearer_auth(self.server.token(self.main));
         if !self.auxiliary.is_empty() {
-            let tokens: Vec<String> =
-                self.auxiliary.iter().map(|who| format!("Bearer {}", self.server.token(*who))).collect();
+            let tokens: Vec<String> = self
+                .auxiliary
+                .iter()
+                .map(|who| format!("Bearer {}", self.server.token(*who)))
+                .collect();
             request = request.header("x-ms-authorization-auxiliary", tokens.join(", "));
         }
         if !body.is_null() {
@@ -231,6 +280,12 @@ impl Caller<'_> {
     }
 }
 
+/// The clock starts where the real one is, because the client checks the server's certificate by the real one.
+#[expect(clippy::disallowed_methods, reason = "a test is an edge of its own")]
+fn real_now() -> Timestamp {
+    Timestamp::now()
+}
+
 fn seed(tx: &mut Transaction, now: Timestamp) -> arm::Result<()> {
     let contoso = tenant(tx, CONTOSO, "Contoso", "contoso.example", now)?;
     let fabsec = tenant(tx, FABSEC, "Fabrikam Security", "fabsec.example", now)?;
@@ -243,7 +298,13 @@ fn seed(tx: &mut Transaction, now: Timestamp) -> arm::Result<()> {
     tx.put(&alice.as_guest_of(&fabsec, ALICE_GUEST, now)?)?;
     for (id, tenant) in [(AUTOMATION, CONTOSO), (AUTOMATION_GUEST, FABSEC)] {
         let secrets = vec![PasswordHash::new(PASSWORD, [1; 16])?];
-        tx.put(&ServicePrincipal { id, tenant, app_id: AUTOMATION_APP, name: "automation".into(), secrets })?;
+        tx.put(&ServicePrincipal {
+            id,
+            tenant,
+            app_id: AUTOMATION_APP,
+            name: "automation".into(),
+            secrets,
+        })?;
     }
     owner(tx, BACKUP_SUB, ALICE)?;
     owner(tx, SECURITY_SUB, SAM)?;
@@ -251,20 +312,46 @@ fn seed(tx: &mut Transaction, now: Timestamp) -> arm::Result<()> {
     Ok(())
 }
 
-fn tenant(tx: &mut Transaction, id: TenantId, name: &str, domain: &str, created: Timestamp) -> arm::Result<Tenant> {
-    let tenant = Tenant { id, name: name.into(), domain: Domain::parse(domain)?, created };
+fn tenant(
+    tx: &mut Transaction,
+    id: TenantId,
+    name: &str,
+    domain: &str,
+    created: Timestamp,
+) -> arm::Result<Tenant> {
+    let tenant = Tenant {
+        id,
+        name: name.into(),
+        domain: Domain::parse(domain)?,
+        created,
+    };
     tx.put(&tenant)?;
     Ok(tenant)
 }
 
 fn subscription(tx: &mut Transaction, id: SubscriptionId, tenant: TenantId, name: &str) -> arm::Result<()> {
     for namespace in ["Microsoft.RecoveryServices", "Microsoft.DataProtection"] {
-        tx.put(&Registration { subscription: id, namespace: namespace.into() })?;
+        tx.put(&Registration {
+            subscription: id,
+            namespace: namespace.into(),
+        })?;
     }
-    tx.put(&Subscription { id, tenant, name: name.into(), state: SubscriptionState::Enabled })
+    tx.put(&Subscription {
+        id,
+        tenant,
+        name: name.into(),
+        state: SubscriptionState::Enabled,
+    })
 }
 
-fn user(tx: &mut Transaction, tenant: &Tenant, id: ObjectId, name: &str, display: &str, now: Timestamp) -> arm::Result<User> {
+fn user(
+    tx: &mut Transaction,
+    tenant: &Tenant,
+    id: ObjectId,
+    name: &str,
+    display: &str,
+    now: Timestamp,
+) -> arm::Result<User> {
     let upn = Upn::parse(&format!("{name}@{}", tenant.domain))?;
     let mut user = User::member(tenant, id, upn, display, now)?;
     user.password = Some(PasswordHash::new(PASSWORD, [7; 16])?);
@@ -274,7 +361,10 @@ fn user(tx: &mut Transaction, tenant: &Tenant, id: ObjectId, name: &str, display
 
 fn owner(tx: &mut Transaction, subscription: SubscriptionId, principal: ObjectId) -> arm::Result<()> {
     let scope = ResourceId::subscription(subscription);
-    let id = scope.child(&format!("providers/Microsoft.Authorization/roleAssignments/{}", principal.0))?;
+    let id = scope.child(&format!(
+        "providers/Microsoft.Authorization/roleAssignments/{}",
+        principal.0
+    ))?;
     tx.put(&Assignment {
         id,
         scope,

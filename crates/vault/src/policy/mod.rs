@@ -25,7 +25,9 @@ impl PolicyBody {
                 "'properties.backupManagementType' is missing",
             ));
         }
-        Ok(Self { raw: properties.clone() })
+        Ok(Self {
+            raw: properties.clone(),
+        })
     }
 
     /// What a GET answers as `properties`.
@@ -35,7 +37,10 @@ impl PolicyBody {
 
     /// Azure's `backupManagementType`.
     pub fn management_type(&self) -> &str {
-        self.raw.get("backupManagementType").and_then(Value::as_str).unwrap_or_default()
+        self.raw
+            .get("backupManagementType")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
     }
 }
 
@@ -60,7 +65,11 @@ impl fmt::Display for Reason {
 
 /// Whether `after` is weaker than `before`.
 pub fn compare(before: &PolicyBody, after: &PolicyBody) -> Verdict {
-    if before == after { Verdict::NotWeaker } else { Verdict::Weaker(vec![Reason("the policy differs".into())]) }
+    if before == after {
+        Verdict::NotWeaker
+    } else {
+        Verdict::Weaker(vec![Reason("the policy differs".into())])
+    }
 }
 
 /// The policies every Recovery Services vault starts with.
