@@ -154,6 +154,7 @@ document!(
     audited = false,
     |key| key.created.to_string()
 );
+document!(crate::ClockMark, "clockMark", audited = false, |_mark| Self::KEY.to_string());
 document!(vault::Job, "job", audited = false, |job| job
     .id
     .folded()
@@ -173,6 +174,7 @@ free!(
     resources::ResourceGroup,
     resources::Registration,
     resources::Lock,
+    crate::ClockMark,
     vault::Job,
     vault::Operation,
 );

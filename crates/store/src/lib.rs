@@ -17,6 +17,8 @@ mod batch;
 mod blobs;
 mod document;
 mod error;
+mod inspector;
+mod mark;
 mod object;
 mod sqlite;
 mod transaction;
@@ -33,6 +35,8 @@ pub use access::{Access, Allowed, Principal};
 pub use blobs::{Blobs, Finished, Upload};
 pub use document::{Document, Free};
 pub use error::StoreError;
+pub use inspector::Inspector;
+pub use mark::ClockMark;
 pub use object::{Object, ObjectType};
 pub use transaction::Transaction;
 
@@ -135,23 +139,6 @@ impl Store {
             self.shared.blobs.remove_repository(repository)?;
         }
         Ok(())
-    }
-
-    /// Checks the whole ledger: every entry against its hashes, every hash against the one before.
-    ///
-    /// # Errors
-    /// The inner error names the first entry that does not fit.
-    pub fn verify_ledger(&self) -> Result<Result<ledger::Head, ledger::Break>, StoreError> {
-        let rows = self.shared.engine.snapshot()?.ledger(0, i64::MAX)?;
-        let mut stored = Vec::with_capacity(rows.len());
-        for row in rows {
-            stored.push(ledger::Stored {
-                leaf: sqlite::digest(&row.leaf)?,
-                chain: sqlite::digest(&row.chain)?,
-                canonical: row.canonical,
-            });
-        }
-        Ok(ledger::verify(stored, None))
     }
 
     /// Ends the writer after it has finished what was queued.
