@@ -57,7 +57,10 @@ impl Verify {
         let inspector = Inspector::open(&self.data)?;
         match inspector.verify_ledger(expected)? {
             Ok(head) => {
-                println!("the ledger is whole: {} entries; head {}:{}", head.size, head.size, head.chain);
+                println!(
+                    "the ledger is whole: {} entries; head {}:{}",
+                    head.size, head.size, head.chain
+                );
                 Ok(())
             }
             Err(fault) => bail!("{fault}"),
@@ -66,8 +69,13 @@ impl Verify {
 }
 
 fn parse_head(text: &str) -> anyhow::Result<Head> {
-    let (size, chain) = text.split_once(':').context("--expect takes SIZE:CHAIN, as `ledger verify` prints it")?;
-    Ok(Head { size: size.parse().context("SIZE is not a number")?, chain: chain.parse().context("CHAIN is not a hash")? })
+    let (size, chain) = text
+        .split_once(':')
+        .context("--expect takes SIZE:CHAIN, as `ledger verify` prints it")?;
+    Ok(Head {
+        size: size.parse().context("SIZE is not a number")?,
+        chain: chain.parse().context("CHAIN is not a hash")?,
+    })
 }
 
 impl Show {

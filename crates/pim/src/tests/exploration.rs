@@ -111,7 +111,7 @@ impl State {
                     next.witness.ended = true;
                 }
             }
-            Event::Pass(hours) if self.hours + hours <= 24 => {
+            Event::Pass(hours) if self.hours + hours <= 24 && (hours > 1 || self.hours % 23 == 0) => {
                 next.world.pass(hours);
                 next.hours += hours;
             }
@@ -267,6 +267,7 @@ fn expected() -> BTreeSet<(Status, bool)> {
 fn every_course_of_a_request_that_needs_one_approval() {
     let (states, statuses) = explore(1);
     assert_eq!(statuses, expected());
+    println!("{states} states");
     assert!(states > 1000, "{states} states are too few to mean anything");
 }
 
@@ -274,5 +275,6 @@ fn every_course_of_a_request_that_needs_one_approval() {
 fn every_course_of_a_request_that_needs_two_approvals() {
     let (states, statuses) = explore(2);
     assert_eq!(statuses, expected());
+    println!("{states} states");
     assert!(states > 1000, "{states} states are too few to mean anything");
 }

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! body      what a client wrote, kept as it is, and what it means
-//! plan      the meaning of a whole policy, by kind of backup
+//! plan      the meaning of a whole policy         kinds  reading it, by kind of backup
 //! schedule  when backups run            days       which days of the calendar a tier keeps
 //! retention what is kept for how long   read, rest reading JSON, and what in it nobody understands
 //! compare   the order "not weaker"      reason     why something is weaker, as a phrase
@@ -23,6 +23,7 @@ mod body;
 mod built_in;
 mod compare;
 mod days;
+mod kinds;
 mod plan;
 mod read;
 mod reason;

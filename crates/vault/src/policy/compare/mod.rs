@@ -10,6 +10,7 @@ mod schedule;
 use super::PolicyBody;
 use super::plan::{Kind, Part, PartName, Plan};
 use super::reason::{Reason, What};
+use super::rest::Rest;
 
 /// What [`compare`] finds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +95,7 @@ fn compare_parts(before: &Part, after: &Part) -> Vec<What> {
         retention,
         vault_retention,
         instant_days,
+        rest,
     } = before;
     let mut found = schedule::compare(schedule.as_ref(), after.schedule.as_ref());
     found.extend(retention::compare(
@@ -107,7 +109,17 @@ fn compare_parts(before: &Part, after: &Part) -> Vec<What> {
         (after.vault_retention.as_ref(), after.schedule.as_ref()),
     ));
     found.extend(instant(*instant_days, after.instant_days));
+    found.extend(not_understood(rest, &after.rest));
     found
+}
+
+fn not_understood<'a>(before: &'a Rest, after: &'a Rest) -> impl Iterator<Item = What> + use<'a> {
+    before
+        .differences(after)
+        .into_iter()
+        .map(|name| What::NotUnderstood {
+            name: name.to_string(),
+        })
 }
 
 fn instant(before: Option<u32>, after: Option<u32>) -> Option<What> {

@@ -67,7 +67,7 @@ fn tiers(what: &str, name: TierName, before: &Tier, after: Option<&Tier>) -> Vec
         }];
     };
     let mut found: Vec<What> = falls(&what, before.keep, after.keep).into_iter().collect();
-    if !after.days.cover(&before.days) {
+    if after.days != before.days && !after.days.cover(&before.days) {
         found.push(What::KeptDays {
             what,
             gone: weekdays_gone(&before.days, &after.days),
