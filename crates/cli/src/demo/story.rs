@@ -188,6 +188,11 @@ impl Story<'_> {
             None,
         )?;
         self.remember_repository(&credentials)?;
+        self.first_snapshot()
+    }
+
+    fn first_snapshot(&self) -> anyhow::Result<()> {
+        let (alice, names) = (&self.alice, &self.names);
         let repository = self.repository()?;
         repository.run(&self.source, &["init"])?.done()?;
         self.narrator.act(
