@@ -9,8 +9,8 @@
 pub mod app;
 pub mod arm;
 mod bearer;
-mod clock_mark;
 pub mod bootstrap;
+mod clock_mark;
 pub mod edge;
 mod graph;
 mod listen;

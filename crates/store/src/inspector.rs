@@ -21,7 +21,9 @@ impl Inspector {
     /// # Errors
     /// When there is none, or it was written by a newer program.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        Ok(Self { reader: Reader::open(&folder.join("countersign.db"))? })
+        Ok(Self {
+            reader: Reader::open(&folder.join("countersign.db"))?,
+        })
     }
 
     /// Checks the whole ledger: every entry against its hashes, every hash against the one before, and the whole against
@@ -31,7 +33,12 @@ impl Inspector {
     /// The inner error names the first entry that does not fit.
     pub fn verify_ledger(&self, expected: Option<Head>) -> Result<Result<Head, Break>, StoreError> {
         let mut failure = None;
-        let rows = Rows { reader: &self.reader, next: 0, chunk: Vec::new().into_iter(), failure: &mut failure };
+        let rows = Rows {
+            reader: &self.reader,
+            next: 0,
+            chunk: Vec::new().into_iter(),
+            failure: &mut failure,
+        };
         let verdict = ledger::verify(rows, expected);
         match failure {
             Some(error) => Err(error),
@@ -46,7 +53,8 @@ impl Inspector {
     pub fn entries(&self, from: u64, limit: u32) -> Result<Vec<Entry>, StoreError> {
         let from = i64::try_from(from).unwrap_or(i64::MAX);
         let rows = self.reader.ledger(from, i64::from(limit))?;
-        let parse = |row: &LedgerRow| Entry::parse(&row.canonical).map_err(|e| StoreError::Corrupt(e.to_string()));
+        let parse =
+            |row: &LedgerRow| Entry::parse(&row.canonical).map_err(|e| StoreError::Corrupt(e.to_string()));
         rows.iter().map(parse).collect()
     }
 }
@@ -66,8 +74,14 @@ impl Rows<'_> {
             self.next = rows.last().map_or(self.next, |row| row.sequence + 1);
             self.chunk = rows.into_iter();
         }
-        let Some(row) = self.chunk.next() else { return Ok(None) };
-        Ok(Some(Stored { leaf: digest(&row.leaf)?, chain: digest(&row.chain)?, canonical: row.canonical }))
+        let Some(row) = self.chunk.next() else {
+            return Ok(None);
+        };
+        Ok(Some(Stored {
+            leaf: digest(&row.leaf)?,
+            chain: digest(&row.chain)?,
+            canonical: row.canonical,
+        }))
     }
 }
 

@@ -33,7 +33,7 @@ use parking_lot::RwLock;
 
 pub use access::{Access, Allowed, Principal};
 pub use blobs::{Blobs, Finished, Upload};
-pub use document::{Document, Free};
+pub use document::{Document, Free, pim_key};
 pub use error::StoreError;
 pub use inspector::Inspector;
 pub use mark::ClockMark;

@@ -123,7 +123,10 @@ fn check_schema(connection: &Connection) -> Result<usize, StoreError> {
     let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let found = found as usize;
     if found > MIGRATIONS.len() {
-        return Err(StoreError::NewerSchema { found, known: MIGRATIONS.len() });
+        return Err(StoreError::NewerSchema {
+            found,
+            known: MIGRATIONS.len(),
+        });
     }
     Ok(found)
 }
@@ -131,7 +134,10 @@ fn check_schema(connection: &Connection) -> Result<usize, StoreError> {
 fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let found = check_schema(connection)?;
     for (number, statements) in MIGRATIONS.iter().enumerate().skip(found) {
-        let step = format!("BEGIN IMMEDIATE; {statements} PRAGMA user_version = {}; COMMIT;", number + 1);
+        let step = format!(
+            "BEGIN IMMEDIATE; {statements} PRAGMA user_version = {}; COMMIT;",
+            number + 1
+        );
         connection.execute_batch(&step)?;
     }
     Ok(())
@@ -294,7 +300,12 @@ fn read_ledger(connection: &Connection, from: i64, limit: i64) -> Result<Vec<Led
         "SELECT sequence, canonical, leaf, chain FROM ledger WHERE sequence >= ?1 ORDER BY sequence LIMIT ?2",
     )?;
     let rows = statement.query_map(params![from, limit], |row| {
-        Ok(LedgerRow { sequence: row.get(0)?, canonical: row.get(1)?, leaf: row.get(2)?, chain: row.get(3)? })
+        Ok(LedgerRow {
+            sequence: row.get(0)?,
+            canonical: row.get(1)?,
+            leaf: row.get(2)?,
+            chain: row.get(3)?,
+        })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -95,6 +95,8 @@ fn only_the_eligible_ask_and_only_for_themselves() {
     assert_eq!(code(world.ask(ALICE_HOME)), RULE);
     world.people.join(OPERATORS, ROBOT);
     assert_eq!(code(world.ask(ROBOT)), "InsufficientPermissions");
+    world.people.disabled.insert(BOB);
+    assert_eq!(code(world.ask(BOB)), "InsufficientPermissions");
     let for_bob = body("SelfActivate", BOB, json!({}));
     assert_eq!(
         code(world.ask_with(&caller(ALICE), &for_bob)),
@@ -228,6 +230,19 @@ fn an_activation_always_ends() {
     ] {
         assert_eq!(refusal(&world, json!({"scheduleInfo": info})).0, code);
     }
+}
+
+#[test]
+fn not_even_a_stored_policy_lets_an_activation_last_forever() {
+    let mut world = lenient();
+    let mut document = serde_json::to_value(world.policy.document()).unwrap();
+    document["rules"]["expiration"]["end_user_assignment"]["required"] = false.into();
+    world.policy = RolePolicy::in_force(serde_json::from_value(document).unwrap(), false);
+    assert!(
+        refusal(&world, json!({"scheduleInfo": null}))
+            .1
+            .contains("[\"ExpirationRule\"]")
+    );
 }
 
 #[test]

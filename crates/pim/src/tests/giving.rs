@@ -170,6 +170,13 @@ fn an_eligibility_is_changed_and_removed() {
     assert_eq!(removed.record.status_at(world.now), Status::Revoked);
     assert_eq!(removed.record.target, request(10));
     assert!(matches!(removed.change, Change::Remove(gone) if gone.grant().name == request(10)));
+    world.pass(48);
+    let ended = eligibility(&world, 14, "AdminRemove", json!({}));
+    assert_eq!(
+        ended.unwrap_err().code,
+        "RoleAssignmentDoesNotExist",
+        "what has ended is gone"
+    );
 }
 
 #[test]

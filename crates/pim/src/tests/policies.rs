@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::world::*;
 use crate::policy::{
-    ApproverKind, BACKUP_MUA_ADMIN, BACKUP_MUA_OPERATOR, Occasion, Requirement, RuleId, policy_name,
-    role_of_assignment,
+    ApprovalMode, ApproverKind, BACKUP_MUA_ADMIN, BACKUP_MUA_OPERATOR, Occasion, Requirement, RuleId,
+    policy_name, role_of_assignment,
 };
 use crate::{Person, PolicyDocument, RolePolicy};
 
@@ -64,6 +64,9 @@ fn no_stored_policy_switches_approval_for_consent_off() {
     // The role has come to open a guard since.
     let now = RolePolicy::in_force(off.clone(), true);
     assert!(now.needs_approval() && now.rules().approval.is_on());
+    let mut none = off.clone();
+    none.rules.approval.mode = ApprovalMode::NoApproval;
+    assert!(RolePolicy::in_force(none, true).rules().approval.is_on());
     let operator = PolicyDocument {
         role: BACKUP_MUA_OPERATOR,
         ..off

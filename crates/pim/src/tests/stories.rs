@@ -343,6 +343,12 @@ const TWO_APPROVALS: &[Story] = &[
         false,
     ),
     (
+        "Alice turns out to be the first",
+        &[Takes(SAM, Approve), Link(ALICE, "sam"), Takes(TESS, Approve)],
+        Status::PendingApproval,
+        false,
+    ),
+    (
         "a third fills the lost place",
         &[
             Join(APPROVERS, MALLORY),
@@ -491,4 +497,61 @@ fn who_may_open_the_approval() {
             error.message
         );
     }
+}
+
+#[test]
+fn an_asker_whom_the_directory_has_forgotten_opens_nothing() {
+    let mut world = World::new();
+    let asked = world.ask(ALICE).unwrap();
+    world.people.persons.remove(&ALICE);
+    let error = asked
+        .may_see(&world.policy, true, &world.cx(&caller(ALICE)))
+        .unwrap_err();
+    assert_eq!(error.kind, arm::ErrorKind::Forbidden);
+}
+
+#[test]
+fn the_approvers_of_another_policy_decide_nothing() {
+    let mut world = World::new();
+    let asked = world.ask(ALICE).unwrap();
+    let same_list = world.policy.document().clone();
+    let above = crate::PolicyDocument {
+        scope: guard().parent().unwrap(),
+        ..same_list.clone()
+    };
+    let other = crate::PolicyDocument {
+        role: reader(),
+        ..same_list
+    };
+    for document in [above, other] {
+        world.policy = crate::RolePolicy::in_force(document, true);
+        for verdict in [Approve, Deny] {
+            assert_eq!(world.decide(&asked, SAM, verdict).unwrap_err().code, NOT_YOURS);
+        }
+        assert!(
+            asked
+                .may_see(&world.policy, false, &world.cx(&caller(SAM)))
+                .is_err()
+        );
+    }
+}
+
+#[test]
+fn only_the_eligibility_it_was_asked_under_carries_a_request() {
+    let mut world = World::new();
+    let asked = world.ask(ALICE).unwrap();
+    world.make_eligible(7, ALICE, "P5D");
+    world.eligibilities.remove(0);
+    assert_eq!(world.decide(&asked, SAM, Approve).unwrap_err().code, RULE);
+}
+
+#[test]
+fn an_approved_window_ends_with_its_eligibility() {
+    let mut world = World::new();
+    world.eligibilities.clear();
+    world.make_eligible(7, ALICE, "PT2H");
+    let asked = world.ask(ALICE).unwrap();
+    world.now = at("2026-02-01T10:30:00Z");
+    let window = world.decide(&asked, SAM, Approve).unwrap().window().unwrap();
+    assert_eq!(window.end(), Some(at("2026-02-01T11:00:00Z")));
 }
