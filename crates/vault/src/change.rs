@@ -148,15 +148,15 @@ pub struct VaultChange(ChangeKind);
 /// not compile until somebody has decided.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub enum ChangeKind {
-    /// The vault and its settings.
-    Vault(Edit<Vault>),
-    /// The end of an empty vault. Boxed: it is rare, and large.
+    /// The vault and its settings. Boxed like all that is large.
+    Vault(Box<Edit<Vault>>),
+    /// The end of an empty vault.
     Removal(Box<VaultRemoval>),
     /// A backup policy.
     Policy(Edit<BackupPolicy>),
     /// A registered source.
     Container(Edit<Container>),
-    /// A protected item. Boxed: it is by far the largest.
+    /// A protected item.
     Item(Box<ItemChange>),
     /// A recovery point.
     RecoveryPoint(Edit<RecoveryPoint>),
@@ -181,10 +181,10 @@ impl VaultChange {
         if let Some(before) = &before {
             check_one_way(before, &after)?;
         }
-        Ok(Self(ChangeKind::Vault(Edit {
+        Ok(Self(ChangeKind::Vault(Box::new(Edit {
             before,
             after: Some(after),
-        })))
+        }))))
     }
 
     /// Deletes a vault that holds nothing any more, with its policies and its link to a guard.
