@@ -4,7 +4,9 @@
 //! whose fields decide is taken apart field by field, so that a new kind of change, or a new field, does not compile
 //! until somebody has decided what it means.
 
-use vault::{Edit, GuardProxy, ItemChange, ProtectedItem, Protection, SoftDelete, Vault, VaultChange};
+use vault::{
+    ChangeKind, Edit, GuardProxy, ItemChange, ProtectedItem, Protection, SoftDelete, Vault, VaultChange,
+};
 
 use crate::CriticalOperation;
 
@@ -19,15 +21,17 @@ pub struct Finding {
 
 /// Everything critical about a change; empty when nothing is. Each operation appears at most once.
 pub fn classify(change: &VaultChange) -> Vec<Finding> {
-    match change {
-        VaultChange::Vault(edit) => vault_settings(edit),
-        VaultChange::Policy(edit) => policy(edit),
-        VaultChange::Item(change) => item(change),
-        VaultChange::Proxy(edit) => proxy(edit),
+    match change.kind() {
+        ChangeKind::Vault(edit) => vault_settings(edit),
+        // Only a vault without items can end (the constructor sees to it): there is nothing left to lose.
+        ChangeKind::Removal(_) => Vec::new(),
+        ChangeKind::Policy(edit) => policy(edit),
+        ChangeKind::Item(change) => item(change),
+        ChangeKind::Proxy(edit) => proxy(edit),
         // Containers can only be registered, or removed when they hold nothing (the constructor sees to it).
-        VaultChange::Container(_) => Vec::new(),
+        ChangeKind::Container(_) => Vec::new(),
         // Recovery points only arrive. Their end comes with their retention, never by a request.
-        VaultChange::RecoveryPoint(edit) => match edit.after() {
+        ChangeKind::RecoveryPoint(edit) => match edit.after() {
             Some(_) => Vec::new(),
             None => found(
                 CriticalOperation::DeleteProtection,
@@ -35,7 +39,7 @@ pub fn classify(change: &VaultChange) -> Vec<Finding> {
             ),
         },
         // A credential opens a repository in which nothing can be destroyed.
-        VaultChange::Credential(_) => Vec::new(),
+        ChangeKind::Credential(_) => Vec::new(),
     }
 }
 
@@ -47,9 +51,15 @@ fn found(operation: CriticalOperation, why: impl Into<String>) -> Vec<Finding> {
 }
 
 fn vault_settings(edit: &Edit<Vault>) -> Vec<Finding> {
-    let (Some(before), Some(after)) = (edit.before(), edit.after()) else {
-        // A new vault weakens nothing, and only an empty one can be deleted (the constructor sees to it).
+    let Some(before) = edit.before() else {
         return Vec::new();
+    };
+    let Some(after) = edit.after() else {
+        // The end of an empty vault is a change of its own kind; this is none that anybody has looked into.
+        return found(
+            CriticalOperation::DeleteProtection,
+            "the vault would be deleted with all that it holds",
+        );
     };
     let Vault {
         id: _,

@@ -6,7 +6,7 @@ use arm::{Error, ResourceId, Result};
 use ledger::Entry;
 use mua::Clearance;
 use serde::Serialize;
-use vault::{Edit, VaultChange};
+use vault::{ChangeKind, Edit};
 
 use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row};
 use crate::document::{Document, Free};
@@ -139,11 +139,16 @@ impl Transaction {
             }
             self.delete::<mua::Unlock>(key);
         }
-        match clearance.into_change() {
-            VaultChange::Vault(edit) => self.edit(&edit),
-            VaultChange::Policy(edit) => self.edit(&edit),
-            VaultChange::Container(edit) => self.edit(&edit),
-            VaultChange::Item(change) => {
+        match clearance.into_change().into_kind() {
+            ChangeKind::Vault(edit) => self.edit(&edit),
+            ChangeKind::Removal(removal) => {
+                self.edit(removal.vault())?;
+                removal.policies().iter().try_for_each(|edit| self.edit(edit))?;
+                removal.proxy().map_or(Ok(()), |edit| self.edit(edit))
+            }
+            ChangeKind::Policy(edit) => self.edit(&edit),
+            ChangeKind::Container(edit) => self.edit(&edit),
+            ChangeKind::Item(change) => {
                 if let (Some(before), None) = (change.edit().before(), change.edit().after()) {
                     self.batch.objects.push(ObjectWrite::DropRepository {
                         repository: before.short.clone(),
@@ -151,9 +156,9 @@ impl Transaction {
                 }
                 self.edit(change.edit())
             }
-            VaultChange::RecoveryPoint(edit) => self.edit(&edit),
-            VaultChange::Credential(edit) => self.edit(&edit),
-            VaultChange::Proxy(edit) => self.edit(&edit),
+            ChangeKind::RecoveryPoint(edit) => self.edit(&edit),
+            ChangeKind::Credential(edit) => self.edit(&edit),
+            ChangeKind::Proxy(edit) => self.edit(&edit),
         }
     }
 

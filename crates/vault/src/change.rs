@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::policy::{Verdict, compare};
 use crate::{
-    BackupPolicy, Container, Feature, GuardProxy, Immutability, ProtectedItem, RecoveryPoint,
+    BackupPolicy, Container, Feature, GuardProxy, Immutability, ProtectedItem, Protection, RecoveryPoint,
     RepositoryCredential, SoftDelete, Vault,
 };
 
@@ -89,6 +89,14 @@ impl ItemChange {
         if before.policy == after.policy || before.policy.is_none() {
             return None;
         }
+        // Undeleting keeps what was about to be lost, whatever the policy is afterwards.
+        if before.deletion.is_some() && after.deletion.is_none() {
+            return None;
+        }
+        // Without a policy, what a stopped item has is kept for ever: nobody needs a policy to be told that.
+        if after.policy.is_none() && after.protection == Protection::Stopped {
+            return None;
+        }
         match (&self.policy_before, &self.policy_after) {
             (Some(old), Some(new)) => weaker(old, new),
             (None, Some(_)) => Some(
@@ -100,17 +108,55 @@ impl ItemChange {
     }
 }
 
-/// One change of a vault. Matched without a wildcard by whoever decides about it, so that a new kind of change does
+/// The end of an empty vault, with everything that ends with it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct VaultRemoval {
+    vault: Edit<Vault>,
+    policies: Vec<Edit<BackupPolicy>>,
+    proxy: Option<Edit<GuardProxy>>,
+}
+
+impl VaultRemoval {
+    /// The vault.
+    pub fn vault(&self) -> &Edit<Vault> {
+        &self.vault
+    }
+
+    /// Its policies, which no item uses any more.
+    pub fn policies(&self) -> &[Edit<BackupPolicy>] {
+        &self.policies
+    }
+
+    /// Its link to a guard, if it has one.
+    pub fn proxy(&self) -> Option<&Edit<GuardProxy>> {
+        self.proxy.as_ref()
+    }
+}
+
+/// One change of a vault. It can be looked at and not built from outside but through the constructors, so that there is
+/// none that they would have refused:
+/// ```compile_fail
+/// fn forge(vault: vault::Vault) -> vault::VaultChange {
+///     vault::VaultChange(vault::ChangeKind::Vault(vault::Edit::delete(vault)))
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct VaultChange(ChangeKind);
+
+/// What a change is about. Matched without a wildcard by whoever decides about it, so that a new kind of change does
 /// not compile until somebody has decided.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub enum VaultChange {
-    /// The vault and its settings.
-    Vault(Edit<Vault>),
+pub enum ChangeKind {
+    /// The vault and its settings. Boxed like all that is large.
+    Vault(Box<Edit<Vault>>),
+    /// The end of an empty vault.
+    Removal(Box<VaultRemoval>),
     /// A backup policy.
     Policy(Edit<BackupPolicy>),
     /// A registered source.
     Container(Edit<Container>),
-    /// A protected item. Boxed: it is by far the largest.
+    /// A protected item.
     Item(Box<ItemChange>),
     /// A recovery point.
     RecoveryPoint(Edit<RecoveryPoint>),
@@ -135,19 +181,29 @@ impl VaultChange {
         if let Some(before) = &before {
             check_one_way(before, &after)?;
         }
-        Ok(Self::Vault(Edit {
+        Ok(Self(ChangeKind::Vault(Box::new(Edit {
             before,
             after: Some(after),
-        }))
+        }))))
     }
 
-    /// Deletes a vault that holds nothing any more.
+    /// Deletes a vault that holds nothing any more, with its policies and its link to a guard.
     ///
     /// # Errors
     /// `ServiceResourceNotEmptyWithBackendMessage` while it holds items (soft-deleted ones too) or containers.
-    pub fn delete_vault(vault: Vault, items: &[ProtectedItem], containers: &[Container]) -> Result<Self> {
+    pub fn delete_vault(
+        vault: Vault,
+        items: &[ProtectedItem],
+        containers: &[Container],
+        policies: Vec<BackupPolicy>,
+        proxy: Option<GuardProxy>,
+    ) -> Result<Self> {
         if items.is_empty() && containers.is_empty() {
-            return Ok(Self::Vault(Edit::delete(vault)));
+            return Ok(Self(ChangeKind::Removal(Box::new(VaultRemoval {
+                vault: Edit::delete(vault),
+                policies: policies.into_iter().map(Edit::delete).collect(),
+                proxy: proxy.map(Edit::delete),
+            }))));
         }
         let names: Vec<&str> = items
             .iter()
@@ -178,10 +234,10 @@ impl VaultChange {
                 &format!("the policy '{}' may not become weaker ({why})", after.id.name()),
             )?;
         }
-        Ok(Self::Policy(Edit {
+        Ok(Self(ChangeKind::Policy(Edit {
             before,
             after: Some(after),
-        }))
+        })))
     }
 
     /// Deletes a policy that no item uses.
@@ -194,7 +250,7 @@ impl VaultChange {
             .filter(|item| item.policy.as_ref() == Some(&policy.id))
             .collect();
         match users.first() {
-            None => Ok(Self::Policy(Edit::delete(policy))),
+            None => Ok(Self(ChangeKind::Policy(Edit::delete(policy)))),
             Some(first) => Err(Error::invalid(
                 "BMSUserErrorPolicyInUse",
                 format!(
@@ -209,10 +265,10 @@ impl VaultChange {
 
     /// Registers a container or refreshes its registration.
     pub fn container(before: Option<Container>, after: Container) -> Self {
-        Self::Container(Edit {
+        Self(ChangeKind::Container(Edit {
             before,
             after: Some(after),
-        })
+        }))
     }
 
     /// Removes a container that holds no item.
@@ -230,7 +286,7 @@ impl VaultChange {
                 ),
             ));
         }
-        Ok(Self::Container(Edit::delete(container)))
+        Ok(Self(ChangeKind::Container(Edit::delete(container))))
     }
 
     /// Configures protection, changes it, stops it, soft-deletes or undeletes an item.
@@ -263,30 +319,40 @@ impl VaultChange {
                 &format!("the item may not move to a weaker policy ({why})"),
             )?;
         }
-        Ok(Self::Item(Box::new(change)))
+        Ok(Self(ChangeKind::Item(Box::new(change))))
     }
 
     /// Records a recovery point that arrived.
     pub fn recovery_point(point: RecoveryPoint) -> Self {
-        Self::RecoveryPoint(Edit::create(point))
+        Self(ChangeKind::RecoveryPoint(Edit::create(point)))
     }
 
     /// Issues a repository credential.
     pub fn credential(credential: RepositoryCredential) -> Self {
-        Self::Credential(Edit::create(credential))
+        Self(ChangeKind::Credential(Edit::create(credential)))
     }
 
     /// Links a guard, or another guard in place of the present one.
     pub fn link(before: Option<GuardProxy>, after: GuardProxy) -> Self {
-        Self::Proxy(Edit {
+        Self(ChangeKind::Proxy(Edit {
             before,
             after: Some(after),
-        })
+        }))
     }
 
     /// Removes the link to the guard: multi-user authorization is off afterwards.
     pub fn unlink(proxy: GuardProxy) -> Self {
-        Self::Proxy(Edit::delete(proxy))
+        Self(ChangeKind::Proxy(Edit::delete(proxy)))
+    }
+
+    /// What the change is about.
+    pub fn kind(&self) -> &ChangeKind {
+        &self.0
+    }
+
+    /// Takes it apart, for whoever writes it down.
+    pub fn into_kind(self) -> ChangeKind {
+        self.0
     }
 
     /// The resource that changes.
@@ -294,14 +360,15 @@ impl VaultChange {
         fn either<'a, T>(edit: &'a Edit<T>, id: impl Fn(&'a T) -> &'a ResourceId) -> Option<&'a ResourceId> {
             edit.after().or(edit.before()).map(id)
         }
-        match self {
-            Self::Vault(edit) => either(edit, |vault| &vault.id),
-            Self::Policy(edit) => either(edit, |policy| &policy.id),
-            Self::Container(edit) => either(edit, |container| &container.id),
-            Self::Item(change) => either(change.edit(), |item| &item.id),
-            Self::RecoveryPoint(edit) => either(edit, |point| &point.id),
-            Self::Credential(edit) => either(edit, |credential| &credential.item),
-            Self::Proxy(edit) => either(edit, |proxy| &proxy.id),
+        match &self.0 {
+            ChangeKind::Vault(edit) => either(edit, |vault| &vault.id),
+            ChangeKind::Removal(removal) => either(removal.vault(), |vault| &vault.id),
+            ChangeKind::Policy(edit) => either(edit, |policy| &policy.id),
+            ChangeKind::Container(edit) => either(edit, |container| &container.id),
+            ChangeKind::Item(change) => either(change.edit(), |item| &item.id),
+            ChangeKind::RecoveryPoint(edit) => either(edit, |point| &point.id),
+            ChangeKind::Credential(edit) => either(edit, |credential| &credential.item),
+            ChangeKind::Proxy(edit) => either(edit, |proxy| &proxy.id),
         }
     }
 
@@ -328,7 +395,7 @@ fn weaker(before: &BackupPolicy, after: &BackupPolicy) -> Option<String> {
 
 fn check_one_way(before: &Vault, after: &Vault) -> Result<()> {
     if before.location != after.location {
-        return Err(Error::invalid(
+        return Err(Error::conflict(
             "InvalidResourceLocation",
             format!(
                 "the vault is in '{}' and cannot be moved to '{}'",

@@ -12,14 +12,16 @@ mod change;
 mod contents;
 mod job;
 pub mod policy;
+mod security_level;
 mod settings;
 mod vault;
 
-pub use change::{Edit, ItemChange, VaultChange};
+pub use change::{ChangeKind, Edit, ItemChange, VaultChange, VaultRemoval};
 pub use contents::{
     BackupPolicy, Container, Deletion, GuardProxy, ProtectedItem, Protection, RecoveryPoint,
     RepositoryCredential,
 };
 pub use job::{Job, Operation};
+pub use security_level::SecurityLevel;
 pub use settings::{Feature, Immutability, SoftDelete};
 pub use vault::{FreeSettings, Stamp, Vault};

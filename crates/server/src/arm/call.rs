@@ -277,7 +277,11 @@ impl<'a> Call<'a> {
 
     /// Adds the change of a vault and the consent it used to the ledger's entry.
     pub(super) fn cleared(&mut self, change: Digest, consent: impl IntoIterator<Item = Consent>) {
-        self.note.change = Some(change);
+        // A call that makes several changes has one digest: over those of all of them, in their order.
+        self.note.change = Some(match self.note.change {
+            None => change,
+            Some(before) => Digest::of(&[*before.as_bytes(), *change.as_bytes()].concat()),
+        });
         self.note.consent.extend(consent);
     }
 

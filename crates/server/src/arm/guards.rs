@@ -1,6 +1,191 @@
 //! Resource Guards and their request objects (contract 2).
 
-use super::route::Route;
+mod requests;
+mod shape;
+
+use arm::{Error, Fields, ResourceId, Result};
+use mua::ResourceGuard;
+use store::Document;
+use vault::GuardProxy;
+
+use super::call::Call;
+use super::reply::Reply;
+use super::route::{Method, Route, route};
+use super::tracked;
+
+/// Everything that is done to a guard is named like this in roles, and not `Microsoft.DataProtection/resourceGuards/…`.
+macro_rules! action {
+    ($verb:literal) => {
+        concat!(
+            "Microsoft.DataProtection/subscriptions/resourceGroups/providers/resourceGuards/",
+            $verb
+        )
+    };
+}
+
+macro_rules! guards {
+    ($rest:literal) => {
+        concat!(
+            "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.DataProtection/resourceGuards",
+            $rest
+        )
+    };
+}
+
+/// What lets somebody see a guard, and what linking a vault to it needs.
+pub const READ: &str = action!("read");
 
 /// The routes of this part.
-pub const ROUTES: &[Route] = &[];
+pub const ROUTES: &[Route] = &[
+    route(
+        Method::Get,
+        "/subscriptions/{subscription}/providers/Microsoft.DataProtection/resourceGuards",
+        "Microsoft.DataProtection/subscriptions/providers/resourceGuards/read",
+        list,
+    ),
+    route(Method::Get, guards!(""), READ, list),
+    route(Method::Get, guards!("/{guard}"), READ, get),
+    route(Method::Put, guards!("/{guard}"), action!("write"), put),
+    route(Method::Patch, guards!("/{guard}"), action!("write"), patch),
+    route(Method::Delete, guards!("/{guard}"), action!("delete"), delete),
+    route(
+        Method::Get,
+        guards!("/{guard}/linkedVaults"),
+        READ,
+        requests::linked_vaults,
+    ),
+    // Reading a request object proves nothing, so it takes no more than reading the guard (contract 10).
+    route(Method::Get, guards!("/{guard}/{kind}"), READ, requests::list),
+    route(
+        Method::Get,
+        guards!("/{guard}/{kind}/{request}"),
+        READ,
+        requests::get,
+    ),
+];
+
+/// The longest description: it goes into every refusal.
+const MAX_DESCRIPTION: usize = 1024;
+
+fn list(call: &mut Call<'_>) -> Result<Reply> {
+    let scope = match call.id().resource_group() {
+        Some(group) => group,
+        None => ResourceId::subscription(call.subscription()?),
+    };
+    let guards: Vec<ResourceGuard> = call.tx.below(&scope)?;
+    Ok(call.page(guards, |guard| guard.id.folded().to_string(), shape::guard))
+}
+
+fn get(call: &mut Call<'_>) -> Result<Reply> {
+    Ok(Reply::ok(shape::guard(&load(call, call.id())?)))
+}
+
+fn put(call: &mut Call<'_>) -> Result<Reply> {
+    let location = tracked::location(&call.body()?)?;
+    let guard = match call.tx.resource::<ResourceGuard>(call.id())? {
+        Some(guard) => guard,
+        None => {
+            check_name(call.id())?;
+            ResourceGuard {
+                id: call.id().clone(),
+                location,
+                tags: Default::default(),
+                description: None,
+                exempt: Default::default(),
+                created: call.stamp(),
+                modified: call.stamp(),
+            }
+        }
+    };
+    // 200 also when it is new, as Azure answers.
+    change(call, guard)
+}
+
+fn patch(call: &mut Call<'_>) -> Result<Reply> {
+    let guard = load(call, call.id())?;
+    change(call, guard)
+}
+
+/// Writes what the request makes of a guard. What the request leaves out stays as it is.
+fn change(call: &mut Call<'_>, mut guard: ResourceGuard) -> Result<Reply> {
+    let body = call.body()?;
+    if let Some(location) = tracked::named_location(&body)? {
+        tracked::stays(&guard.id, &guard.location, &location)?;
+    }
+    if let Some(tags) = tracked::tags(&body)? {
+        guard.tags = tags;
+    }
+    let properties = body.object("properties")?;
+    if let Some(description) = description(&properties)? {
+        guard.description = Some(description).filter(|text| !text.is_empty());
+    }
+    // `[]` clears the list, and saying nothing keeps it.
+    if properties.get("vaultCriticalOperationExclusionList").is_some() {
+        let names = properties.texts("vaultCriticalOperationExclusionList")?;
+        guard.exempt = ResourceGuard::parse_exempt(names)?;
+    }
+    guard.modified = call.stamp();
+    let exempt: Vec<String> = guard.exempt.iter().map(|operation| operation.name()).collect();
+    call.fact("exempt", exempt.join(", "));
+    call.tx.put(&guard)?;
+    Ok(Reply::ok(shape::guard(&guard)))
+}
+
+fn description(properties: &Fields<'_>) -> Result<Option<String>> {
+    let text = properties.text("description")?.map(str::trim);
+    if text.is_some_and(|text| text.chars().count() > MAX_DESCRIPTION) {
+        return Err(properties.wrong("description", "at most 1024 characters long"));
+    }
+    Ok(text.map(String::from))
+}
+
+/// A guard that vaults are linked to stays: without it, nobody could consent to anything any more, and they would
+/// all be shut.
+fn delete(call: &mut Call<'_>) -> Result<Reply> {
+    let Some(guard) = call.tx.resource::<ResourceGuard>(call.id())? else {
+        return Ok(Reply::empty(204));
+    };
+    let linked: Vec<GuardProxy> = call.tx.find(guard.id.folded())?;
+    if !linked.is_empty() {
+        return Err(Error::conflict(
+            "UserErrorResourceGuardHasLinkedVaults",
+            format!(
+                "The Resource Guard '{}' protects {} vault(s) and cannot be deleted. 'GET {}/linkedVaults' lists them; \
+                 remove multi-user authorization from each of them first.",
+                guard.id.name(),
+                linked.len(),
+                guard.id
+            ),
+        ));
+    }
+    call.tx.delete::<ResourceGuard>(&guard.key());
+    Ok(Reply::empty(200))
+}
+
+fn load(call: &mut Call<'_>, id: &ResourceId) -> Result<ResourceGuard> {
+    call.tx
+        .resource::<ResourceGuard>(id)?
+        .ok_or_else(|| tracked::not_found(id))
+}
+
+/// The guard that the path of a request below it names.
+fn parent(call: &mut Call<'_>) -> Result<ResourceGuard> {
+    let id = call.group()?.child(&format!(
+        "providers/Microsoft.DataProtection/resourceGuards/{}",
+        call.params.get("guard")
+    ))?;
+    load(call, &id)
+}
+
+/// Azure allows up to 260 characters (`ResourceId` sees to that); those that mean something in addresses are left out.
+fn check_name(id: &ResourceId) -> Result<()> {
+    let name = id.name();
+    let reserved = name.eq_ignore_ascii_case("providers");
+    if reserved || name.chars().any(|c| "<>%&*:+\"|;".contains(c)) || name.ends_with('.') {
+        return Err(tracked::invalid_name(
+            id,
+            "it may not hold any of < > % & * : + \" | ; , end with a period, or be 'providers'",
+        ));
+    }
+    Ok(())
+}

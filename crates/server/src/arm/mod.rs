@@ -13,3 +13,5 @@ pub mod reply;
 mod resources;
 pub mod route;
 pub mod routes;
+mod tracked;
+mod vaults;

@@ -1,7 +1,7 @@
 //! All routes, part by part. The first that matches answers.
 
 use super::route::Route;
-use super::{authorization, guards, pim, recovery, resources};
+use super::{authorization, guards, pim, recovery, resources, vaults};
 
 /// Every route of the ARM face.
 pub const ROUTES: &[&[Route]] = &[
@@ -9,5 +9,6 @@ pub const ROUTES: &[&[Route]] = &[
     authorization::ROUTES,
     pim::ROUTES,
     guards::ROUTES,
+    vaults::ROUTES,
     recovery::ROUTES,
 ];

@@ -1,0 +1,10 @@
+//! Multi-user authorization by its public functions alone: what is critical, who may consent, what unlocking opens.
+
+#[cfg(test)]
+mod classify;
+#[cfg(test)]
+mod consent;
+#[cfg(test)]
+mod unlocking;
+#[cfg(test)]
+mod world;

@@ -1,0 +1,337 @@
+//! What nobody may do to a vault, whoever agrees: the rules that the constructors of a change hold.
+
+#[cfg(test)]
+mod tests {
+    use arm::{Region, ResourceId};
+    use jiff::{SignedDuration, Timestamp};
+    use proptest::prelude::*;
+    use vault::policy::{PolicyBody, mab_daily};
+    use vault::{
+        BackupPolicy, ChangeKind, Container, Deletion, Edit, Feature, FreeSettings, GuardProxy, Immutability,
+        ProtectedItem, Protection, SecurityLevel, SoftDelete, Stamp, Vault, VaultChange,
+    };
+
+    const VAULT: &str = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.RecoveryServices/vaults/v";
+
+    fn below(rest: &str) -> ResourceId {
+        ResourceId::parse(VAULT).unwrap().child(rest).unwrap()
+    }
+
+    fn now() -> Timestamp {
+        "2026-02-11T09:00:00Z".parse().unwrap()
+    }
+
+    fn vault() -> Vault {
+        let stamp = Stamp {
+            by: "alice@contoso.example".into(),
+            kind: "User".into(),
+            at: now(),
+        };
+        Vault {
+            id: ResourceId::parse(VAULT).unwrap(),
+            short: "short".into(),
+            location: Region::parse("westeurope").unwrap(),
+            soft_delete: SoftDelete::default(),
+            enhanced_security: Feature::Enabled,
+            immutability: Immutability::Disabled,
+            encryption: None,
+            free: FreeSettings::default(),
+            created: stamp.clone(),
+            modified: stamp,
+        }
+    }
+
+    fn immutable() -> Vault {
+        Vault {
+            immutability: Immutability::Unlocked,
+            ..vault()
+        }
+    }
+
+    fn policy(name: &str, days: u32) -> BackupPolicy {
+        BackupPolicy {
+            id: below(&format!("backupPolicies/{name}")),
+            body: PolicyBody::parse(&mab_daily(days)).unwrap(),
+        }
+    }
+
+    fn container() -> Container {
+        Container {
+            id: below("backupFabrics/Azure/protectionContainers/Windows;host"),
+            container_type: "Windows".into(),
+            backup_management_type: "MAB".into(),
+            friendly_name: "host".into(),
+            registered: now(),
+        }
+    }
+
+    fn item(policy: Option<&BackupPolicy>, protection: Protection) -> ProtectedItem {
+        ProtectedItem {
+            id: container().id.child("protectedItems/FileFolder;data").unwrap(),
+            short: "item".into(),
+            item_type: "MabFileFolderProtectedItem".into(),
+            friendly_name: "data".into(),
+            source: None,
+            policy: policy.map(|policy| policy.id.clone()),
+            protection,
+            deletion: None,
+            created: now(),
+        }
+    }
+
+    fn deleted(mut item: ProtectedItem) -> ProtectedItem {
+        item.deletion = Some(Deletion {
+            at: now(),
+            until: now() + SignedDuration::from_hours(24 * 14),
+            by: "alice".into(),
+        });
+        item
+    }
+
+    fn code(outcome: arm::Result<VaultChange>) -> String {
+        outcome.map_or_else(|error| error.code, |_| "allowed".into())
+    }
+
+    const FEATURES: [Feature; 3] = [Feature::Disabled, Feature::Enabled, Feature::AlwaysOn];
+    const IMMUTABILITIES: [Immutability; 3] = [
+        Immutability::Disabled,
+        Immutability::Unlocked,
+        Immutability::Locked,
+    ];
+
+    #[test]
+    fn always_on_stays_on() {
+        let soft_delete = |vault: &mut Vault, state| vault.soft_delete.state = state;
+        let enhanced = |vault: &mut Vault, state| vault.enhanced_security = state;
+        for set in [&soft_delete as &dyn Fn(&mut Vault, Feature), &enhanced] {
+            for from in FEATURES {
+                for to in FEATURES {
+                    let (mut before, mut after) = (vault(), vault());
+                    set(&mut before, from);
+                    set(&mut after, to);
+                    let expected = match (from, to) {
+                        (Feature::AlwaysOn, Feature::Disabled | Feature::Enabled) => {
+                            "UserErrorDisableSoftDeleteNotAllowed"
+                        }
+                        _ => "allowed",
+                    };
+                    let found = code(VaultChange::vault(Some(before), after));
+                    assert_eq!(found, expected, "{from:?} to {to:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_locked_stays_locked() {
+        for from in IMMUTABILITIES {
+            for to in IMMUTABILITIES {
+                let (mut before, mut after) = (vault(), vault());
+                before.immutability = from;
+                after.immutability = to;
+                let expected = match (from, to) {
+                    (Immutability::Locked, Immutability::Disabled | Immutability::Unlocked) => {
+                        "UserErrorUnsupportedVaultImmutabilityStateChange"
+                    }
+                    _ => "allowed",
+                };
+                let found = code(VaultChange::vault(Some(before), after));
+                assert_eq!(found, expected, "{from:?} to {to:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_soft_delete_period_has_limits_from_the_start() {
+        for (days, expected) in [
+            (0, "UserErrorInvalidSoftDeleteRetentionPeriod"),
+            (13, "UserErrorInvalidSoftDeleteRetentionPeriod"),
+            (14, "allowed"),
+            (180, "allowed"),
+            (181, "UserErrorInvalidSoftDeleteRetentionPeriod"),
+            (u16::MAX, "UserErrorInvalidSoftDeleteRetentionPeriod"),
+        ] {
+            let mut after = vault();
+            after.soft_delete.retention_days = days;
+            assert_eq!(code(VaultChange::vault(None, after.clone())), expected, "{days}");
+            assert_eq!(code(VaultChange::vault(Some(vault()), after)), expected, "{days}");
+        }
+    }
+
+    #[test]
+    fn a_vault_does_not_move() {
+        let mut after = vault();
+        after.location = Region::parse("northeurope").unwrap();
+        assert_eq!(
+            code(VaultChange::vault(Some(vault()), after)),
+            "InvalidResourceLocation"
+        );
+    }
+
+    #[test]
+    fn only_an_empty_vault_ends_and_its_policies_and_link_end_with_it() {
+        let full = "ServiceResourceNotEmptyWithBackendMessage";
+        let items = [item(None, Protection::Stopped)];
+        let soft_deleted = [deleted(item(None, Protection::Stopped))];
+        let end = |items: &[ProtectedItem], containers: &[Container]| {
+            VaultChange::delete_vault(vault(), items, containers, vec![policy("p", 30)], None)
+        };
+        assert_eq!(code(end(&items, &[])), full);
+        assert_eq!(code(end(&soft_deleted, &[])), full);
+        assert_eq!(code(end(&[], &[container()])), full);
+        let proxy = GuardProxy {
+            id: below("backupResourceGuardProxies/VaultProxy"),
+            guard: ResourceId::parse("/g").unwrap(),
+            updated: now(),
+        };
+        let policies = vec![policy("p", 30), policy("q", 30)];
+        let change = VaultChange::delete_vault(vault(), &[], &[], policies, Some(proxy.clone())).unwrap();
+        assert_eq!(change.target(), Some(&vault().id));
+        let ChangeKind::Removal(removal) = change.kind() else {
+            panic!("a removal")
+        };
+        assert_eq!(
+            (removal.vault().before(), removal.vault().after()),
+            (Some(&vault()), None)
+        );
+        assert_eq!(removal.policies().len(), 2);
+        assert!(
+            removal
+                .policies()
+                .iter()
+                .all(|edit| edit.before().is_some() && edit.after().is_none())
+        );
+        assert_eq!(removal.proxy().and_then(Edit::before), Some(&proxy));
+    }
+
+    #[test]
+    fn what_is_in_use_is_not_deleted() {
+        let used = policy("used", 30);
+        let items = [item(Some(&used), Protection::Protected)];
+        assert_eq!(
+            code(VaultChange::delete_policy(used.clone(), &items)),
+            "BMSUserErrorPolicyInUse"
+        );
+        assert_eq!(
+            code(VaultChange::delete_policy(policy("free", 30), &items)),
+            "allowed"
+        );
+        let mut shouted = used;
+        shouted.id = ResourceId::parse(&shouted.id.as_str().to_uppercase()).unwrap();
+        assert_eq!(
+            code(VaultChange::delete_policy(shouted, &items)),
+            "BMSUserErrorPolicyInUse"
+        );
+        let full = "BMSUserErrorContainerHasDatasources";
+        assert_eq!(code(VaultChange::delete_container(container(), &items)), full);
+        let gone = [deleted(item(None, Protection::Stopped))];
+        assert_eq!(code(VaultChange::delete_container(container(), &gone)), full);
+        assert_eq!(code(VaultChange::delete_container(container(), &[])), "allowed");
+    }
+
+    #[test]
+    fn an_immutable_vault_loses_nothing() {
+        let denied = "UserErrorOperationDeniedOnImmutableItem";
+        let (long, short) = (policy("p", 30), policy("p", 7));
+        let other = policy("short", 7);
+        let on = |policy| item(Some(policy), Protection::Protected);
+        let bare = || item(None, Protection::Protected);
+        let change = |vault: &Vault, edit, before: &BackupPolicy, after: Option<&BackupPolicy>| {
+            code(VaultChange::item(
+                vault,
+                edit,
+                Some(before.clone()),
+                after.cloned(),
+            ))
+        };
+        for (vault, expected) in [(vault(), "allowed"), (immutable(), denied)] {
+            assert_eq!(
+                code(VaultChange::policy(&vault, Some(long.clone()), short.clone())),
+                expected
+            );
+            let moves = Edit::replace(on(&long), on(&other));
+            assert_eq!(change(&vault, moves, &long, Some(&other)), expected);
+            let deletes = Edit::replace(bare(), deleted(bare()));
+            assert_eq!(code(VaultChange::item(&vault, deletes, None, None)), expected);
+            let purges = Edit::delete(bare());
+            assert_eq!(code(VaultChange::item(&vault, purges, None, None)), expected);
+            // What keeps everything is allowed on both.
+            let stops = Edit::replace(on(&long), item(None, Protection::Stopped));
+            assert_eq!(change(&vault, stops, &long, None), "allowed");
+            let undeletes = Edit::replace(deleted(on(&long)), item(None, Protection::Stopped));
+            assert_eq!(change(&vault, undeletes, &long, None), "allowed");
+            assert_eq!(code(VaultChange::policy(&vault, None, short.clone())), "allowed");
+        }
+    }
+
+    #[test]
+    fn the_security_level_says_what_can_still_be_undone() {
+        let always_on = SoftDelete {
+            state: Feature::AlwaysOn,
+            retention_days: 14,
+        };
+        let with = |soft_delete: SoftDelete, immutability| Vault {
+            soft_delete,
+            immutability,
+            ..vault()
+        };
+        let on = SoftDelete::default();
+        for (vault, alone, guarded) in [
+            (with(on, Immutability::Disabled), "Poor", "Fair"),
+            (with(on, Immutability::Unlocked), "Fair", "Fair"),
+            (with(on, Immutability::Locked), "Good", "Excellent"),
+            (with(always_on, Immutability::Disabled), "Good", "Excellent"),
+            (with(always_on, Immutability::Locked), "Good", "Excellent"),
+        ] {
+            assert_eq!(SecurityLevel::of(&vault, false).as_str(), alone);
+            assert_eq!(SecurityLevel::of(&vault, true).as_str(), guarded);
+        }
+    }
+
+    fn vaults() -> impl Strategy<Value = Vault> {
+        let feature = || prop::sample::select(FEATURES.to_vec());
+        let parts = (
+            feature(),
+            14..=180_u16,
+            feature(),
+            prop::sample::select(IMMUTABILITIES.to_vec()),
+        );
+        parts.prop_map(|(state, retention_days, enhanced_security, immutability)| Vault {
+            soft_delete: SoftDelete {
+                state,
+                retention_days,
+            },
+            enhanced_security,
+            immutability,
+            ..vault()
+        })
+    }
+
+    proptest! {
+        /// However many changes are tried one after the other: what was once for good stays for good.
+        #[test]
+        fn one_way_is_one_way(steps in prop::collection::vec(vaults(), 1..12)) {
+            let mut state = vault();
+            for step in steps {
+                let before = state.clone();
+                if VaultChange::vault(Some(before.clone()), step.clone()).is_ok() {
+                    state = step;
+                }
+                prop_assert!(before.soft_delete.state != Feature::AlwaysOn
+                    || state.soft_delete.state == Feature::AlwaysOn);
+                prop_assert!(before.enhanced_security != Feature::AlwaysOn
+                    || state.enhanced_security == Feature::AlwaysOn);
+                prop_assert!(before.immutability != Immutability::Locked
+                    || state.immutability == Immutability::Locked);
+            }
+        }
+
+        /// A permit is bound to a change by its digest.
+        #[test]
+        fn a_change_has_one_digest_and_no_other_change_has_it(a in vaults(), b in vaults()) {
+            let change = |after: &Vault| VaultChange::vault(None, after.clone()).unwrap().digest();
+            prop_assert_eq!(change(&a), change(&a));
+            prop_assert_eq!(change(&a) == change(&b), a == b);
+        }
+    }
+}
