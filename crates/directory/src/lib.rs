@@ -42,6 +42,6 @@ pub use person::Person;
 pub use secret::{Secret, SecretDigest};
 pub use sign_in::{Admitted, Method, PasswordSignIn, SignIn, admit, password_sign_in};
 pub use tenant::{Authority, Subscription, SubscriptionState, Tenant};
-pub use totp::{Totp, TotpSecret, verify as verify_totp};
+pub use totp::{Totp, TotpSecret, UsedCode, verify as verify_totp};
 pub use upn::{Domain, Upn};
 pub use user::{Home, User};

@@ -15,6 +15,7 @@ mod error;
 mod pkce;
 mod redirect;
 mod refresh;
+mod revoked;
 mod scope;
 
 use arm::TenantId;
@@ -31,6 +32,7 @@ pub use error::OAuthError;
 pub use pkce::Challenge;
 pub use redirect::RedirectUri;
 pub use refresh::{REFRESH_SECONDS, RefreshToken};
+pub use revoked::RevokedFamily;
 pub use scope::Scope;
 
 /// What a redeemed code entitles to: the input of [`crate::token::user_tokens`] and of

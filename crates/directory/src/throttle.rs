@@ -45,6 +45,15 @@ pub struct SignInThrottle {
     locked_until: Option<Timestamp>,
 }
 
+/// A throttle with the key that it is stored under.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counter {
+    /// An [`account_key`] or an [`address_key`].
+    pub key: String,
+    /// What was counted.
+    pub throttle: SignInThrottle,
+}
+
 impl SignInThrottle {
     /// Whether an attempt may be made.
     pub fn allowed(&self, now: Timestamp) -> bool {

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use arm::Error;
+use arm::{Error, ObjectId};
 use data_encoding::BASE32_NOPAD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,27 @@ pub struct Totp {
     pub secret: TotpSecret,
     /// The step of the last code that was accepted. A code works once (RFC 6238, section 5.2).
     pub last_step: Option<u64>,
+}
+
+/// The last one-time password that a user used up, stored apart from the user: signing in changes nothing in the
+/// directory, so it makes no entry in the ledger and no decision about access starts again because of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsedCode {
+    /// The user, at home.
+    pub user: ObjectId,
+    /// The step of the code.
+    pub step: u64,
+}
+
+impl Totp {
+    /// The factor with what is known of its use: the later of two steps counts.
+    #[must_use]
+    pub fn after(self, used: Option<&UsedCode>) -> Self {
+        Self {
+            last_step: self.last_step.max(used.map(|used| used.step)),
+            ..self
+        }
+    }
 }
 
 /// The shared secret of an authenticator, written in base32.
@@ -159,6 +180,24 @@ mod tests {
                 "replayed after step {last}"
             );
         }
+    }
+
+    #[test]
+    fn the_later_use_counts() {
+        let user = ObjectId(uuid::Uuid::nil());
+        let totp = |last_step| Totp {
+            secret: rfc(),
+            last_step,
+        };
+        let after = |last_step, used: Option<u64>| {
+            totp(last_step)
+                .after(used.map(|step| UsedCode { user, step }).as_ref())
+                .last_step
+        };
+        assert_eq!(after(None, None), None);
+        assert_eq!(after(None, Some(5)), Some(5));
+        assert_eq!(after(Some(7), Some(5)), Some(7));
+        assert_eq!(after(Some(7), None), Some(7));
     }
 
     #[test]

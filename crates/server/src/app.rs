@@ -7,6 +7,7 @@ use directory::token::SigningKey;
 use store::Store;
 
 use crate::edge::Edge;
+use crate::login::Desk;
 use crate::metrics::Metrics;
 use crate::origin::Origins;
 
@@ -23,6 +24,8 @@ pub struct App {
     pub origins: Arc<Origins>,
     /// Numbers about the server.
     pub metrics: Metrics,
+    /// What the sign-in keeps in memory.
+    pub(crate) desk: Arc<Desk>,
 }
 
 impl App {

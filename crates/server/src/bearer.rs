@@ -97,5 +97,6 @@ fn signed_in(claims: &AccessClaims) -> SignedIn {
             .filter_map(|method| serde_json::to_value(method).ok()?.as_str().map(String::from))
             .collect(),
         auth_time: claims.auth_time.and_then(|at| Timestamp::from_second(at).ok()),
+        family: claims.sid,
     }
 }

@@ -1,15 +1,96 @@
 //! Sign-in: the embedded OpenID Connect issuer and its pages (azure-clients 3).
+//!
+//! What it does: reads forms, runs the state machines of `directory` inside one decision of the store, and writes
+//! their answer as JSON for programs or as a page for people.
+//!
+//! What it does not know: what makes a sign-in count, how a code is redeemed, when a lock begins. That is `directory`'s.
+//!
+//! Invariants:
+//! - Passwords and client secrets are checked on a small pool, outside every transaction, and decided inside one with
+//!   the documents read again. Whoever has no place in the pool has not asked the throttle yet, so that attempts made
+//!   at the same time do not pass it together.
+//! - A refusal commits what it has to: a counted failure, the time of a poll, a revoked family.
+//! - An authorization request that is at fault is told to the person on a page and is redirected nowhere.
+//! - A form is taken from our own pages alone, once, and only for a few minutes.
+//! - No cookie is set: there is no session in the browser that another site could ride on.
+
+mod answer;
+mod assets;
+mod attempts;
+mod browser;
+mod credentials;
+mod desk;
+mod device;
+mod discovery;
+mod fault;
+mod form;
+mod gate;
+mod pace;
+mod pages;
+mod people;
+mod steps;
+mod tidy;
+mod token;
+mod tokens;
+mod visit;
 
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::HeaderValue;
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{get, post};
 
 use crate::app::App;
 
+pub use desk::Desk;
+pub use people::is_revoked;
+pub use tidy::keep_tidy;
+
 /// The routes of this face.
-pub fn router() -> Router<App> {
+pub fn router(app: &App) -> Router<App> {
+    let authorize = get(browser::ask).post(browser::post);
     Router::new()
+        .route(
+            "/{tenant}/v2.0/.well-known/openid-configuration",
+            get(discovery::openid),
+        )
+        .route(
+            "/{tenant}/.well-known/openid-configuration",
+            get(discovery::openid),
+        )
+        .route("/{tenant}/discovery/v2.0/keys", get(discovery::keys))
+        .route("/{tenant}/discovery/keys", get(discovery::keys))
+        .route("/{tenant}/discovery/instance", get(discovery::instance))
+        .route("/{tenant}/userrealm/{upn}", get(discovery::userrealm))
+        .route("/{tenant}/oauth2/v2.0/token", post(token::serve))
+        .route("/{tenant}/oauth2/v2.0/devicecode", post(device::start))
+        .route("/{tenant}/oauth2/v2.0/authorize", authorize)
+        .route("/{tenant}/oauth2/v2.0/logout", get(browser::logout))
+        .route("/device", get(device::ask).post(device::post))
+        .route("/assets/login.css", get(assets::style))
+        .route("/assets/form-post.js", get(assets::script))
+        .route("/assets/countersign.svg", get(assets::mark))
+        .route_layer(from_fn_with_state(app.clone(), finish))
 }
 
 /// The one call that clients make to port 443 of the login host (azure-clients 3.4).
-pub fn userrealm_router() -> Router<App> {
+pub fn userrealm_router(app: &App) -> Router<App> {
     Router::new()
+        .route("/{tenant}/userrealm/{upn}", get(discovery::userrealm))
+        .route_layer(from_fn_with_state(app.clone(), finish))
+}
+
+/// What every answer of this face has in common.
+async fn finish(State(app): State<App>, request: Request, next: Next) -> Response {
+    let method = request.method().to_string();
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    app.metrics.request("login", &method, response.status().as_u16());
+    response
 }

@@ -104,6 +104,7 @@ pub async fn start(config: &Config, store: Store, edge: Edge) -> Result<Running,
         keys: Arc::new(keys),
         origins: Arc::new(origins),
         metrics: Metrics::default(),
+        desk: Arc::default(),
     };
     let (stop, stopped) = watch::channel(false);
     let mut tasks = vec![
@@ -119,6 +120,7 @@ pub async fn start(config: &Config, store: Store, edge: Edge) -> Result<Running,
             graph_router(&app),
             stopped.clone(),
         )),
+        tokio::spawn(crate::login::keep_tidy(app.clone(), stopped.clone())),
     ];
     tasks.push(tokio::spawn(crate::clock_mark::keep(
         app.clone(),
@@ -147,7 +149,7 @@ fn arm_router(app: &App) -> Router {
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .merge(crate::login::router())
+        .merge(crate::login::router(app))
         .merge(crate::repository::router())
         .fallback(crate::arm::face::serve)
         .with_state(app.clone())
@@ -161,7 +163,7 @@ fn graph_router(app: &App) -> Router {
 }
 
 fn userrealm_router(app: &App) -> Router {
-    crate::login::userrealm_router().with_state(app.clone())
+    crate::login::userrealm_router(app).with_state(app.clone())
 }
 
 /// Ready means that the store answers.

@@ -227,3 +227,49 @@ pub fn pim_key(scope: &arm::ResourceId, resource_type: &str, name: &impl std::fm
         scope.folded().trim_end_matches('/')
     )
 }
+
+// Sign-in. None of it is a decision about what the server guards, so none of it is audited.
+document!(
+    directory::oauth::AuthorizationCode,
+    "authorizationCode",
+    audited = false,
+    |code| code.digest.to_string()
+);
+document!(
+    directory::oauth::DeviceCode,
+    "deviceCode",
+    audited = false,
+    |code| code.digest.to_string(),
+    // Found by what people type as long as nobody has decided.
+    lookup = (code.state == directory::oauth::DeviceState::Pending).then(|| code.user_code.to_string())
+);
+document!(
+    directory::oauth::RefreshToken,
+    "refreshToken",
+    audited = false,
+    |token| token.digest.to_string(),
+    lookup = Some(token.family.to_string())
+);
+document!(
+    directory::oauth::RevokedFamily,
+    "revokedFamily",
+    audited = false,
+    |revoked| revoked.family.to_string()
+);
+document!(
+    directory::throttle::Counter,
+    "signInThrottle",
+    audited = false,
+    |counter| counter.key.clone()
+);
+document!(directory::UsedCode, "usedCode", audited = false, |used| used
+    .user
+    .to_string());
+free!(
+    directory::oauth::AuthorizationCode,
+    directory::oauth::DeviceCode,
+    directory::oauth::RefreshToken,
+    directory::oauth::RevokedFamily,
+    directory::throttle::Counter,
+    directory::UsedCode,
+);

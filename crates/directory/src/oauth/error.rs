@@ -233,6 +233,38 @@ impl OAuthError {
         Self::new("authorization_declined", 65004, "The user declined the sign-in.")
     }
 
+    /// The instance that a client asks about is not this server.
+    pub fn invalid_instance() -> Self {
+        Self::new(
+            "invalid_instance",
+            50049,
+            "Unknown or invalid instance: this server signs in to itself alone.",
+        )
+    }
+
+    /// The server is too busy to look at the request.
+    pub fn unavailable() -> Self {
+        Self::new(
+            "temporarily_unavailable",
+            90033,
+            "A transient error has occurred. Please try again.",
+        )
+    }
+
+    /// The server failed; the log says how.
+    pub fn server_error() -> Self {
+        Self::new(
+            "server_error",
+            50000,
+            "The request could not be processed because of an error on the server.",
+        )
+    }
+
+    /// Whether a throttle counts this refusal: somebody guessed wrong.
+    pub fn is_wrong_guess(&self) -> bool {
+        matches!(self.code, 50126 | 7_000_215)
+    }
+
     /// The description as clients print it, e.g. `AADSTS50126: …`.
     pub fn text(&self) -> String {
         format!("AADSTS{}: {}", self.code, self.description)
@@ -282,6 +314,21 @@ mod tests {
             OAuthError::invalid_credentials().json(trace, correlation, now),
             expected
         );
+    }
+
+    #[test]
+    fn wrong_guesses_alone_are_counted() {
+        for counted in [OAuthError::invalid_credentials(), OAuthError::invalid_secret("x")] {
+            assert!(counted.is_wrong_guess());
+        }
+        let others = [
+            OAuthError::mfa_required(),
+            OAuthError::account_disabled(),
+            OAuthError::locked(),
+            OAuthError::unknown_application("x"),
+            OAuthError::bad_user_code(),
+        ];
+        assert!(others.iter().all(|error| !error.is_wrong_guess()));
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub struct SignedIn {
     pub amr: Vec<String>,
     /// When they signed in.
     pub auth_time: Option<Timestamp>,
+    /// The sign-in that the token descends from; applications have none.
+    pub family: Option<Uuid>,
 }
 
 impl SignedIn {

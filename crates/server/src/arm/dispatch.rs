@@ -51,6 +51,7 @@ fn decide(
 ) -> Result<Reply> {
     let access = tx.access()?;
     check_callers(&access, request)?;
+    check_families(tx, request)?;
     let scope = access_scope(&request.path, params);
     check_tenant(&access, request, &scope)?;
     let action = match route.needs {
@@ -81,11 +82,7 @@ fn decide(
 fn check_callers(access: &Access, request: &Request) -> Result<()> {
     for who in std::iter::once(&request.signed_in).chain(&request.auxiliary) {
         if !still_counts(access, who) {
-            return Err(Error::new(
-                ErrorKind::Unauthenticated,
-                "InvalidAuthenticationToken",
-                "The account is disabled or its session has ended. Sign in again.",
-            ));
+            return Err(session_ended());
         }
         if who.person != request.signed_in.person {
             return Err(Error::invalid(
@@ -95,6 +92,26 @@ fn check_callers(access: &Access, request: &Request) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A sign-in that was revoked takes the tokens that are already out with it.
+fn check_families(tx: &mut Transaction, request: &Request) -> Result<()> {
+    for who in std::iter::once(&request.signed_in).chain(&request.auxiliary) {
+        if let Some(family) = who.family
+            && crate::login::is_revoked(tx, family)?
+        {
+            return Err(session_ended());
+        }
+    }
+    Ok(())
+}
+
+fn session_ended() -> Error {
+    Error::new(
+        ErrorKind::Unauthenticated,
+        "InvalidAuthenticationToken",
+        "The account is disabled or its session has ended. Sign in again.",
+    )
 }
 
 fn still_counts(access: &Access, who: &SignedIn) -> bool {

@@ -1,0 +1,217 @@
+//! The pages that people see. Each is a struct with what it shows and a template that says how.
+
+use arm::Error;
+use askama::Template;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use directory::oauth::{AZURE_CLI, RedirectUri};
+use uuid::Uuid;
+
+use super::answer;
+use super::fault::Fault;
+use super::visit::Visit;
+use crate::app::App;
+
+/// User name and password.
+#[derive(Template)]
+#[template(path = "login/sign_in.html")]
+pub struct SignInPage<'a> {
+    /// The secret of the attempt.
+    pub transaction: &'a str,
+    /// Where the form goes.
+    pub action: &'a str,
+    /// The client that asks.
+    pub client: &'a str,
+    /// The organisation that was asked for.
+    pub tenant: Option<&'a str>,
+    /// The user name to begin with.
+    pub username: &'a str,
+    /// What went wrong with the form before.
+    pub problem: Option<&'a str>,
+}
+
+/// The one-time password.
+#[derive(Template)]
+#[template(path = "login/second_factor.html")]
+pub struct SecondFactorPage<'a> {
+    /// The secret of the attempt.
+    pub transaction: &'a str,
+    /// Where the form goes.
+    pub action: &'a str,
+    /// Who is signing in.
+    pub username: &'a str,
+    /// What went wrong with the form before.
+    pub problem: Option<&'a str>,
+}
+
+/// The code that a device shows.
+#[derive(Template)]
+#[template(path = "login/user_code.html")]
+pub struct UserCodePage<'a> {
+    /// The secret of the attempt.
+    pub transaction: &'a str,
+    /// What was typed before.
+    pub typed: &'a str,
+    /// What went wrong with the form before.
+    pub problem: Option<&'a str>,
+}
+
+/// Whether to sign in the client that shows the code.
+#[derive(Template)]
+#[template(path = "login/consent.html")]
+pub struct ConsentPage<'a> {
+    /// The secret of the attempt.
+    pub transaction: &'a str,
+    /// The client that asks.
+    pub client: &'a str,
+    /// The organisation that was asked for.
+    pub tenant: Option<&'a str>,
+    /// The code.
+    pub user_code: &'a str,
+}
+
+/// The form that brings the code to the client, by itself where scripts run.
+#[derive(Template)]
+#[template(path = "login/form_post.html")]
+pub struct FormPostPage<'a> {
+    /// Where the form goes.
+    pub redirect: &'a str,
+    /// The client that waits.
+    pub client: &'a str,
+    /// What the form holds.
+    pub fields: &'a [(&'static str, String)],
+}
+
+/// The end of a way.
+#[derive(Template)]
+#[template(path = "login/message.html")]
+pub struct MessagePage<'a> {
+    /// What happened.
+    pub title: &'a str,
+    /// What it means.
+    pub text: &'a str,
+}
+
+/// What went wrong, and what to do.
+#[derive(Template)]
+#[template(path = "login/problem.html")]
+struct ProblemPage<'a> {
+    title: &'a str,
+    text: &'a str,
+    detail: &'a str,
+}
+
+/// What a page needs from the browser besides showing it.
+#[derive(Clone, Copy, Default)]
+pub struct Needs<'a> {
+    /// Where a form of it, or the answer to one, may lead besides here.
+    pub redirect: Option<&'a RedirectUri>,
+    /// Whether our script runs.
+    pub script: bool,
+}
+
+/// A page as an answer.
+pub fn page(visit: &Visit, status: StatusCode, template: &impl Template, needs: Needs<'_>) -> Response {
+    let html = match template.render() {
+        Ok(html) => html,
+        Err(error) => {
+            let fault = Fault::Failed(Error::internal(format!("a page cannot be written: {error}")));
+            answer::note(visit.correlation, &fault);
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        }
+    };
+    let mut response = (status, html).into_response();
+    protect(response.headers_mut(), needs);
+    response
+}
+
+/// The page for what cannot go on.
+pub fn problem(app: &App, visit: &Visit, fault: &Fault) -> Response {
+    answer::note(visit.correlation, fault);
+    let error = fault.error();
+    let detail = format!(
+        "AADSTS{} · {} · {}",
+        error.code,
+        visit.correlation,
+        app.edge.now().strftime("%Y-%m-%d %H:%M:%SZ")
+    );
+    let page_of_it = ProblemPage {
+        title: "This sign-in cannot go on",
+        text: &error.description,
+        detail: &detail,
+    };
+    let mut response = page(visit, status(fault), &page_of_it, Needs::default());
+    set_wait(&mut response, app, fault);
+    response
+}
+
+/// The page for a form that does not count.
+pub fn not_counted(visit: &Visit, status: StatusCode, text: &str) -> Response {
+    let page_of_it = ProblemPage {
+        title: "Please start again",
+        text,
+        detail: &visit.correlation.to_string(),
+    };
+    page(visit, status, &page_of_it, Needs::default())
+}
+
+/// The status of a page that tells a fault.
+pub fn status(fault: &Fault) -> StatusCode {
+    match fault {
+        Fault::Locked(_) => StatusCode::TOO_MANY_REQUESTS,
+        other => answer::status(other),
+    }
+}
+
+/// Tells when to come back.
+pub fn set_wait(response: &mut Response, app: &App, fault: &Fault) {
+    if let Some(seconds) = answer::wait(fault, app.edge.now()) {
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+}
+
+/// What a client is called.
+pub fn client_name(client: Uuid) -> &'static str {
+    if client == AZURE_CLI {
+        "Azure CLI"
+    } else {
+        "An unknown application"
+    }
+}
+
+/// Says what the page may load and where its forms may go; nobody may frame it.
+fn protect(headers: &mut HeaderMap, needs: Needs<'_>) {
+    let script = if needs.script { "'self'" } else { "'none'" };
+    let redirect = needs.redirect.map(form_target).unwrap_or_default();
+    let policy = format!(
+        "default-src 'none'; style-src 'self'; img-src 'self'; script-src {script}; \
+         form-action 'self'{redirect}; frame-ancestors 'none'; base-uri 'none'"
+    );
+    let set = [
+        (CONTENT_TYPE.as_str(), "text/html; charset=utf-8"),
+        ("content-security-policy", &policy),
+        // Not `no-referrer`, under which browsers send `Origin: null` with our own forms. To others it sends nothing
+        // either.
+        ("referrer-policy", "same-origin"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("x-frame-options", "DENY"),
+    ];
+    for (name, value) in set {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// A source for `form-action`. The policy's grammar has no IPv6 addresses, so those are let through by their scheme.
+fn form_target(redirect: &RedirectUri) -> String {
+    let origin = redirect.origin();
+    if origin.contains('[') {
+        " http:".into()
+    } else {
+        format!(" {origin}")
+    }
+}

@@ -1,0 +1,285 @@
+//! From page to page: what a form that came in leads to.
+
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
+use directory::oauth::{Authorization, DeviceCode, OAuthError, ResponseMode};
+use directory::token::client_info;
+use directory::{PasswordProof, Secret, SignIn, admit};
+use jiff::Timestamp;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use store::Transaction;
+
+use super::attempts::{Attempt, End, Purpose};
+use super::credentials::{self, Shown};
+use super::desk::{keep, proving, take};
+use super::device;
+use super::fault::{Fault, Outcome, decide};
+use super::form::Form;
+use super::gate::Gate;
+use super::pages::{
+    FormPostPage, MessagePage, Needs, SecondFactorPage, SignInPage, client_name, not_counted, page, problem,
+    set_wait, status,
+};
+use super::people::{home_of, users_of};
+use super::visit::Visit;
+use crate::app::App;
+
+/// What a sign-in came to.
+enum Done {
+    /// The browser brings this to the client.
+    Browser { code: Secret, client_info: String },
+    /// The device gets its tokens at its next poll.
+    Device,
+}
+
+/// What comes after the password.
+enum Step {
+    Done(Done),
+    SecondFactor(PasswordProof),
+}
+
+/// Goes on with the attempt that a form belongs to.
+pub async fn proceed(app: App, visit: Visit, form: Form) -> Response {
+    if !visit.own_page {
+        let text = "This form was sent by another web site. Nothing was done with it.";
+        return not_counted(&visit, StatusCode::FORBIDDEN, text);
+    }
+    let attempt = form.get("transaction").and_then(|secret| take(&app, secret));
+    match attempt {
+        Some(Attempt::UserCode) => device::look_up(app, visit, form).await,
+        Some(Attempt::Consent(purpose)) => device::consent(app, visit, purpose, form).await,
+        Some(Attempt::Password(purpose)) => password(app, visit, purpose, form).await,
+        Some(Attempt::SecondFactor {
+            purpose,
+            username,
+            proof,
+        }) => second_factor(app, visit, purpose, (username, proof), form).await,
+        None => {
+            let text = "The page was open for too long, or its form was sent before. \
+                        Go back to where you were asked to sign in and start again.";
+            not_counted(&visit, StatusCode::BAD_REQUEST, text)
+        }
+    }
+}
+
+/// The page that asks for user name and password.
+pub fn sign_in_page(
+    app: &App,
+    visit: &Visit,
+    purpose: &Purpose,
+    username: &str,
+    fault: Option<&Fault>,
+) -> Response {
+    let secret = keep(app, visit, Attempt::Password(purpose.clone()));
+    let words = fault.map(|fault| {
+        if fault.is(&OAuthError::invalid_credentials()) {
+            "The user name or the password is not right.".into()
+        } else {
+            fault.error().description
+        }
+    });
+    let template = SignInPage {
+        transaction: secret.expose(),
+        action: &purpose.action,
+        client: client_name(purpose.client),
+        tenant: purpose.tenant_name(),
+        username,
+        problem: words.as_deref(),
+    };
+    show(app, visit, purpose, &template, fault)
+}
+
+fn second_factor_page(
+    app: &App,
+    visit: &Visit,
+    purpose: &Purpose,
+    (username, proof): (&str, PasswordProof),
+    fault: Option<&Fault>,
+) -> Response {
+    let attempt = Attempt::SecondFactor {
+        purpose: purpose.clone(),
+        username: username.into(),
+        proof,
+    };
+    let secret = keep(app, visit, attempt);
+    let template = SecondFactorPage {
+        transaction: secret.expose(),
+        action: &purpose.action,
+        username,
+        problem: fault.map(|_| "That code is not right, or it was used before. Wait for the next one."),
+    };
+    show(app, visit, purpose, &template, fault)
+}
+
+fn show(
+    app: &App,
+    visit: &Visit,
+    purpose: &Purpose,
+    template: &impl askama::Template,
+    fault: Option<&Fault>,
+) -> Response {
+    let needs = Needs {
+        redirect: purpose.redirect(),
+        script: false,
+    };
+    let mut response = page(visit, fault.map_or(StatusCode::OK, status), template, needs);
+    if let Some(fault) = fault {
+        set_wait(&mut response, app, fault);
+    }
+    response
+}
+
+async fn password(app: App, visit: Visit, purpose: Purpose, form: Form) -> Response {
+    let username = form.owned("username").unwrap_or_default();
+    let outcome = proving(&app, {
+        let (visit, purpose, username) = (visit.clone(), purpose.clone(), username.clone());
+        move |app| {
+            let gate = Gate::of_account(&visit, &username);
+            let password = form.get("password").unwrap_or_default();
+            let proof = credentials::check(app, &gate, &username, password)?;
+            let shown = Shown {
+                username: &username,
+                proof: proof.as_ref(),
+                code: None,
+            };
+            match (sign_in(app, &purpose, &gate, &shown), proof) {
+                (Ok(done), _) => Ok(Step::Done(done)),
+                (Err(fault), Some(proof)) if fault.is(&OAuthError::mfa_required()) => {
+                    Ok(Step::SecondFactor(proof))
+                }
+                (Err(fault), _) => Err(fault),
+            }
+        }
+    });
+    match outcome.await {
+        Ok(Step::SecondFactor(proof)) => second_factor_page(&app, &visit, &purpose, (&username, proof), None),
+        Ok(Step::Done(done)) => end(&app, &visit, &purpose, Ok(done), &username),
+        Err(fault) => end(&app, &visit, &purpose, Err(fault), &username),
+    }
+}
+
+async fn second_factor(
+    app: App,
+    visit: Visit,
+    purpose: Purpose,
+    (username, proof): (String, PasswordProof),
+    form: Form,
+) -> Response {
+    // Nothing typed is no guess.
+    let Some(code) = form.owned("code").filter(|code| !code.trim().is_empty()) else {
+        return second_factor_page(&app, &visit, &purpose, (&username, proof), None);
+    };
+    let outcome = proving(&app, {
+        let (visit, purpose) = (visit.clone(), purpose.clone());
+        let (username, proof) = (username.clone(), proof.clone());
+        move |app| {
+            let gate = Gate::of_account(&visit, &username);
+            let shown = Shown {
+                username: &username,
+                proof: Some(&proof),
+                code: Some(&code),
+            };
+            sign_in(app, &purpose, &gate, &shown)
+        }
+    });
+    match outcome.await {
+        Err(fault) if fault.is(&OAuthError::invalid_credentials()) => {
+            credentials::note::<Done>(&app, &visit, purpose.way(), &Err(fault.clone()));
+            second_factor_page(&app, &visit, &purpose, (&username, proof), Some(&fault))
+        }
+        outcome => end(&app, &visit, &purpose, outcome, &username),
+    }
+}
+
+fn sign_in(app: &App, purpose: &Purpose, gate: &Gate<'_>, shown: &Shown<'_>) -> Outcome<Done> {
+    decide(app, |tx, now| {
+        let sign_in = credentials::sign_in(tx, gate, shown, now)?;
+        finish(app, tx, purpose, sign_in, now)
+    })
+}
+
+/// Writes down what the sign-in was for, if the person is known where it counts.
+fn finish(
+    app: &App,
+    tx: &mut Transaction,
+    purpose: &Purpose,
+    sign_in: SignIn,
+    now: Timestamp,
+) -> Outcome<Done> {
+    let home_tenant = home_of(&sign_in)?;
+    let tenant = purpose.tenant.as_ref().map_or(home_tenant, |(tenant, _)| *tenant);
+    let (home, here) = users_of(tx, sign_in.person, tenant)?;
+    admit(&sign_in, home.as_ref(), here.as_ref())?;
+    let family = app.edge.uuid();
+    match &purpose.end {
+        End::Browser(request) => {
+            let (code, document) = request.approve(tenant, sign_in, family, now, app.edge.bytes());
+            tx.put(&document)?;
+            Ok(Done::Browser {
+                code,
+                client_info: home
+                    .map(|home| client_info(home.tenant, home.id))
+                    .unwrap_or_default(),
+            })
+        }
+        End::Device(digest) => {
+            let stored = tx
+                .get::<DeviceCode>(&digest.to_string())?
+                .ok_or_else(OAuthError::bad_user_code)?;
+            tx.put(&stored.approve(tenant, sign_in, family, now)?)?;
+            Ok(Done::Device)
+        }
+    }
+}
+
+/// The last page of a sign-in, or the first one again with what went wrong.
+fn end(app: &App, visit: &Visit, purpose: &Purpose, outcome: Outcome<Done>, username: &str) -> Response {
+    credentials::note(app, visit, purpose.way(), &outcome);
+    match (outcome, &purpose.end) {
+        (Ok(Done::Browser { code, client_info }), End::Browser(request)) => {
+            hand_over(visit, request, &code, client_info)
+        }
+        (Ok(_), _) => {
+            let template = MessagePage {
+                title: "You are signed in",
+                text: &format!(
+                    "{} goes on by itself. You can close this page.",
+                    client_name(purpose.client)
+                ),
+            };
+            page(visit, StatusCode::OK, &template, Needs::default())
+        }
+        (Err(fault @ (Fault::Failed(_) | Fault::Hasty)), _) => problem(app, visit, &fault),
+        (Err(fault), _) if fault.is(&OAuthError::bad_user_code()) => problem(app, visit, &fault),
+        (Err(fault), _) => sign_in_page(app, visit, purpose, username, Some(&fault)),
+    }
+}
+
+/// Sends the browser to the client with the code.
+fn hand_over(visit: &Visit, request: &Authorization, code: &Secret, client_info: String) -> Response {
+    let mut fields = vec![("code", code.expose().to_string()), ("client_info", client_info)];
+    fields.extend(request.state.clone().map(|state| ("state", state)));
+    match request.mode {
+        ResponseMode::FormPost => {
+            let template = FormPostPage {
+                redirect: request.redirect.as_str(),
+                client: client_name(request.client),
+                fields: &fields,
+            };
+            let needs = Needs {
+                redirect: Some(&request.redirect),
+                script: true,
+            };
+            page(visit, StatusCode::OK, &template, needs)
+        }
+        ResponseMode::Query => {
+            let query: Vec<String> = fields
+                .iter()
+                .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
+                .collect();
+            let address = format!("{}?{}", request.redirect.as_str(), query.join("&"));
+            (StatusCode::SEE_OTHER, [(LOCATION, address)]).into_response()
+        }
+    }
+}
