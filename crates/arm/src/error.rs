@@ -34,6 +34,8 @@ pub enum ErrorKind {
     Internal,
     /// The server cannot answer just now and the client should retry (503).
     Unavailable,
+    /// There is no room for what the client sent, and trying again does not help (507).
+    Full,
 }
 
 /// A failure in ARM's terms: a code for programs, a sentence for people.

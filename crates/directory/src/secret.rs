@@ -52,6 +52,17 @@ impl SecretDigest {
         Self(Sha256::digest(secret.as_bytes()).into())
     }
 
+    /// The digest that was stored in lower-case hex, as repository credentials do.
+    pub fn from_hex(hex: &str) -> Option<Self> {
+        let bytes = data_encoding::HEXLOWER.decode(hex.as_bytes()).ok()?;
+        bytes.try_into().map(Self).ok()
+    }
+
+    /// The digest in lower-case hex.
+    pub fn to_hex(self) -> String {
+        data_encoding::HEXLOWER.encode(&self.0)
+    }
+
     /// Whether a client sent the secret; compares in constant time.
     pub fn matches(&self, secret: &str) -> bool {
         self.0.ct_eq(&Self::of(secret).0).into()
@@ -106,5 +117,7 @@ mod tests {
         let json = serde_json::to_string(&digest).unwrap();
         assert_eq!(serde_json::from_str::<SecretDigest>(&json).unwrap(), digest);
         assert!(serde_json::from_str::<SecretDigest>("\"short\"").is_err());
+        assert_eq!(SecretDigest::from_hex(&digest.to_hex()), Some(digest));
+        assert_eq!(SecretDigest::from_hex("2d71"), None);
     }
 }

@@ -61,5 +61,6 @@ pub fn status(kind: ErrorKind) -> u16 {
         ErrorKind::Throttled => 429,
         ErrorKind::Internal => 500,
         ErrorKind::Unavailable => 503,
+        ErrorKind::Full => 507,
     }
 }

@@ -18,6 +18,12 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
+    /// Whether it gives up a repository, whose bytes are to be removed afterwards.
+    pub(crate) fn drops_repository(&self) -> bool {
+        let drops = |write: &ObjectWrite| matches!(write, ObjectWrite::DropRepository { .. });
+        self.objects.iter().any(drops)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.documents.is_empty() && self.objects.is_empty() && self.entries.is_empty()
     }
@@ -54,6 +60,21 @@ pub(crate) enum Condition {
         name: String,
         sequence: Option<i64>,
     },
+    /// Whether a repository object ever existed, deleted since or not.
+    ObjectKnown {
+        repository: String,
+        object_type: &'static str,
+        name: String,
+        known: bool,
+    },
+    /// Whether fewer than so many objects of a type are alive. Not their number: two uploads that both find room do
+    /// not disturb each other.
+    Room {
+        repository: String,
+        object_type: &'static str,
+        limit: i64,
+        room: bool,
+    },
 }
 
 /// What tells two readings of a range apart. Revisions never repeat and only grow, so any insertion or change raises
@@ -88,9 +109,11 @@ pub(crate) enum DocumentWrite {
     Delete,
 }
 
-/// What becomes of one repository object, or of all of a repository's.
+/// What becomes of one repository object, or of a repository.
 #[derive(Clone, Debug)]
 pub(crate) enum ObjectWrite {
+    /// A new repository, under a name that none ever had.
+    CreateRepository { repository: String },
     Put {
         repository: String,
         object_type: &'static str,
@@ -112,7 +135,8 @@ pub(crate) enum ObjectWrite {
         object_type: &'static str,
         name: String,
     },
-    DropRepository {
-        repository: String,
-    },
+    /// Gives a repository up: its objects are gone at once, its bytes afterwards.
+    DropRepository { repository: String },
+    /// Notes that the bytes of a repository that was given up are gone.
+    RepositoryGone { repository: String },
 }

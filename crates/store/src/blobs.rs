@@ -6,28 +6,56 @@
 //!
 //! The file's name is always the hash of its bytes, also for `config`, whose name in the repository is not: so no
 //! upload can ever overwrite other bytes. Layout: `{repository}/{type}/{first two digits}/{hash}`.
+//!
+//! Bytes get their name before the row that refers to them is committed. Between the two a [`Kept`] claims them, and
+//! nothing removes bytes that are claimed or that a row refers to. When in doubt they stay: bytes without a row cost
+//! space, a row without bytes costs a backup.
 
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
 use crate::ObjectType;
 use crate::error::StoreError;
 
-/// The folder that holds the bytes.
+/// The folder that holds the bytes. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct Blobs {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
     root: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Folders whose own names are known to be on disk. A folder that merely exists may still be lost with the power:
+    /// another upload may have made it a moment ago.
+    flushed: HashSet<PathBuf>,
+    /// Files that have their name, or are about to get it, for a commit that is not decided yet; and how many such
+    /// commits there are.
+    claims: HashMap<PathBuf, usize>,
+    /// Repositories whose bytes are being removed for good.
+    given_up: HashSet<String>,
 }
 
 /// An upload under way. Dropped before [`Upload::finish`], it leaves nothing behind.
 #[derive(Debug)]
 pub struct Upload {
+    shared: Arc<Shared>,
     file: Option<File>,
     temporary: PathBuf,
-    folder: PathBuf,
+    repository: String,
+    object_type: ObjectType,
     hash: Sha256,
     size: u64,
 }
@@ -42,32 +70,34 @@ pub struct Finished {
     pub size: u64,
 }
 
+/// Bytes that have their name, while it is not decided yet whether a row will refer to them. Hold it until the commit
+/// is over; while it lives, nobody removes the bytes.
+#[derive(Debug)]
+#[must_use = "the bytes may be removed once this is dropped, unless a row refers to them"]
+pub struct Kept {
+    shared: Arc<Shared>,
+    path: PathBuf,
+}
+
 impl Blobs {
     /// Opens the folder and removes what unfinished uploads left.
     pub(crate) fn open(root: &Path) -> Result<Self, StoreError> {
         let blobs = Self {
-            root: root.to_path_buf(),
+            shared: Arc::new(Shared {
+                root: root.to_path_buf(),
+                state: Mutex::default(),
+            }),
         };
-        let temporary = blobs.temporary();
+        let temporary = blobs.shared.temporary();
         if temporary.exists() {
             fs::remove_dir_all(&temporary).map_err(|error| StoreError::Io(temporary.clone(), error))?;
         }
-        fs::create_dir_all(&temporary).map_err(|error| StoreError::Io(temporary, error))?;
+        let made = fs::create_dir_all(&temporary).and_then(|()| match root.parent() {
+            Some(parent) => flush_folder(parent),
+            None => Ok(()),
+        });
+        made.map_err(|error| StoreError::Io(temporary, error))?;
         Ok(blobs)
-    }
-
-    fn temporary(&self) -> PathBuf {
-        self.root.join(".uploads")
-    }
-
-    fn folder(&self, repository: &str, object_type: ObjectType) -> PathBuf {
-        self.root.join(repository).join(object_type.as_str())
-    }
-
-    fn path(&self, repository: &str, object_type: ObjectType, content: &str) -> PathBuf {
-        self.folder(repository, object_type)
-            .join(prefix(content))
-            .join(content)
     }
 
     /// Begins an upload. `unique` makes the temporary name; two uploads of one object may run side by side.
@@ -77,53 +107,121 @@ impl Blobs {
         object_type: ObjectType,
         unique: &str,
     ) -> Result<Upload, StoreError> {
-        let temporary = self.temporary().join(unique);
+        let temporary = self.shared.temporary().join(unique);
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
             .open(&temporary)
             .map_err(|error| StoreError::Io(temporary.clone(), error))?;
         Ok(Upload {
+            shared: Arc::clone(&self.shared),
             file: Some(file),
             temporary,
-            folder: self.folder(repository, object_type),
+            repository: repository.to_string(),
+            object_type,
             hash: Sha256::new(),
             size: 0,
         })
     }
 
-    /// Opens an object for reading.
+    /// Opens an object for reading, if its bytes are there and as many as they should be. Fewer or more are damage,
+    /// and no part of them is handed out.
     pub fn open_object(
         &self,
         repository: &str,
         object_type: ObjectType,
         content: &str,
+        size: u64,
     ) -> Result<File, StoreError> {
-        let path = self.path(repository, object_type, content);
-        File::open(&path).map_err(|error| StoreError::Io(path, error))
+        let path = self.shared.path(repository, object_type, content);
+        let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
+        let (found, file) = opened.map_err(|error| StoreError::Io(path.clone(), error))?;
+        if found == size {
+            return Ok(file);
+        }
+        let why = format!("has {found} bytes, and the database says {size}");
+        Err(StoreError::Corrupt(format!("`{}` {why}", path.display())))
     }
 
-    /// Whether the bytes of an object are there.
-    pub fn exists(&self, repository: &str, object_type: ObjectType, content: &str) -> bool {
-        self.path(repository, object_type, content).is_file()
-    }
-
-    /// Removes the bytes of one object. Absent is fine.
-    pub fn remove(&self, repository: &str, object_type: ObjectType, content: &str) -> Result<(), StoreError> {
-        let path = self.path(repository, object_type, content);
+    /// Removes bytes that no row refers to and no upload is about to refer to. Whether a row does is asked while
+    /// nothing new can be claimed. Returns whether the bytes are gone.
+    pub(crate) fn remove_unclaimed(
+        &self,
+        repository: &str,
+        object_type: ObjectType,
+        content: &str,
+        referred_to: impl FnOnce() -> Result<bool, StoreError>,
+    ) -> Result<bool, StoreError> {
+        let path = self.shared.path(repository, object_type, content);
+        let state = self.shared.state.lock();
+        if state.claims.contains_key(&path) || referred_to()? {
+            return Ok(false);
+        }
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::Io(path, error)),
-            _ => Ok(()),
+            _ => Ok(true),
         }
     }
 
-    /// Removes all bytes of a repository. Absent is fine.
-    pub(crate) fn remove_repository(&self, repository: &str) -> Result<(), StoreError> {
-        let path = self.root.join(repository);
-        match fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::Io(path, error)),
-            _ => Ok(()),
+    /// Removes all bytes of a repository for good. Absent is fine. Returns whether all of them are gone, durably: not
+    /// when an upload to it is just being decided, nor when asked to stop on the way.
+    pub(crate) fn remove_repository(&self, repository: &str, stop: &AtomicBool) -> Result<bool, StoreError> {
+        let path = self.shared.root.join(repository);
+        let mut state = self.shared.state.lock();
+        if state.claims.keys().any(|claimed| claimed.starts_with(&path)) {
+            return Ok(false);
         }
+        state.given_up.insert(repository.to_string());
+        state.flushed.retain(|folder| !folder.starts_with(&path));
+        drop(state);
+        let removed = remove_tree(&path, stop).and_then(|all| {
+            flush_folder(&self.shared.root)?;
+            Ok(all)
+        });
+        removed.map_err(|error| StoreError::Io(path, error))
+    }
+}
+
+impl Shared {
+    fn temporary(&self) -> PathBuf {
+        self.root.join(".uploads")
+    }
+
+    fn folder(&self, repository: &str, object_type: ObjectType, content: &str) -> PathBuf {
+        let first = content.get(..2).unwrap_or("00");
+        self.root.join(repository).join(object_type.as_str()).join(first)
+    }
+
+    fn path(&self, repository: &str, object_type: ObjectType, content: &str) -> PathBuf {
+        self.folder(repository, object_type, content).join(content)
+    }
+
+    /// Creates a folder and flushes each new name into the folder above it.
+    fn create_flushed(&self, folder: &Path) -> io::Result<()> {
+        if folder == self.root || self.state.lock().flushed.contains(folder) {
+            return Ok(());
+        }
+        if let Some(parent) = folder.parent() {
+            self.create_flushed(parent)?;
+            match fs::create_dir(folder) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => flush_folder(parent)?,
+            }
+        }
+        self.state.lock().flushed.insert(folder.to_path_buf());
+        Ok(())
+    }
+
+    fn claim(self: &Arc<Self>, repository: &str, path: PathBuf) -> io::Result<Kept> {
+        let mut state = self.state.lock();
+        if state.given_up.contains(repository) {
+            return Err(io::Error::other("the repository was given up"));
+        }
+        *state.claims.entry(path.clone()).or_default() += 1;
+        Ok(Kept {
+            shared: Arc::clone(self),
+            path,
+        })
     }
 }
 
@@ -162,36 +260,23 @@ impl Upload {
 }
 
 impl Finished {
-    /// Gives the bytes their name and flushes the folder that holds it. The bytes are durable afterwards.
-    pub fn keep(mut self) -> Result<(), StoreError> {
+    /// Gives the bytes their name and flushes the folder that holds it. The bytes are durable afterwards, and claimed
+    /// until the answer is dropped.
+    pub fn keep(mut self) -> Result<Kept, StoreError> {
         drop(self.upload.file.take());
-        let folder = self.upload.folder.join(prefix(&self.content));
+        let shared = Arc::clone(&self.upload.shared);
+        let folder = shared.folder(&self.upload.repository, self.upload.object_type, &self.content);
         let target = folder.join(&self.content);
-        let renamed = create_flushed(&folder)
-            .and_then(|()| fs::rename(&self.upload.temporary, &target))
-            .and_then(|()| File::open(&folder)?.sync_all());
-        renamed.map_err(|error| StoreError::Io(target, error))
+        let kept = shared
+            .claim(&self.upload.repository, target.clone())
+            .and_then(|kept| {
+                shared.create_flushed(&folder)?;
+                fs::rename(&self.upload.temporary, &target)?;
+                flush_folder(&folder)?;
+                Ok(kept)
+            });
+        kept.map_err(|error| StoreError::Io(target, error))
     }
-}
-
-fn prefix(content: &str) -> &str {
-    content.get(..2).unwrap_or("00")
-}
-
-/// Creates a folder and flushes each new name into the folder above it.
-fn create_flushed(folder: &Path) -> io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    let Some(parent) = folder.parent() else {
-        return Ok(());
-    };
-    create_flushed(parent)?;
-    match fs::create_dir(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    File::open(parent)?.sync_all()
 }
 
 impl Drop for Upload {
@@ -199,4 +284,43 @@ impl Drop for Upload {
         // After a successful rename the temporary name is gone already.
         let _ = fs::remove_file(&self.temporary);
     }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let mut state = self.shared.state.lock();
+        if let Some(count) = state.claims.get_mut(&self.path) {
+            *count -= 1;
+            if *count == 0 {
+                state.claims.remove(&self.path);
+            }
+        }
+    }
+}
+
+/// Makes the names in a folder durable.
+pub(crate) fn flush_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Removes a folder and all in it, file by file, so that a large one does not hold up the end of the process.
+fn remove_tree(folder: &Path, stop: &AtomicBool) -> io::Result<bool> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        if stop.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        let entry = entry?;
+        if !entry.file_type()?.is_dir() {
+            fs::remove_file(entry.path())?;
+        } else if !remove_tree(&entry.path(), stop)? {
+            return Ok(false);
+        }
+    }
+    fs::remove_dir(folder)?;
+    Ok(true)
 }

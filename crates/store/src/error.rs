@@ -41,8 +41,21 @@ impl From<rusqlite::Error> for StoreError {
 
 impl From<StoreError> for arm::Error {
     fn from(error: StoreError) -> Self {
-        arm::Error::internal(error.to_string())
+        match &error {
+            StoreError::Io(_, cause) if is_full(cause) => {
+                let message = "the server's disk is full; nothing was stored";
+                let mut full = arm::Error::new(arm::ErrorKind::Full, "InsufficientStorage", message);
+                full.internal = Some(error.to_string());
+                full
+            }
+            _ => arm::Error::internal(error.to_string()),
+        }
     }
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
 }
 
 /// Why a batch was not committed.

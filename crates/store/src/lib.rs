@@ -20,6 +20,7 @@ mod error;
 mod inspector;
 mod mark;
 mod object;
+mod purge;
 mod sqlite;
 mod transaction;
 
@@ -32,7 +33,7 @@ use arm::{Error, ErrorKind, Result};
 use parking_lot::RwLock;
 
 pub use access::{Access, Allowed, Principal};
-pub use blobs::{Blobs, Finished, Upload};
+pub use blobs::{Blobs, Finished, Kept, Upload};
 pub use document::{Document, Free, pim_key};
 pub use error::StoreError;
 pub use inspector::Inspector;
@@ -41,6 +42,7 @@ pub use object::{Object, ObjectType};
 pub use transaction::Transaction;
 
 use crate::error::CommitError;
+use crate::purge::Purger;
 use crate::sqlite::Sqlite;
 
 /// How often a decision is made again before the client is asked to come back later.
@@ -53,6 +55,8 @@ pub struct Store {
 }
 
 struct Shared {
+    // First, because it uses the engine until it has ended.
+    purger: Purger,
     engine: Arc<Sqlite>,
     blobs: Blobs,
     access: RwLock<Option<Arc<Access>>>,
@@ -68,7 +72,7 @@ impl Store {
     /// When the folder is in use, cannot be written, or was written by a newer program.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let io = |error| StoreError::Io(folder.to_path_buf(), error);
-        fs::create_dir_all(folder).map_err(io)?;
+        create(folder).map_err(io)?;
         private(folder).map_err(io)?;
         let lock = File::create(folder.join("lock")).map_err(io)?;
         match lock.try_lock() {
@@ -79,17 +83,16 @@ impl Store {
         let engine = Sqlite::open(&folder.join("countersign.db"))?;
         let blobs = Blobs::open(&folder.join("repositories"))?;
         let shared = Shared {
+            purger: Purger::start(Arc::clone(&engine), blobs.clone()).map_err(io)?,
             engine,
             blobs,
             access: RwLock::new(None),
             retries: AtomicU64::new(0),
             _lock: lock,
         };
-        let store = Self {
+        Ok(Self {
             shared: Arc::new(shared),
-        };
-        store.finish_purges()?;
-        Ok(store)
+        })
     }
 
     /// Runs a decision and commits what it wants written. It may run several times, so it must have no effect but its
@@ -106,8 +109,14 @@ impl Store {
             if batch.is_empty() {
                 return outcome;
             }
+            let drops = batch.drops_repository();
             match self.shared.engine.commit(batch) {
-                Ok(()) => return outcome,
+                Ok(()) => {
+                    if drops {
+                        self.shared.purger.wake();
+                    }
+                    return outcome;
+                }
                 Err(CommitError::Conflict) => {
                     self.shared.retries.fetch_add(1, Ordering::Relaxed);
                 }
@@ -131,18 +140,32 @@ impl Store {
         self.shared.retries.load(Ordering::Relaxed)
     }
 
-    /// Removes the bytes of repositories that were given up. Done at start and after each such commit; a crash in
-    /// between loses nothing, because the list is in the database.
+    /// Removes the bytes of repositories that were given up, now. A thread of the store does so after each such commit,
+    /// and at start what the process before did not finish.
     pub fn finish_purges(&self) -> Result<(), StoreError> {
-        let given_up = self.shared.engine.snapshot()?.purges()?;
-        for repository in &given_up {
-            self.shared.blobs.remove_repository(repository)?;
-        }
-        Ok(())
+        self.shared.purger.finish()
+    }
+
+    /// Removes bytes that were kept for a commit that was then refused, or whose row was removed. They stay when any row
+    /// refers to them, or another upload of the same bytes is just being decided. Returns whether they are gone.
+    pub fn discard(
+        &self,
+        repository: &str,
+        object_type: ObjectType,
+        content: &str,
+    ) -> Result<bool, StoreError> {
+        let referred_to = || {
+            let snapshot = self.shared.engine.snapshot()?;
+            snapshot.refers_to(repository, object_type.as_str(), content)
+        };
+        self.shared
+            .blobs
+            .remove_unclaimed(repository, object_type, content, referred_to)
     }
 
     /// Ends the writer after it has finished what was queued.
     pub fn close(&self) {
+        self.shared.purger.close();
         self.shared.engine.close();
     }
 
@@ -167,6 +190,18 @@ impl Store {
         {
             *cached = Some(Arc::clone(access));
         }
+    }
+}
+
+/// Makes the folder if it is not there, and its name durable.
+fn create(folder: &Path) -> std::io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(folder)?;
+    match folder.canonicalize()?.parent() {
+        Some(parent) => blobs::flush_folder(parent),
+        None => Ok(()),
     }
 }
 

@@ -243,19 +243,48 @@ impl Snapshot {
         object_type: &str,
         name: &str,
     ) -> Result<bool, StoreError> {
-        let mut statement = self.connection()?.prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM objects WHERE repository = ?1 AND type = ?2 AND name = ?3)",
-        )?;
-        Ok(statement.query_row(params![repository, object_type, name], |row| row.get(0))?)
+        known(self.connection()?, repository, object_type, name)
     }
 
-    /// Live objects of one type, oldest first.
-    pub(crate) fn objects(&self, repository: &str, object_type: &str) -> Result<Vec<ObjectRow>, StoreError> {
+    /// Whether any lifetime of an object, alive or not, refers to these bytes.
+    pub(crate) fn refers_to(
+        &self,
+        repository: &str,
+        object_type: &str,
+        content: &str,
+    ) -> Result<bool, StoreError> {
+        // All names but that of the config are their content.
+        let name = if object_type == "config" {
+            "config"
+        } else {
+            content
+        };
+        let mut statement = self.connection()?.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM objects
+             WHERE repository = ?1 AND type = ?2 AND name = ?3 AND content = ?4)",
+        )?;
+        Ok(statement.query_row(params![repository, object_type, name, content], |row| row.get(0))?)
+    }
+
+    /// How many objects of one type are alive.
+    pub(crate) fn alive(&self, repository: &str, object_type: &str) -> Result<i64, StoreError> {
+        alive(self.connection()?, repository, object_type)
+    }
+
+    /// Live objects of one type, oldest first, from behind a sequence on.
+    pub(crate) fn objects(
+        &self,
+        repository: &str,
+        object_type: &str,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<ObjectRow>, StoreError> {
         let mut statement = self.connection()?.prepare_cached(
             "SELECT name, sequence, content, size, created_at, created_by FROM objects
-             WHERE repository = ?1 AND type = ?2 AND deleted_sequence IS NULL ORDER BY sequence",
+             WHERE repository = ?1 AND type = ?2 AND deleted_sequence IS NULL AND sequence > ?3
+             ORDER BY sequence LIMIT ?4",
         )?;
-        let rows = statement.query_map(params![repository, object_type], read_object)?;
+        let rows = statement.query_map(params![repository, object_type, after, limit], read_object)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -267,10 +296,11 @@ impl Snapshot {
         Ok(statement.query_row(params![repository], |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
 
-    pub(crate) fn purges(&self) -> Result<Vec<String>, StoreError> {
+    /// Repositories that were given up and whose bytes are not known to be gone.
+    pub(crate) fn dropped(&self) -> Result<Vec<String>, StoreError> {
         let mut statement = self
             .connection()?
-            .prepare_cached("SELECT repository FROM purges")?;
+            .prepare_cached("SELECT repository FROM repositories WHERE state = 'dropped'")?;
         let rows = statement.query_map([], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -348,6 +378,25 @@ fn read_object(row: &rusqlite::Row<'_>) -> rusqlite::Result<ObjectRow> {
     })
 }
 
+fn known(
+    connection: &Connection,
+    repository: &str,
+    object_type: &str,
+    name: &str,
+) -> Result<bool, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM objects WHERE repository = ?1 AND type = ?2 AND name = ?3)",
+    )?;
+    Ok(statement.query_row(params![repository, object_type, name], |row| row.get(0))?)
+}
+
+fn alive(connection: &Connection, repository: &str, object_type: &str) -> Result<i64, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*) FROM objects WHERE repository = ?1 AND type = ?2 AND deleted_sequence IS NULL",
+    )?;
+    Ok(statement.query_row(params![repository, object_type], |row| row.get(0))?)
+}
+
 fn counter(connection: &Connection, name: &str) -> Result<i64, StoreError> {
     let mut statement = connection.prepare_cached("SELECT value FROM counters WHERE name = ?1")?;
     Ok(statement
@@ -377,47 +426,45 @@ impl Writer {
 
     fn flush(&mut self, jobs: Vec<Job>) {
         let before = self.chain.clone();
-        let (results, dones): (Vec<_>, Vec<_>) = match self.connection.execute_batch("BEGIN IMMEDIATE") {
-            Ok(()) => jobs
-                .into_iter()
-                .map(|job| (self.apply(&job.batch), job.done))
-                .unzip(),
-            Err(error) => {
-                let why = error.to_string();
-                jobs.into_iter()
-                    .map(|job| {
-                        (
-                            Err(CommitError::Failed(StoreError::Engine(why.clone()))),
-                            job.done,
-                        )
-                    })
-                    .unzip()
+        let mut state = self.run_statement("BEGIN IMMEDIATE");
+        let mut results = Vec::with_capacity(jobs.len());
+        for job in &jobs {
+            results.push(match &state {
+                Ok(()) => self.apply(&job.batch),
+                Err(why) => Err(failed(why)),
+            });
+            // On a full disk, for one, the engine may end the transaction by itself. Then everything before is undone,
+            // and what comes after would be committed alone.
+            if state.is_ok() && self.connection.is_autocommit() {
+                state = Err("the engine ended the transaction".to_string());
             }
-        };
-        let committed = match results.iter().any(Result::is_ok) {
-            true => self
-                .connection
-                .execute_batch("COMMIT")
-                .map_err(|error| error.to_string()),
-            false => self
-                .connection
-                .execute_batch("ROLLBACK")
-                .map_err(|error| error.to_string()),
-        };
-        if let Err(why) = &committed {
+        }
+        if state.is_ok() && results.iter().any(Result::is_ok) {
+            state = self.run_statement("COMMIT");
+        }
+        if let Err(why) = &state {
             tracing::error!(%why, "a flush failed; nothing of it was written");
             self.chain = before;
-            // After a failed COMMIT the transaction may still be open.
-            let _ = self.connection.execute_batch("ROLLBACK");
         }
-        for (result, done) in results.into_iter().zip(dones) {
-            let result = match (&committed, result) {
-                (Err(why), Ok(())) => Err(CommitError::Failed(StoreError::Engine(why.clone()))),
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.run_statement("ROLLBACK")
+        {
+            tracing::error!(%error, "a transaction could not be rolled back");
+        }
+        for (result, job) in results.into_iter().zip(jobs) {
+            let result = match (&state, result) {
+                (Err(why), Ok(())) => Err(failed(why)),
                 (_, result) => result,
             };
             // The request that waited may have gone away; what was committed stays committed.
-            let _ = done.send(result);
+            let _ = job.done.send(result);
         }
+    }
+
+    fn run_statement(&self, statement: &str) -> Result<(), String> {
+        self.connection
+            .execute_batch(statement)
+            .map_err(|error| error.to_string())
     }
 
     /// Checks a batch's conditions against everything before it, earlier batches of this flush included, and writes
@@ -483,6 +530,10 @@ impl Writer {
     }
 }
 
+fn failed(why: &str) -> CommitError {
+    CommitError::Failed(StoreError::Engine(why.to_string()))
+}
+
 fn bump(connection: &Connection, name: &str) -> Result<i64, StoreError> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO counters (name, value) VALUES (?1, 1)
@@ -534,6 +585,18 @@ fn holds(connection: &Connection, condition: &Condition) -> Result<bool, StoreEr
                 .optional()?;
             Ok(found == *sequence)
         }
+        Condition::ObjectKnown {
+            repository,
+            object_type,
+            name,
+            known: seen,
+        } => Ok(known(connection, repository, object_type, name)? == *seen),
+        Condition::Room {
+            repository,
+            object_type,
+            limit,
+            room,
+        } => Ok((alive(connection, repository, object_type)? < *limit) == *room),
     }
 }
 
@@ -609,26 +672,39 @@ fn write_object(connection: &Connection, write: &ObjectWrite) -> Result<(), Stor
                 .prepare_cached("DELETE FROM objects WHERE repository = ?1 AND type = ?2 AND name = ?3")?
                 .execute(params![repository, object_type, name])?;
         }
+        ObjectWrite::CreateRepository { repository } => {
+            connection
+                .prepare_cached("INSERT INTO repositories (repository) VALUES (?1)")?
+                .execute(params![repository])?;
+        }
         ObjectWrite::DropRepository { repository } => {
             connection
                 .prepare_cached("DELETE FROM objects WHERE repository = ?1")?
                 .execute(params![repository])?;
-            connection
-                .prepare_cached(
-                    "INSERT INTO purges (repository) VALUES (?1) ON CONFLICT (repository) DO NOTHING",
-                )?
-                .execute(params![repository])?;
+            set_state(connection, repository, "dropped")?;
         }
+        ObjectWrite::RepositoryGone { repository } => set_state(connection, repository, "gone")?,
     }
     Ok(())
 }
 
+fn set_state(connection: &Connection, repository: &str, state: &str) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("UPDATE repositories SET state = ?2 WHERE repository = ?1")?
+        .execute(params![repository, state])?;
+    Ok(())
+}
+
+/// The next place in a repository's order. One that was given up, or never was, gets no objects any more.
 fn next_sequence(connection: &Connection, repository: &str) -> Result<i64, StoreError> {
     let mut statement = connection.prepare_cached(
-        "INSERT INTO repositories (repository, sequence) VALUES (?1, 1)
-         ON CONFLICT (repository) DO UPDATE SET sequence = sequence + 1 RETURNING sequence",
+        "UPDATE repositories SET sequence = sequence + 1 WHERE repository = ?1 AND state = 'live'
+         RETURNING sequence",
     )?;
-    Ok(statement.query_row(params![repository], |row| row.get(0))?)
+    statement
+        .query_row(params![repository], |row| row.get(0))
+        .optional()?
+        .ok_or_else(|| StoreError::Corrupt(format!("there is no repository `{repository}` to write to")))
 }
 
 /// Reads a stored hash.

@@ -149,11 +149,7 @@ impl Transaction {
             ChangeKind::Policy(edit) => self.edit(&edit),
             ChangeKind::Container(edit) => self.edit(&edit),
             ChangeKind::Item(change) => {
-                if let (Some(before), None) = (change.edit().before(), change.edit().after()) {
-                    self.batch.objects.push(ObjectWrite::DropRepository {
-                        repository: before.short.clone(),
-                    });
-                }
+                self.batch.objects.extend(repository_write(change.edit()));
                 self.edit(change.edit())
             }
             ChangeKind::RecoveryPoint(edit) => self.edit(&edit),
@@ -257,17 +253,53 @@ impl Transaction {
 
     /// Whether an object of this name ever arrived, deleted since or not.
     pub fn object_known(&mut self, repository: &str, object_type: ObjectType, name: &str) -> Result<bool> {
-        Ok(self
+        let known = self
             .snapshot
-            .object_known(repository, object_type.as_str(), name)?)
+            .object_known(repository, object_type.as_str(), name)?;
+        self.batch.conditions.push(Condition::ObjectKnown {
+            repository: repository.to_string(),
+            object_type: object_type.as_str(),
+            name: name.to_string(),
+            known,
+        });
+        Ok(known)
     }
 
-    /// The live objects of one type, oldest first. Not part of the commit's condition.
-    pub fn objects(&self, repository: &str, object_type: ObjectType) -> Result<Vec<Object>> {
-        let rows = self.snapshot.objects(repository, object_type.as_str())?;
-        rows.into_iter()
-            .map(|row| Object::try_from(row).map_err(Error::from))
-            .collect()
+    /// Whether fewer than `limit` objects of one type are alive.
+    pub fn has_room(&mut self, repository: &str, object_type: ObjectType, limit: u32) -> Result<bool> {
+        let limit = i64::from(limit);
+        let alive = self.snapshot.alive(repository, object_type.as_str())?;
+        let room = alive < limit;
+        self.batch.conditions.push(Condition::Room {
+            repository: repository.to_string(),
+            object_type: object_type.as_str(),
+            limit,
+            room,
+        });
+        Ok(room)
+    }
+
+    /// The live objects of one type, oldest first: at most `limit` of those that became visible after the cursor
+    /// `after`, and the cursor behind them, or none when these are the last. Not part of the commit's condition.
+    ///
+    /// Pages that are read one by one show every object that is alive from the first to the last; and of one that
+    /// takes the place of another, as a new index does of an old one, they show at least one of the two.
+    pub fn objects(
+        &self,
+        repository: &str,
+        object_type: ObjectType,
+        after: i64,
+        limit: u32,
+    ) -> Result<(Vec<Object>, Option<i64>)> {
+        let rows = self
+            .snapshot
+            .objects(repository, object_type.as_str(), after, i64::from(limit))?;
+        let full = rows.len() >= limit as usize;
+        let next = rows.last().filter(|_| full).map(|row| row.sequence);
+        let objects = rows
+            .into_iter()
+            .map(|row| Object::try_from(row).map_err(Error::from));
+        Ok((objects.collect::<Result<_>>()?, next))
     }
 
     /// How many objects of a repository are alive, and their size in bytes. Not part of the commit's condition.
@@ -351,6 +383,19 @@ impl Transaction {
             ));
         }
         Ok(self.batch)
+    }
+}
+
+/// A new item gets a repository, and one that is gone for good gives its own up.
+fn repository_write(edit: &Edit<vault::ProtectedItem>) -> Option<ObjectWrite> {
+    match (edit.before(), edit.after()) {
+        (None, Some(item)) => Some(ObjectWrite::CreateRepository {
+            repository: item.short.clone(),
+        }),
+        (Some(item), None) => Some(ObjectWrite::DropRepository {
+            repository: item.short.clone(),
+        }),
+        (Some(_), Some(_)) | (None, None) => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use arm::{Error, ResourceId, Result};
 use jiff::Timestamp;
-use ledger::{Consent, Verdict};
+use ledger::{Consent, Digest, Verdict};
 use mua::{
     Caller, CriticalOperation, GuardAnswer, GuardQuestion, Permit, Presented, Refusal, ResourceGuard, Right,
     Unlock, UnlockRequest, VaultKind,
@@ -47,6 +47,39 @@ pub fn change(call: &mut Call<'_>, vault: &ResourceId, change: VaultChange) -> R
         }
         Err(refusal) => Err(refuse(call, refusal)),
     }
+}
+
+/// Decides a change that a backup client brings about, and applies it. The client presents no consent, so whatever is
+/// critical is refused while MUA is on. Returns the change's digest.
+///
+/// # Errors
+/// The refusal.
+pub fn change_by_client(
+    tx: &mut Transaction,
+    vault: &ResourceId,
+    client: &Caller,
+    change: VaultChange,
+    now: Timestamp,
+) -> Result<Digest> {
+    let proxy: Option<GuardProxy> = tx.resource(&proxy_id(vault)?)?;
+    let presented = Presented {
+        callers: std::slice::from_ref(client),
+        requests: &[],
+        unlocks: &[],
+    };
+    let guard_side = GuardSide::load(tx, proxy.as_ref().map(|proxy| &proxy.guard), now)?;
+    let digest = change.digest();
+    let decided = mua::clear(
+        change,
+        VaultKind::RecoveryServices,
+        proxy.as_ref(),
+        &presented,
+        &|question| guard_side.answer(question),
+        now,
+    )?;
+    let clearance = decided.map_err(Refusal::into_error)?;
+    tx.apply(clearance)?;
+    Ok(digest)
 }
 
 /// Decides an `unlockDelete` and remembers it, or refuses it and says so in the ledger.

@@ -44,12 +44,12 @@ CREATE TABLE IF NOT EXISTS objects (
 CREATE UNIQUE INDEX IF NOT EXISTS objects_live ON objects (repository, type, name) WHERE deleted_sequence IS NULL;
 CREATE INDEX IF NOT EXISTS objects_listed ON objects (repository, type, sequence) WHERE deleted_sequence IS NULL;
 
+-- Every repository there ever was. The row outlives the repository, so that its name is never given to another one.
+-- `sequence`: the last one given out. `state`: `live`; `dropped` by the commit that gives it up, while its bytes are
+-- being removed; `gone` when they are.
 CREATE TABLE IF NOT EXISTS repositories (
     repository TEXT    NOT NULL PRIMARY KEY,
-    sequence   INTEGER NOT NULL
+    sequence   INTEGER NOT NULL DEFAULT 0,
+    state      TEXT    NOT NULL DEFAULT 'live' CHECK (state IN ('live', 'dropped', 'gone'))
 ) STRICT, WITHOUT ROWID;
-
--- Repositories whose bytes are to be removed: written in the commit that gives them up, emptied afterwards.
-CREATE TABLE IF NOT EXISTS purges (
-    repository TEXT NOT NULL PRIMARY KEY
-) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS repositories_dropped ON repositories (repository) WHERE state = 'dropped';

@@ -1,0 +1,108 @@
+//! The protocol's addresses: `/repositories/{vault}/{item}/…`.
+
+use store::ObjectType;
+
+/// Where a request goes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The vault's short name.
+    pub vault: String,
+    /// The item's short name.
+    pub item: String,
+    /// What in its repository.
+    pub place: Place,
+}
+
+/// A place in a repository.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The repository itself.
+    Repository,
+    /// All objects of a type.
+    Folder(ObjectType),
+    /// One object.
+    Object(ObjectType, String),
+}
+
+impl Address {
+    /// Reads a path. Nothing in it is percent-decoded: no name that the protocol knows needs it.
+    pub fn parse(path: &str) -> Option<Self> {
+        let mut segments: Vec<&str> = path.strip_prefix("/repositories/")?.split('/').collect();
+        let trailing_slash = segments.last() == Some(&"");
+        if trailing_slash {
+            segments.pop();
+        }
+        let (vault, item, place) = match segments.as_slice() {
+            [vault, item] => (*vault, *item, Place::Repository),
+            [vault, item, "config"] if !trailing_slash => {
+                (*vault, *item, Place::Object(ObjectType::Config, "config".into()))
+            }
+            [vault, item, folder] => (*vault, *item, Place::Folder(ObjectType::parse(folder)?)),
+            [vault, item, folder, name] if !trailing_slash && is_name(name) => {
+                let object_type = ObjectType::parse(folder)?;
+                (*vault, *item, Place::Object(object_type, (*name).into()))
+            }
+            _ => return None,
+        };
+        (is_short_name(vault) && is_short_name(item)).then(|| Self {
+            vault: vault.into(),
+            item: item.into(),
+            place,
+        })
+    }
+
+    /// The repository, as people and dashboards name it.
+    pub fn repository(&self) -> String {
+        format!("{}/{}", self.vault, self.item)
+    }
+}
+
+/// SHA-256 in lower-case hex.
+fn is_name(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// The words of the protocol are reserved.
+fn is_short_name(name: &str) -> bool {
+    !name.is_empty() && name != "config" && ObjectType::parse(name).is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_protocols_places_are_found_and_nothing_else() {
+        let place = |path: &str| Address::parse(path).map(|address| address.place);
+        let name = "0123456789abcdef".repeat(4);
+        assert_eq!(place("/repositories/v/i"), Some(Place::Repository));
+        assert_eq!(place("/repositories/v/i/"), Some(Place::Repository));
+        let config = Place::Object(ObjectType::Config, "config".into());
+        assert_eq!(place("/repositories/v/i/config"), Some(config));
+        for folder in ["/repositories/v/i/keys", "/repositories/v/i/keys/"] {
+            assert_eq!(place(folder), Some(Place::Folder(ObjectType::Keys)));
+        }
+        let pack = Place::Object(ObjectType::Data, name.clone());
+        assert_eq!(place(&format!("/repositories/v/i/data/{name}")), Some(pack));
+        for path in [
+            "/repositories".into(),
+            "/repositories/v".into(),
+            "/repositories/v/".into(),
+            "/repositories//i/".into(),
+            "/repositories/v/i//".into(),
+            "/repositories/v/i/config/".into(),
+            "/repositories/v/i/other/".into(),
+            "/repositories/v/i/config/x".into(),
+            "/repositories/v/data/".into(),
+            "/repositories/keys/i/".into(),
+            format!("/repositories/v/i/data/{}", name.to_uppercase()),
+            format!("/repositories/v/i/data/{name}/"),
+            format!("/repositories/v/i/data/01/{name}"),
+            format!("/repositories/v/i/data/{}", name.get(1..).unwrap()),
+            format!("/repositories/v/i/data/{}%2f", name.get(3..).unwrap()),
+            format!("/repositories/v/i/data/../{name}"),
+        ] {
+            assert_eq!(place(&path), None, "{path}");
+        }
+    }
+}

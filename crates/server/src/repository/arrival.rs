@@ -1,0 +1,121 @@
+//! What the arrival or the removal of an object means to the vault: a recovery point, a job, an entry in the ledger.
+
+use std::collections::BTreeMap;
+
+use arm::{Error, Result};
+use jiff::Timestamp;
+use ledger::{Actor, ActorKind, Entry, Verdict};
+use store::{Object, ObjectType, Transaction};
+use uuid::Uuid;
+use vault::{Job, RecoveryPoint, VaultChange};
+
+use super::admission::{Admitted, Client};
+use crate::arm::door;
+use crate::edge::Edge;
+
+/// Makes a recovery point of a snapshot that arrived, if it is the first time ever that it did.
+///
+/// # Errors
+/// When the store fails; there is nothing that would refuse a recovery point.
+pub fn snapshot_arrived(
+    tx: &mut Transaction,
+    edge: &Edge,
+    admitted: &Admitted,
+    client: &Client,
+    snapshot: &Object,
+) -> Result<()> {
+    let (vault, item) = (&admitted.vault, &admitted.item);
+    // A snapshot that comes back, because its client tried again or somebody replays it, is the point it was.
+    if tx.object_known(&item.short, ObjectType::Snapshots, &snapshot.name)? {
+        return Ok(());
+    }
+    let point = RecoveryPoint {
+        id: item.id.child(&format!("recoveryPoints/{}", snapshot.name))?,
+        repository: item.short.clone(),
+        at: snapshot.at,
+        snapshot: snapshot.name.clone(),
+        written_by: client.user.clone(),
+        policy: item.policy.clone(),
+    };
+    if tx.resource::<RecoveryPoint>(&point.id)?.is_some() {
+        return Ok(());
+    }
+    let tenant = tx
+        .access()?
+        .tenant_of(&vault.id)
+        .ok_or_else(|| Error::internal("a vault in no known subscription"))?;
+    let target = point.id.to_string();
+    let change = VaultChange::recovery_point(point);
+    let digest = door::change_by_client(tx, &vault.id, &client.caller(tenant), change, snapshot.at)?;
+    tx.put(&Job {
+        id: vault.id.child(&format!("backupJobs/{}", edge.uuid()))?,
+        operation: "Backup".into(),
+        item: item.friendly_name.clone(),
+        management_type: item.management_type().into(),
+        at: snapshot.at,
+    })?;
+    let mut entry = entry(client, snapshot.at, "repository.snapshot.arrive", target);
+    entry.change = Some(digest);
+    entry.reason = "a snapshot arrived and is a recovery point".into();
+    tx.record(entry);
+    Ok(())
+}
+
+/// Says in the ledger that a client hid a snapshot or a key. Packs and indexes come and go with every prune.
+pub fn hidden(
+    tx: &mut Transaction,
+    admitted: &Admitted,
+    client: &Client,
+    object_type: ObjectType,
+    name: &str,
+    now: Timestamp,
+) {
+    let (operation, reason) = match object_type {
+        ObjectType::Snapshots => (
+            "repository.snapshot.hide",
+            "a backup client removed a snapshot; its recovery point stays",
+        ),
+        ObjectType::Keys => (
+            "repository.key.hide",
+            "a backup client removed a key of the repository; its bytes stay",
+        ),
+        ObjectType::Config | ObjectType::Data | ObjectType::Index | ObjectType::Locks => return,
+    };
+    let mut entry = entry(client, now, operation, admitted.item.id.to_string());
+    entry.reason = reason.into();
+    entry.facts = BTreeMap::from([("name".to_string(), name.to_string())]);
+    tx.record(entry);
+}
+
+/// Says in the ledger that a key arrived: whoever knows its password opens the repository.
+pub fn key_arrived(tx: &mut Transaction, admitted: &Admitted, client: &Client, key: &Object) {
+    let target = admitted.item.id.to_string();
+    let mut entry = entry(client, key.at, "repository.key.arrive", target);
+    entry.reason = "a backup client added a key to the repository".into();
+    entry.facts = BTreeMap::from([("name".to_string(), key.name.clone())]);
+    tx.record(entry);
+}
+
+fn entry(client: &Client, at: Timestamp, operation: &str, target: String) -> Entry {
+    Entry {
+        sequence: 0,
+        at,
+        correlation: client.correlation,
+        actor: Actor {
+            person: client.person(),
+            object: Uuid::nil(),
+            tenant: Uuid::nil(),
+            kind: ActorKind::RepositoryCredential,
+            name: client.user.clone(),
+            authentication: vec!["pwd".into()],
+            address: client.address.map(|address| address.to_string()),
+        },
+        operation: operation.into(),
+        target,
+        change: None,
+        verdict: Verdict::Done,
+        reason: String::new(),
+        consent: Vec::new(),
+        facts: BTreeMap::new(),
+    }
+}

@@ -1,0 +1,173 @@
+//! `GET` and `HEAD {type}/{name}`: an object goes out, or a part of it.
+
+use std::fs::File;
+use std::io::{Seek, SeekFrom};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use arm::{Error, Result};
+use axum::body::{Body, Bytes};
+use axum::http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use hyper::body::{Frame, SizeHint};
+use prometheus_client::metrics::counter::Counter;
+use store::{Object, ObjectType, Transaction};
+use tokio::io::AsyncReadExt;
+use tokio_util::io::ReaderStream;
+
+use super::Visit;
+use super::admission::{Purpose, admit};
+use super::range::Wanted;
+use super::refusal::Refusal;
+use super::saving::is_old_lock;
+use crate::app::App;
+
+/// Bytes that are read from the disk at a time.
+const PIECE: usize = 256 << 10;
+
+/// Hands an object out.
+///
+/// # Errors
+/// 404 for one that is not there, 416 for a range past its end, 500 for one whose bytes are damaged.
+pub async fn read(
+    visit: &Visit,
+    object_type: ObjectType,
+    name: &str,
+    head: bool,
+    range: Option<&HeaderValue>,
+) -> Result<Response, Refusal> {
+    let (asking, name) = (visit.clone(), name.to_string());
+    let (object, file) = visit
+        .app
+        .blocking(move |app| open(app, &asking, object_type, &name))
+        .await?;
+    let range = range.and_then(|range| range.to_str().ok());
+    let (status, first, length) = match Wanted::of(range, object.size) {
+        Wanted::Whole => (StatusCode::OK, 0, object.size),
+        Wanted::Part { first, length } => (StatusCode::PARTIAL_CONTENT, first, length),
+        Wanted::Nothing => {
+            let text = format!("the object has {} bytes, and the range lies outside", object.size);
+            let refusal = Refusal::new(StatusCode::RANGE_NOT_SATISFIABLE, text);
+            return Err(refusal.with(CONTENT_RANGE, &format!("bytes */{}", object.size)));
+        }
+    };
+    let body = match head {
+        true => Body::empty(),
+        false => Body::new(send(visit, object_type, file, first, length).await?),
+    };
+    let mut response = (status, body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if status == StatusCode::PARTIAL_CONTENT {
+        let part = format!("bytes {first}-{}/{}", first + length - 1, object.size);
+        if let Ok(part) = HeaderValue::from_str(&part) {
+            headers.insert(CONTENT_RANGE, part);
+        }
+    }
+    Ok(response)
+}
+
+/// Finds an object and opens its bytes. Damaged ones are never handed out.
+fn open(app: &App, visit: &Visit, object_type: ObjectType, name: &str) -> Result<(Object, File)> {
+    let find = || app.store.transact(|tx| find(tx, app, visit, object_type, name));
+    let object = find()?;
+    let repository = &visit.address.item;
+    let opened = app
+        .store
+        .blobs()
+        .open_object(repository, object_type, &object.content, object.size);
+    match opened {
+        Ok(file) => Ok((object, file)),
+        Err(damage) => {
+            // A lock may have been released, or an item purged, in between: then it is not there, and that is all.
+            find()?;
+            Err(damage.into())
+        }
+    }
+}
+
+fn find(
+    tx: &mut Transaction,
+    app: &App,
+    visit: &Visit,
+    object_type: ObjectType,
+    name: &str,
+) -> Result<Object> {
+    admit(tx, &visit.client, &visit.address, Purpose::Read)?;
+    let now = app.edge.now();
+    tx.object(&visit.address.item, object_type, name)?
+        .filter(|object| object_type != ObjectType::Locks || !is_old_lock(object, now))
+        .ok_or_else(|| {
+            let text = format!("there is no such object in {}", object_type.as_str());
+            Error::not_found("ObjectNotFound", text)
+        })
+}
+
+async fn send(
+    visit: &Visit,
+    object_type: ObjectType,
+    mut file: File,
+    first: u64,
+    length: u64,
+) -> Result<Download, Refusal> {
+    let file = visit
+        .app
+        .blocking(move |_| match file.seek(SeekFrom::Start(first)) {
+            Ok(_) => Ok(file),
+            Err(error) => Err(Error::internal(format!("an object cannot be read: {error}"))),
+        })
+        .await?;
+    let labels = visit.labels(object_type);
+    let metrics = &visit.app.metrics;
+    metrics.blob_reads.get_or_create(&labels).inc();
+    let stream = ReaderStream::with_capacity(tokio::fs::File::from_std(file).take(length), PIECE);
+    Ok(Download {
+        pieces: Body::from_stream(stream),
+        left: length,
+        sent: metrics.blob_read_bytes.get_or_create(&labels).clone(),
+    })
+}
+
+/// The bytes of an object on their way out: exactly as many as were promised, or an error that ends the connection.
+struct Download {
+    pieces: Body,
+    left: u64,
+    sent: Counter,
+}
+
+impl hyper::body::Body for Download {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.pieces).poll_frame(context);
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                let length = frame.data_ref().map_or(0, |bytes| bytes.len() as u64);
+                self.left = self.left.saturating_sub(length);
+                self.sent.inc_by(length);
+            }
+            Poll::Ready(None) if self.left > 0 => {
+                tracing::error!(missing = self.left, "an object became shorter while it was read");
+                self.left = 0;
+                return Poll::Ready(Some(Err(axum::Error::new("the object became shorter"))));
+            }
+            Poll::Ready(Some(Err(_)) | None) | Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}

@@ -1,0 +1,414 @@
+//! `POST {type}/{name}`: an object arrives.
+//!
+//! The bytes stream to a thread that hashes and writes them; nothing holds a whole pack. They become durable, are
+//! compared with the name they were promised, get their name on the disk, and only then a commit makes them visible.
+
+use std::time::Duration;
+
+use arm::{Error, ErrorKind, Result};
+use axum::body::{Body, Bytes};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
+use hyper::body::Body as _;
+use jiff::{SignedDuration, Timestamp};
+use store::{Finished, Object, ObjectType, Transaction};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use super::Visit;
+use super::admission::{Admitted, Purpose, admit};
+use super::arrival;
+use super::refusal::Refusal;
+use crate::app::App;
+
+/// How long an upload may go without a byte.
+const IDLE: Duration = Duration::from_secs(60);
+/// Pieces that wait for the disk. A client that is faster waits.
+const PIECES: usize = 4;
+/// What is read and thrown away of an upload that is refused, so that the client comes to read the refusal.
+const DRAINED: u64 = 64 << 20;
+/// How long that may take.
+const DRAIN_TIME: Duration = Duration::from_secs(20);
+/// Live locks of one repository: a thousand commands at a time.
+const LOCKS: u32 = 1000;
+/// Live keys of one repository: clients try no more than these.
+const KEYS: u32 = 20;
+/// A lock that old belongs to nobody any more.
+const LOCK_DAYS: i64 = 7;
+
+/// Takes an object in.
+///
+/// # Errors
+/// 400 for bytes that are not what the name says, 403 for other bytes under a name that exists, 413 and 507 for too much.
+pub async fn save(
+    visit: &Visit,
+    object_type: ObjectType,
+    name: &str,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let limit = limit(object_type);
+    if body.size_hint().lower() > limit {
+        return Err(too_large(object_type, limit));
+    }
+    let upload = Upload {
+        visit: visit.clone(),
+        object_type,
+        name: name.to_string(),
+    };
+    // Asked before the bytes travel, and again in the commit.
+    let first = upload.clone();
+    let asked = visit.app.blocking(move |app| {
+        let admitted = app
+            .store
+            .transact(|tx| admit(tx, &first.visit.client, &first.visit.address, first.purpose()));
+        admitted.map(|admitted| admitted.item.short)
+    });
+    let repository = match asked.await {
+        Ok(repository) => repository,
+        Err(error) => {
+            if error.kind != ErrorKind::Unauthenticated {
+                drain(body).await;
+            }
+            return Err(error.into());
+        }
+    };
+    let _turn = visit.gate.turn(&repository).await?;
+    let (sender, pieces) = channel(PIECES);
+    let work = upload.clone();
+    let (fed, taken) = tokio::join!(
+        feed(body, sender, object_type, IDLE),
+        visit
+            .app
+            .blocking(move |app| work.take_in(app, &repository, pieces))
+    );
+    fed?;
+    let size = taken?;
+    let labels = visit.labels(object_type);
+    visit.app.metrics.blob_writes.get_or_create(&labels).inc();
+    visit
+        .app
+        .metrics
+        .blob_write_bytes
+        .get_or_create(&labels)
+        .inc_by(size);
+    Ok(StatusCode::OK.into_response())
+}
+
+/// The largest object of a type, in bytes.
+fn limit(object_type: ObjectType) -> u64 {
+    match object_type {
+        ObjectType::Data | ObjectType::Index | ObjectType::Snapshots => 1 << 30,
+        ObjectType::Config | ObjectType::Keys => 8 << 20,
+        ObjectType::Locks => 64 << 10,
+    }
+}
+
+fn too_large(object_type: ObjectType, limit: u64) -> Refusal {
+    let text = format!("an object in {} may have {limit} bytes", object_type.as_str());
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, text)
+}
+
+/// A piece of an upload. An upload that just ends, without saying so, broke off.
+enum Piece {
+    Bytes(Bytes),
+    End,
+}
+
+/// Hands the body's bytes to the thread that writes them.
+async fn feed(
+    mut body: Body,
+    pieces: Sender<Piece>,
+    object_type: ObjectType,
+    idle: Duration,
+) -> Result<(), Refusal> {
+    let limit = limit(object_type);
+    let mut left = limit;
+    loop {
+        let piece = match tokio::time::timeout(idle, next_bytes(&mut body)).await {
+            Ok(Ok(Some(bytes))) => Piece::Bytes(bytes),
+            Ok(Ok(None)) => Piece::End,
+            Ok(Err(error)) => {
+                let text = format!("the upload broke off, and nothing was stored: {error}");
+                return Err(Refusal::new(StatusCode::BAD_REQUEST, text));
+            }
+            Err(_) => {
+                let text = "the upload stood still for too long, and nothing was stored";
+                return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, text));
+            }
+        };
+        let end = matches!(piece, Piece::End);
+        if let Piece::Bytes(bytes) = &piece {
+            left = left
+                .checked_sub(bytes.len() as u64)
+                .ok_or_else(|| too_large(object_type, limit))?;
+        }
+        // When nobody takes the piece, the writing has failed, and says why itself.
+        if pieces.send(piece).await.is_err() || end {
+            return Ok(());
+        }
+    }
+}
+
+/// The next bytes, at least one; none at the end.
+async fn next_bytes(body: &mut Body) -> Result<Option<Bytes>, axum::Error> {
+    while let Some(frame) = body.frame().await {
+        match frame?.into_data() {
+            Ok(bytes) if !bytes.is_empty() => return Ok(Some(bytes)),
+            // Trailers, or nothing.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(None)
+}
+
+/// Reads on for a while. A connection closed on bytes that nobody reads loses the answer that was sent before.
+async fn drain(mut body: Body) {
+    let reading = async {
+        let mut left = DRAINED;
+        while let Ok(Some(bytes)) = next_bytes(&mut body).await {
+            left = left.saturating_sub(bytes.len() as u64);
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    // However far it came, the answer follows.
+    let _ = tokio::time::timeout(DRAIN_TIME, reading).await;
+}
+
+/// One object on its way in.
+#[derive(Clone)]
+struct Upload {
+    visit: Visit,
+    object_type: ObjectType,
+    name: String,
+}
+
+/// What there is to do with bytes that have arrived.
+enum Verdict {
+    /// They are there already.
+    Present(Object),
+    /// They are to be made visible, and these old locks to go.
+    New {
+        admitted: Box<Admitted>,
+        old_locks: Vec<Object>,
+    },
+}
+
+impl Upload {
+    fn purpose(&self) -> Purpose {
+        match self.object_type {
+            ObjectType::Locks => Purpose::Lock,
+            _ => Purpose::Write,
+        }
+    }
+
+    /// Writes the pieces, checks the whole and makes it visible. Returns its size.
+    fn take_in(&self, app: &App, repository: &str, mut pieces: Receiver<Piece>) -> Result<u64> {
+        let unique = app.edge.uuid().to_string();
+        let mut upload = app.store.blobs().begin(repository, self.object_type, &unique)?;
+        loop {
+            match pieces.blocking_recv() {
+                Some(Piece::Bytes(bytes)) => upload.write(&bytes)?,
+                Some(Piece::End) => break,
+                None => {
+                    // The client has gone, or has been told by whoever fed the pieces.
+                    return Err(Error::invalid("UploadBrokeOff", "the upload broke off"));
+                }
+            }
+        }
+        let finished = upload.finish()?;
+        let size = finished.size;
+        self.commit(app, finished)?;
+        Ok(size)
+    }
+
+    fn commit(&self, app: &App, finished: Finished) -> Result<()> {
+        let object = Object {
+            name: self.name.clone(),
+            content: finished.content.clone(),
+            size: finished.size,
+            at: app.edge.now(),
+            by: self.visit.client.user.clone(),
+        };
+        let repository = match app.store.transact(|tx| self.decide(tx, &object))? {
+            Verdict::New { admitted, .. } => admitted.item.short,
+            Verdict::Present(present) => return self.heal(app, finished, &present),
+        };
+        let kept = finished.keep()?;
+        let committed = app.store.transact(|tx| self.apply(tx, app, &object));
+        drop(kept);
+        match committed {
+            Ok(old_locks) => {
+                for lock in old_locks {
+                    discard(app, &repository, ObjectType::Locks, &lock.content);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                discard(app, &repository, self.object_type, &object.content);
+                Err(error)
+            }
+        }
+    }
+
+    /// Decides what there is to do with the bytes.
+    fn decide(&self, tx: &mut Transaction, object: &Object) -> Result<Verdict> {
+        let (client, address) = (&self.visit.client, &self.visit.address);
+        let admitted = admit(tx, client, address, self.purpose())?;
+        let repository = &admitted.item.short;
+        let old_locks = match self.object_type {
+            ObjectType::Locks => old_locks(tx, repository, object.at)?,
+            _ => Vec::new(),
+        };
+        let present = tx
+            .object(repository, self.object_type, &object.name)?
+            .filter(|present| !old_locks.contains(present));
+        match present {
+            Some(present) if present.content == object.content => return Ok(Verdict::Present(present)),
+            Some(_) => return Err(self.other_content()),
+            None if self.object_type == ObjectType::Config || object.content == object.name => {}
+            None => return Err(self.wrong_content(object)),
+        }
+        let room = match self.object_type {
+            ObjectType::Locks => {
+                !old_locks.is_empty() || tx.has_room(repository, ObjectType::Locks, LOCKS)?
+            }
+            ObjectType::Keys => tx.has_room(repository, ObjectType::Keys, KEYS)?,
+            ObjectType::Config | ObjectType::Data | ObjectType::Index | ObjectType::Snapshots => true,
+        };
+        if !room {
+            return Err(self.no_room());
+        }
+        Ok(Verdict::New {
+            admitted: Box::new(admitted),
+            old_locks,
+        })
+    }
+
+    /// Decides again, and makes the bytes visible with all that follows from it. Returns the old locks that went.
+    fn apply(&self, tx: &mut Transaction, app: &App, object: &Object) -> Result<Vec<Object>> {
+        let Verdict::New { admitted, old_locks } = self.decide(tx, object)? else {
+            return Ok(Vec::new());
+        };
+        let (client, repository) = (&self.visit.client, &admitted.item.short);
+        for lock in &old_locks {
+            tx.forget_lock(repository, &lock.name);
+        }
+        match self.object_type {
+            ObjectType::Snapshots => {
+                arrival::snapshot_arrived(tx, &app.edge, &admitted, client, object)?;
+            }
+            ObjectType::Keys => arrival::key_arrived(tx, &admitted, client, object),
+            ObjectType::Config | ObjectType::Data | ObjectType::Index | ObjectType::Locks => {}
+        }
+        tx.put_object(repository, self.object_type, object)?;
+        Ok(old_locks)
+    }
+
+    /// Bytes that are there already are dropped, unless those on the disk are damaged: then they come in handy.
+    fn heal(&self, app: &App, finished: Finished, present: &Object) -> Result<()> {
+        let repository = &self.visit.address.item;
+        let opened =
+            app.store
+                .blobs()
+                .open_object(repository, self.object_type, &present.content, present.size);
+        if let Err(damage) = opened {
+            tracing::warn!(%damage, "an object was damaged and has been sent again; its bytes are put back");
+            drop(finished.keep()?);
+        }
+        Ok(())
+    }
+
+    fn path(&self) -> String {
+        match self.object_type {
+            ObjectType::Config => self.name.clone(),
+            folder => format!("{}/{}", folder.as_str(), self.name),
+        }
+    }
+
+    fn other_content(&self) -> Error {
+        let text = format!(
+            "{} exists with other content, and nothing is overwritten",
+            self.path()
+        );
+        Error::forbidden("ObjectExists", text)
+    }
+
+    fn wrong_content(&self, object: &Object) -> Error {
+        let text = format!(
+            "the {} bytes sent as {} hash to {}; nothing was stored",
+            object.size,
+            self.path(),
+            object.content
+        );
+        Error::invalid("WrongContent", text)
+    }
+
+    fn no_room(&self) -> Error {
+        let text = match self.object_type {
+            ObjectType::Keys => format!("a repository can have {KEYS} keys; remove one first"),
+            _ => format!("the repository has {LOCKS} locks; `restic unlock --remove-all` removes them"),
+        };
+        Error::new(ErrorKind::Full, "RepositoryFull", text)
+    }
+}
+
+/// Whether a lock is so old that it is taken for gone.
+pub fn is_old_lock(lock: &Object, now: Timestamp) -> bool {
+    now.duration_since(lock.at) >= SignedDuration::from_hours(24 * LOCK_DAYS)
+}
+
+fn old_locks(tx: &mut Transaction, repository: &str, now: Timestamp) -> Result<Vec<Object>> {
+    let (mut locks, _) = tx.objects(repository, ObjectType::Locks, 0, LOCKS)?;
+    locks.retain(|lock| is_old_lock(lock, now));
+    Ok(locks)
+}
+
+/// Removes bytes that no row refers to any more. When that fails they merely take up space.
+pub fn discard(app: &App, repository: &str, object_type: ObjectType, content: &str) {
+    if let Err(error) = app.store.discard(repository, object_type, content) {
+        tracing::warn!(%error, "bytes that nothing refers to could not be removed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn fed(body: Body, object_type: ObjectType) -> (Result<(), Refusal>, usize, bool) {
+        let (sender, mut pieces) = channel(64);
+        let fed = feed(body, sender, object_type, Duration::from_millis(50)).await;
+        let (mut bytes, mut end) = (0, false);
+        while let Ok(piece) = pieces.try_recv() {
+            match piece {
+                Piece::Bytes(piece) => bytes += piece.len(),
+                Piece::End => end = true,
+            }
+        }
+        (fed, bytes, end)
+    }
+
+    #[tokio::test]
+    async fn a_whole_body_ends_with_a_word() {
+        let (fed, bytes, end) = fed(Body::from(vec![1; 5000]), ObjectType::Locks).await;
+        assert!(fed.is_ok());
+        assert_eq!((bytes, end), (5000, true));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_stands_still_or_is_too_long_ends_without_one() {
+        let (_open, receiver) = channel(1);
+        let still = Body::new(super::super::listing::Pieces(receiver));
+        let (refused, _, end) = fed(still, ObjectType::Data).await;
+        assert_eq!(
+            (refused.unwrap_err().status, end),
+            (StatusCode::REQUEST_TIMEOUT, false)
+        );
+        let (refused, _, end) = fed(Body::from(vec![1; (64 << 10) + 1]), ObjectType::Locks).await;
+        assert_eq!(
+            (refused.unwrap_err().status, end),
+            (StatusCode::PAYLOAD_TOO_LARGE, false)
+        );
+    }
+}

@@ -1,0 +1,115 @@
+//! The removal of bytes whose repository was given up, off everybody's way.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use parking_lot::Mutex;
+
+use crate::Blobs;
+use crate::batch::{Batch, ObjectWrite};
+use crate::error::{CommitError, StoreError};
+use crate::sqlite::Sqlite;
+
+/// What removes the bytes. The list of what there is to remove is in the database, so that a crash loses nothing: it is
+/// written by the commit that gives a repository up, and shortened when the bytes are gone.
+pub(crate) struct Purger {
+    worker: Arc<Worker>,
+    wake: Mutex<Option<Sender<()>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Worker {
+    engine: Arc<Sqlite>,
+    blobs: Blobs,
+    stop: AtomicBool,
+    /// One at a time.
+    turn: Mutex<()>,
+}
+
+impl Purger {
+    /// Starts, with what the process before this one left.
+    pub(crate) fn start(engine: Arc<Sqlite>, blobs: Blobs) -> std::io::Result<Self> {
+        let worker = Arc::new(Worker {
+            engine,
+            blobs,
+            stop: AtomicBool::new(false),
+            turn: Mutex::new(()),
+        });
+        let (wake, woken) = channel();
+        let for_thread = Arc::clone(&worker);
+        let thread = std::thread::Builder::new()
+            .name("store-purger".into())
+            .spawn(move || for_thread.run(&woken))?;
+        let purger = Self {
+            worker,
+            wake: Mutex::new(Some(wake)),
+            thread: Mutex::new(Some(thread)),
+        };
+        purger.wake();
+        Ok(purger)
+    }
+
+    /// Tells it that there may be something to remove.
+    pub(crate) fn wake(&self) {
+        if let Some(wake) = &*self.wake.lock() {
+            // It has ended only when the store is closing.
+            let _ = wake.send(());
+        }
+    }
+
+    /// Removes what there is to remove, now.
+    pub(crate) fn finish(&self) -> Result<(), StoreError> {
+        self.worker.finish()
+    }
+
+    /// Ends it. What it has not removed is still on the list.
+    pub(crate) fn close(&self) {
+        self.worker.stop.store(true, Ordering::Relaxed);
+        drop(self.wake.lock().take());
+        if let Some(thread) = self.thread.lock().take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the store's purger panicked");
+        }
+    }
+}
+
+impl Drop for Purger {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Worker {
+    fn run(&self, woken: &Receiver<()>) {
+        while let Ok(()) = woken.recv() {
+            if let Err(error) = self.finish() {
+                tracing::error!(%error, "the bytes of a repository that was given up could not be removed yet");
+            }
+        }
+    }
+
+    fn finish(&self) -> Result<(), StoreError> {
+        let _turn = self.turn.lock();
+        let dropped = self.engine.snapshot()?.dropped()?;
+        for repository in dropped {
+            if !self.blobs.remove_repository(&repository, &self.stop)? {
+                continue;
+            }
+            let mut batch = Batch::default();
+            batch.objects.push(ObjectWrite::RepositoryGone { repository });
+            match self.engine.commit(batch) {
+                Ok(()) => {}
+                Err(CommitError::Failed(error)) => return Err(error),
+                Err(CommitError::Conflict) => {
+                    return Err(StoreError::Corrupt(
+                        "a batch without conditions conflicted".into(),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
