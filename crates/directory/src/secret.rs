@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -50,6 +51,17 @@ impl SecretDigest {
     /// The digest of a secret as a client sent it.
     pub fn of(secret: &str) -> Self {
         Self(Sha256::digest(secret.as_bytes()).into())
+    }
+
+    /// Reads the digest as lower-case hex, the form in which records of other crates hold it.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let bytes = HEXLOWER.decode(text.as_bytes()).ok()?;
+        Some(Self(bytes.try_into().ok()?))
+    }
+
+    /// Writes the digest as lower-case hex.
+    pub fn to_hex(&self) -> String {
+        HEXLOWER.encode(&self.0)
     }
 
     /// Whether a client sent the secret; compares in constant time.
@@ -106,5 +118,8 @@ mod tests {
         let json = serde_json::to_string(&digest).unwrap();
         assert_eq!(serde_json::from_str::<SecretDigest>(&json).unwrap(), digest);
         assert!(serde_json::from_str::<SecretDigest>("\"short\"").is_err());
+        assert_eq!(SecretDigest::from_hex(&digest.to_hex()), Some(digest));
+        assert_eq!(digest.to_hex().len(), 64);
+        assert_eq!(SecretDigest::from_hex("2d"), None);
     }
 }

@@ -102,8 +102,14 @@ impl Store {
             if batch.is_empty() {
                 return outcome;
             }
+            let drops_repository = batch.drops_repository();
             match self.shared.engine.commit(batch) {
-                Ok(()) => return outcome,
+                Ok(()) => {
+                    if drops_repository {
+                        self.remove_given_up();
+                    }
+                    return outcome;
+                }
                 Err(CommitError::Conflict) => {
                     self.shared.retries.fetch_add(1, Ordering::Relaxed);
                 }
@@ -135,6 +141,14 @@ impl Store {
             self.shared.blobs.remove_repository(repository)?;
         }
         Ok(())
+    }
+
+    /// What was committed stays committed, whatever the disk says now: bytes that cannot be removed are tried again
+    /// after the next such commit, and at the next start.
+    fn remove_given_up(&self) {
+        if let Err(error) = self.finish_purges() {
+            tracing::warn!(%error, "the bytes of a repository that was given up could not be removed");
+        }
     }
 
     /// Checks the whole ledger: every entry against its hashes, every hash against the one before.

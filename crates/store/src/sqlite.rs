@@ -284,6 +284,21 @@ impl Snapshot {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Ledger entries before a sequence, newest first: canonical bytes, leaf and chain.
+    pub(crate) fn ledger_back(&self, before: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError> {
+        let mut statement = self.connection()?.prepare_cached(
+            "SELECT canonical, leaf, chain FROM ledger WHERE sequence < ?1 ORDER BY sequence DESC LIMIT ?2",
+        )?;
+        let rows = statement.query_map(params![before, limit], |row| {
+            Ok(LedgerRow {
+                canonical: row.get(0)?,
+                leaf: row.get(1)?,
+                chain: row.get(2)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     pub(crate) fn is_empty(&self) -> Result<bool, StoreError> {
         let query = "SELECT NOT EXISTS (SELECT 1 FROM documents) AND NOT EXISTS (SELECT 1 FROM ledger)";
         Ok(self.connection()?.query_row(query, [], |row| row.get(0))?)
