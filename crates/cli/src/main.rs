@@ -1,2 +1,47 @@
-//! (being written)
-fn main() {}
+//! The program `countersign`: the server, and the commands for people.
+
+mod demo;
+mod ledger_command;
+mod routes_command;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A self-hosted backup server in which no single person and no stolen account can destroy backups.
+#[derive(Parser)]
+#[command(name = "countersign", version, about, max_term_width = 110)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve vaults, Resource Guards, sign-in and repositories from a data folder.
+    Serve(serve::Serve),
+    /// Tell the main story: a real backup survives a stolen administrator account.
+    Demo(demo::Demo),
+    /// Look at the ledger of a data folder, or check it.
+    #[command(subcommand)]
+    Ledger(ledger_command::Ledger),
+    /// List every route of the control plane, with the right it needs.
+    Routes,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Serve(serve) => serve.run(),
+        Command::Demo(demo) => demo.run(),
+        Command::Ledger(ledger) => ledger.run(),
+        Command::Routes => routes_command::run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("countersign: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -34,7 +34,7 @@ pub fn classify(change: &VaultChange) -> Vec<Finding> {
                 "a recovery point would be deleted",
             ),
         },
-        // A credential opens a repository in which nothing can be destroyed, and one that is revoked can be issued anew.
+        // A credential opens a repository in which nothing can be destroyed.
         VaultChange::Credential(_) => Vec::new(),
     }
 }

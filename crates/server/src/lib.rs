@@ -9,6 +9,8 @@
 pub mod app;
 pub mod arm;
 mod bearer;
+pub mod bootstrap;
+mod clock_mark;
 pub mod edge;
 mod graph;
 mod listen;
@@ -19,4 +21,5 @@ mod repository;
 mod run;
 mod tls;
 
+pub use clock_mark::clock_mark;
 pub use run::{Config, Running, StartError, start};

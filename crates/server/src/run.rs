@@ -120,6 +120,10 @@ pub async fn start(config: &Config, store: Store, edge: Edge) -> Result<Running,
             stopped.clone(),
         )),
     ];
+    tasks.push(tokio::spawn(crate::clock_mark::keep(
+        app.clone(),
+        stopped.clone(),
+    )));
     if let Some(address) = config.userrealm_listen {
         tasks.push(tokio::spawn(listen::serve(
             bind(address).await?,

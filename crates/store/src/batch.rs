@@ -21,13 +21,6 @@ impl Batch {
     pub(crate) fn is_empty(&self) -> bool {
         self.documents.is_empty() && self.objects.is_empty() && self.entries.is_empty()
     }
-
-    /// Whether a repository is given up, so that there are bytes to remove once it holds.
-    pub(crate) fn drops_repository(&self) -> bool {
-        self.objects
-            .iter()
-            .any(|write| matches!(write, ObjectWrite::DropRepository { .. }))
-    }
 }
 
 /// What a decision read. If it reads differently at the commit, the decision is made again.

@@ -157,6 +157,8 @@ document!(
     audited = false,
     |key| key.created.to_string()
 );
+document!(crate::ClockMark, "clockMark", audited = false, |_mark| Self::KEY
+    .to_string());
 document!(vault::Job, "job", audited = false, |job| job
     .id
     .folded()
@@ -176,6 +178,55 @@ free!(
     resources::ResourceGroup,
     resources::Registration,
     resources::Lock,
+    crate::ClockMark,
     vault::Job,
     vault::Operation,
 );
+
+// Just-in-time access. Schedules and requests lie below their scope, so that a scope's are one range of keys.
+document!(pim::PolicyDocument, "rolePolicy", |policy| pim_key(
+    &policy.scope,
+    "rolemanagementpolicies",
+    &policy.role
+));
+document!(pim::Eligibility, "eligibility", |eligibility| {
+    let grant = eligibility.grant();
+    pim_key(&grant.scope, "roleeligibilityschedules", &grant.name)
+});
+document!(pim::DirectAssignment, "directAssignment", |assignment| {
+    let grant = assignment.grant();
+    pim_key(&grant.scope, "roleassignmentschedules", &grant.name)
+});
+document!(
+    pim::ActivationRequest,
+    "activation",
+    |request| pim_key(request.scope(), "roleassignmentschedulerequests", &request.name()),
+    lookup = Some(request.name().to_string())
+);
+document!(
+    pim::RequestRecord,
+    "scheduleRequest",
+    |record| {
+        let resource_type = match record.family {
+            pim::Family::Eligibility => "roleeligibilityschedulerequests",
+            pim::Family::Assignment => "roleassignmentschedulerequests",
+        };
+        pim_key(&record.scope, resource_type, &record.name)
+    },
+    lookup = Some(record.name.to_string())
+);
+free!(
+    pim::PolicyDocument,
+    pim::Eligibility,
+    pim::DirectAssignment,
+    pim::ActivationRequest,
+    pim::RequestRecord
+);
+
+/// The key of an extension resource of a scope.
+pub fn pim_key(scope: &arm::ResourceId, resource_type: &str, name: &impl std::fmt::Display) -> String {
+    format!(
+        "{}/providers/microsoft.authorization/{resource_type}/{name}",
+        scope.folded().trim_end_matches('/')
+    )
+}

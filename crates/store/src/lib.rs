@@ -17,6 +17,8 @@ mod batch;
 mod blobs;
 mod document;
 mod error;
+mod inspector;
+mod mark;
 mod object;
 mod sqlite;
 mod transaction;
@@ -31,8 +33,10 @@ use parking_lot::RwLock;
 
 pub use access::{Access, Allowed, Principal};
 pub use blobs::{Blobs, Finished, Upload};
-pub use document::{Document, Free};
+pub use document::{Document, Free, pim_key};
 pub use error::StoreError;
+pub use inspector::Inspector;
+pub use mark::ClockMark;
 pub use object::{Object, ObjectType};
 pub use transaction::Transaction;
 
@@ -102,14 +106,8 @@ impl Store {
             if batch.is_empty() {
                 return outcome;
             }
-            let drops_repository = batch.drops_repository();
             match self.shared.engine.commit(batch) {
-                Ok(()) => {
-                    if drops_repository {
-                        self.remove_given_up();
-                    }
-                    return outcome;
-                }
+                Ok(()) => return outcome,
                 Err(CommitError::Conflict) => {
                     self.shared.retries.fetch_add(1, Ordering::Relaxed);
                 }
@@ -141,31 +139,6 @@ impl Store {
             self.shared.blobs.remove_repository(repository)?;
         }
         Ok(())
-    }
-
-    /// What was committed stays committed, whatever the disk says now: bytes that cannot be removed are tried again
-    /// after the next such commit, and at the next start.
-    fn remove_given_up(&self) {
-        if let Err(error) = self.finish_purges() {
-            tracing::warn!(%error, "the bytes of a repository that was given up could not be removed");
-        }
-    }
-
-    /// Checks the whole ledger: every entry against its hashes, every hash against the one before.
-    ///
-    /// # Errors
-    /// The inner error names the first entry that does not fit.
-    pub fn verify_ledger(&self) -> Result<Result<ledger::Head, ledger::Break>, StoreError> {
-        let rows = self.shared.engine.snapshot()?.ledger(0, i64::MAX)?;
-        let mut stored = Vec::with_capacity(rows.len());
-        for row in rows {
-            stored.push(ledger::Stored {
-                leaf: sqlite::digest(&row.leaf)?,
-                chain: sqlite::digest(&row.chain)?,
-                canonical: row.canonical,
-            });
-        }
-        Ok(ledger::verify(stored, None))
     }
 
     /// Ends the writer after it has finished what was queued.

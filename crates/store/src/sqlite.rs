@@ -118,7 +118,8 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+/// The schema's number, if this program knows it.
+fn check_schema(connection: &Connection) -> Result<usize, StoreError> {
     let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let found = found as usize;
     if found > MIGRATIONS.len() {
@@ -127,6 +128,11 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
             known: MIGRATIONS.len(),
         });
     }
+    Ok(found)
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let found = check_schema(connection)?;
     for (number, statements) in MIGRATIONS.iter().enumerate().skip(found) {
         let step = format!(
             "BEGIN IMMEDIATE; {statements} PRAGMA user_version = {}; COMMIT;",
@@ -269,19 +275,9 @@ impl Snapshot {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Ledger entries from a sequence on: canonical bytes, leaf and chain.
+    /// Ledger entries from a sequence on.
     pub(crate) fn ledger(&self, from: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError> {
-        let mut statement = self.connection()?.prepare_cached(
-            "SELECT canonical, leaf, chain FROM ledger WHERE sequence >= ?1 ORDER BY sequence LIMIT ?2",
-        )?;
-        let rows = statement.query_map(params![from, limit], |row| {
-            Ok(LedgerRow {
-                canonical: row.get(0)?,
-                leaf: row.get(1)?,
-                chain: row.get(2)?,
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        read_ledger(self.connection()?, from, limit)
     }
 
     /// Ledger entries before a sequence, newest first: canonical bytes, leaf and chain.
@@ -308,9 +304,44 @@ impl Snapshot {
 /// A ledger entry as it is stored.
 #[derive(Clone, Debug)]
 pub(crate) struct LedgerRow {
+    pub(crate) sequence: i64,
     pub(crate) canonical: Vec<u8>,
     pub(crate) leaf: Vec<u8>,
     pub(crate) chain: Vec<u8>,
+}
+
+fn read_ledger(connection: &Connection, from: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT sequence, canonical, leaf, chain FROM ledger WHERE sequence >= ?1 ORDER BY sequence LIMIT ?2",
+    )?;
+    let rows = statement.query_map(params![from, limit], |row| {
+        Ok(LedgerRow {
+            sequence: row.get(0)?,
+            canonical: row.get(1)?,
+            leaf: row.get(2)?,
+            chain: row.get(3)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// A read-only connection for looking at a database from outside.
+pub(crate) struct Reader {
+    connection: Connection,
+}
+
+impl Reader {
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(std::time::Duration::from_secs(10))?;
+        check_schema(&connection)?;
+        Ok(Self { connection })
+    }
+
+    pub(crate) fn ledger(&self, from: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError> {
+        read_ledger(&self.connection, from, limit)
+    }
 }
 
 fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {

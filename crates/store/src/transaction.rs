@@ -144,11 +144,13 @@ impl Transaction {
             VaultChange::Policy(edit) => self.edit(&edit),
             VaultChange::Container(edit) => self.edit(&edit),
             VaultChange::Item(change) => {
-                self.edit(change.edit())?;
-                match (change.edit().before(), change.edit().after()) {
-                    (Some(before), None) => self.drop_contents(before),
-                    _ => Ok(()),
+                if let (Some(before), None) = (change.edit().before(), change.edit().after()) {
+                    self.batch.objects.push(ObjectWrite::DropRepository {
+                        repository: before.short.clone(),
+                    });
+                    self.erase_contents(before)?;
                 }
+                self.edit(change.edit())
             }
             VaultChange::RecoveryPoint(edit) => self.edit(&edit),
             VaultChange::Credential(edit) => self.edit(&edit),
@@ -156,11 +158,8 @@ impl Transaction {
         }
     }
 
-    /// What goes with an item that is deleted for good: its repository, recovery points and credentials.
-    fn drop_contents(&mut self, item: &ProtectedItem) -> Result<()> {
-        self.batch.objects.push(ObjectWrite::DropRepository {
-            repository: item.short.clone(),
-        });
+    /// An item that is gone for good takes its recovery points and credentials with it.
+    fn erase_contents(&mut self, item: &ProtectedItem) -> Result<()> {
         for point in self.below::<RecoveryPoint>(&item.id)? {
             self.erase::<RecoveryPoint>(point.key());
         }

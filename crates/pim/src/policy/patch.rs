@@ -97,7 +97,7 @@ fn rule_id(rule: &Reader<'_>) -> Result<RuleId> {
 }
 
 /// The start of what a client sent, short enough to quote.
-pub(super) fn shown(text: &str) -> String {
+fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(80).collect()
 }
 

@@ -2,7 +2,6 @@
 
 use arm::{ObjectId, Result};
 
-use super::patch::shown;
 use super::{
     ApprovalMode, ApprovalRule, ApprovalStage, Approver, ApproverKind, MAX_APPROVERS, PolicyDocument,
 };
@@ -138,8 +137,7 @@ pub(super) fn check_approval(document: &PolicyDocument, guards_consent: bool) ->
             "approval cannot be switched off for the role {} at {}: it opens a Resource Guard, and consent always \
              takes a second person. Keep isApprovalRequired true and approvalMode SingleStage; to let somebody else \
              decide, change primaryApprovers.",
-            document.role,
-            shown(document.scope.as_str()),
+            document.role, document.scope,
         )));
     }
     if rule.is_on() && rule.stage.approvers.is_empty() {

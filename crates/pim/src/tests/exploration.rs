@@ -38,14 +38,18 @@ fn events() -> Vec<Event> {
         Event::Deactivate(SAM),
         Event::Revoke,
         Event::Pass(1),
-        Event::Pass(12),
+        // With these two: the end of a window, the deadline, and the hour before it.
+        Event::Pass(23),
         Event::LosePlace(SAM),
         Event::Disable(SAM),
         Event::TessIsAlice,
         Event::Ineligible,
     ];
     for voice in VOICES {
-        events.extend([Event::Decide(voice, Verdict::Approve), Event::Decide(voice, Verdict::Deny)]);
+        events.extend([
+            Event::Decide(voice, Verdict::Approve),
+            Event::Decide(voice, Verdict::Deny),
+        ]);
     }
     events
 }
@@ -74,9 +78,18 @@ struct State {
 impl State {
     /// What distinguishes one state from another.
     fn key(&self) -> String {
-        let people = (&self.world.people.persons, &self.world.people.disabled, &self.world.people.groups);
+        let people = (
+            &self.world.people.persons,
+            &self.world.people.disabled,
+            &self.world.people.groups,
+        );
         let asked = serde_json::to_string(&self.asked).unwrap();
-        format!("{asked} {people:?} {} {} {:?}", self.world.eligibilities.len(), self.hours, self.witness)
+        format!(
+            "{asked} {people:?} {} {} {:?}",
+            self.world.eligibilities.len(),
+            self.hours,
+            self.witness
+        )
     }
 
     fn apply(&self, event: Event) -> Self {
@@ -98,7 +111,7 @@ impl State {
                     next.witness.ended = true;
                 }
             }
-            Event::Pass(hours) if self.hours < 37 => {
+            Event::Pass(hours) if self.hours + hours <= 24 && (hours > 1 || self.hours % 23 == 0) => {
                 next.world.pass(hours);
                 next.hours += hours;
             }
@@ -119,11 +132,21 @@ impl State {
         let Ok(asked) = self.world.decide(&self.asked, who, verdict) else {
             return;
         };
-        assert_eq!(before, Status::PendingApproval, "what is settled takes no decision");
+        assert_eq!(
+            before,
+            Status::PendingApproval,
+            "what is settled takes no decision"
+        );
         let person = *self.world.people.persons.get(&who).unwrap();
         assert_ne!(person, "alice", "the person who asks never counts");
-        assert!(!self.world.people.disabled.contains(&who), "only accounts in use count");
-        assert!(who != SAM || self.world.people.groups[&APPROVERS].contains(&SAM), "only approvers count");
+        assert!(
+            !self.world.people.disabled.contains(&who),
+            "only accounts in use count"
+        );
+        assert!(
+            who != SAM || self.world.people.groups[&APPROVERS].contains(&SAM),
+            "only approvers count"
+        );
         match verdict {
             Verdict::Approve => drop(self.witness.approved_by.insert(person.into())),
             Verdict::Deny => self.witness.denied = true,
@@ -138,13 +161,23 @@ impl State {
         let body = body(RequestType::SelfDeactivate.as_str(), who, json!({}));
         let holds = self.asked.is_effective(self.world.now);
         let activations = [self.asked.clone()];
-        match deactivate(request(43), &body, &guard(), &activations, &self.world.cx(&caller(who))) {
+        match deactivate(
+            request(43),
+            &body,
+            &guard(),
+            &activations,
+            &self.world.cx(&caller(who)),
+        ) {
             Ok(done) => {
                 assert_eq!(who, ALICE, "only the holder gives back");
                 self.asked = done.ended;
                 self.witness.ended = true;
             }
-            Err(error) => assert!(!(holds && who == ALICE), "giving back is never refused: {}", error.message),
+            Err(error) => assert!(
+                !(holds && who == ALICE),
+                "giving back is never refused: {}",
+                error.message
+            ),
         }
     }
 
@@ -154,12 +187,21 @@ impl State {
         let effective = self.asked.is_effective(now);
         let witness = &self.witness;
         if effective {
-            assert!(witness.approved_by.len() >= needed, "effective without enough approvals");
-            assert!(!witness.approved_by.contains("alice"), "the person who asks was counted");
+            assert!(
+                witness.approved_by.len() >= needed,
+                "effective without enough approvals"
+            );
+            assert!(
+                !witness.approved_by.contains("alice"),
+                "the person who asks was counted"
+            );
             assert!(!witness.denied, "a denial is final");
             assert!(!witness.ended, "what was ended stays ended");
             let window = self.asked.window().unwrap();
-            assert!(window.end().is_some_and(|end| now < end), "expired is never effective");
+            assert!(
+                window.end().is_some_and(|end| now < end),
+                "expired is never effective"
+            );
         }
         assert!(witness.settlements <= 1, "a decision is settled once");
         if witness.denied {
@@ -168,7 +210,10 @@ impl State {
         if self.asked.status_at(now) == Status::TimedOut {
             assert!(self.hours >= 24 && witness.settlements == 0);
         }
-        assert_eq!(self.asked.window().is_some(), witness.settlements == 1 && !witness.denied && !witness.ended);
+        assert_eq!(
+            self.asked.window().is_some(),
+            witness.settlements == 1 && !witness.denied && !witness.ended
+        );
     }
 }
 
@@ -180,13 +225,21 @@ fn explore(needed: u8) -> (usize, BTreeSet<(Status, bool)>) {
     }
     world.patch(stage_patch(json!({"requiredApprovals": needed})));
     let asked = world.ask(ALICE).unwrap();
-    let start = State { world, asked, witness: Witness::default(), hours: 0 };
+    let start = State {
+        world,
+        asked,
+        witness: Witness::default(),
+        hours: 0,
+    };
     let mut seen = HashSet::from([start.key()]);
     let mut statuses = BTreeSet::new();
     let mut queue = VecDeque::from([start]);
     while let Some(state) = queue.pop_front() {
         state.check(usize::from(needed));
-        statuses.insert((state.asked.status_at(state.world.now), state.asked.is_effective(state.world.now)));
+        statuses.insert((
+            state.asked.status_at(state.world.now),
+            state.asked.is_effective(state.world.now),
+        ));
         for event in events() {
             let next = state.apply(event);
             if seen.insert(next.key()) {
@@ -214,6 +267,7 @@ fn expected() -> BTreeSet<(Status, bool)> {
 fn every_course_of_a_request_that_needs_one_approval() {
     let (states, statuses) = explore(1);
     assert_eq!(statuses, expected());
+    println!("{states} states");
     assert!(states > 1000, "{states} states are too few to mean anything");
 }
 
@@ -221,5 +275,6 @@ fn every_course_of_a_request_that_needs_one_approval() {
 fn every_course_of_a_request_that_needs_two_approvals() {
     let (states, statuses) = explore(2);
     assert_eq!(statuses, expected());
+    println!("{states} states");
     assert!(states > 1000, "{states} states are too few to mean anything");
 }

@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use crate::policy::BACKUP_MUA_OPERATOR;
 use crate::{
-    ActivationRequest, Authentication, Caller, Change, Context, DecisionBody, Eligibility, Names, People, Person,
-    PrincipalKind, PrincipalName, RoleName, RolePolicy, ScheduleRequestBody, Verdict, activate, request_eligibility,
+    ActivationRequest, Authentication, Caller, Change, Context, DecisionBody, Eligibility, Names, People,
+    Person, PrincipalKind, PrincipalName, RoleName, RolePolicy, ScheduleRequestBody, Verdict, activate,
+    request_eligibility,
 };
 
 /// The security tenant's subscription.
@@ -105,7 +106,10 @@ impl Directory {
     }
 
     fn groups_above(&self, member: u128) -> BTreeSet<u128> {
-        let direct = self.groups.iter().filter(|(_, members)| members.contains(&member));
+        let direct = self
+            .groups
+            .iter()
+            .filter(|(_, members)| members.contains(&member));
         direct
             .flat_map(|(group, _)| self.groups_above(*group).into_iter().chain([*group]))
             .collect()
@@ -134,11 +138,17 @@ impl People for Directory {
     }
 
     fn groups_of(&self, member: ObjectId) -> BTreeSet<ObjectId> {
-        self.groups_above(member.0.as_u128()).into_iter().map(object).collect()
+        self.groups_above(member.0.as_u128())
+            .into_iter()
+            .map(object)
+            .collect()
     }
 
     fn members_of(&self, group: ObjectId) -> BTreeSet<ObjectId> {
-        self.members_below(group.0.as_u128()).into_iter().map(object).collect()
+        self.members_below(group.0.as_u128())
+            .into_iter()
+            .map(object)
+            .collect()
     }
 }
 
@@ -233,7 +243,9 @@ impl World {
             others: Vec::new(),
             now: at(START),
         };
-        world.patch(stage_patch(json!({"primaryApprovers": [approver("Group", APPROVERS)]})));
+        world.patch(stage_patch(
+            json!({"primaryApprovers": [approver("Group", APPROVERS)]}),
+        ));
         world.make_eligible(1, OPERATORS, "P180D");
         world
     }
@@ -271,7 +283,14 @@ impl World {
     /// Alice, or somebody else, asks with this body.
     pub(crate) fn ask_with(&self, who: &Caller, body: &ScheduleRequestBody) -> Result<ActivationRequest> {
         let cx = self.cx(who);
-        activate(request(42), body, &self.policy, &self.eligibilities, &self.others, &cx)
+        activate(
+            request(42),
+            body,
+            &self.policy,
+            &self.eligibilities,
+            &self.others,
+            &cx,
+        )
     }
 
     /// Somebody asks for an hour.
@@ -291,6 +310,12 @@ impl World {
             justification: "checked the ticket".into(),
         };
         let caller = caller(who);
-        asked.decide(asked.stage(), &decision, &self.policy, self.eligibilities.first(), &self.cx(&caller))
+        asked.decide(
+            asked.stage(),
+            &decision,
+            &self.policy,
+            self.eligibilities.first(),
+            &self.cx(&caller),
+        )
     }
 }

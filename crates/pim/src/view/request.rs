@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::names::{Names, expanded};
 use crate::{
-    ActivationRequest, Expiration, Family, PrincipalKind, Progress, RequestRecord, RequestType,
-    ScheduleInfo, Status, Ticket, paths,
+    ActivationRequest, Expiration, Family, PrincipalKind, Progress, RequestRecord, RequestType, ScheduleInfo,
+    Status, Ticket, paths,
 };
 
 /// What every schedule request shows.

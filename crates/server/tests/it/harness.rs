@@ -139,6 +139,26 @@ impl Harness {
             .fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
     }
 
+    /// Writes something straight into the store, as if it had been there before.
+    pub fn seed(&self, write: impl Fn(&mut Transaction) -> arm::Result<()>) {
+        let now = self.now();
+        let seeded = self.running.app().store.transact(|tx| {
+            write(tx)?;
+            tx.record(seed_entry(now));
+            Ok(())
+        });
+        seeded.unwrap();
+    }
+
+    /// Everything in the ledger.
+    pub fn ledger(&self) -> Vec<ledger::Entry> {
+        self.running
+            .app()
+            .store
+            .transact(|tx| tx.ledger(0, 1_000_000))
+            .unwrap()
+    }
+
     /// Somebody by object id, with a token of the tenant that knows it.
     pub fn as_(&self, who: ObjectId) -> Caller<'_> {
         Caller {

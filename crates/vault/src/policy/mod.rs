@@ -1,83 +1,37 @@
-//! Backup policies: what they mean, and which of two is weaker (contract 7). First version: every difference is weaker.
+//! Backup policies: what they mean, and whether one is weaker than another (contract 7).
+//!
+//! A policy says when backups run and which of them are kept for how long. Weakening one is how a stolen account
+//! empties a vault without deleting anything, so [`compare`] decides whether a change needs somebody else's consent.
+//!
+//! ```text
+//! body      what a client wrote, kept as it is, and what it means
+//! plan      the meaning of a whole policy         kinds  reading it, by kind of backup
+//! schedule  when backups run            days       which days of the calendar a tier keeps
+//! retention what is kept for how long   read, rest reading JSON, and what in it nobody understands
+//! compare   the order "not weaker"      reason     why something is weaker, as a phrase
+//! ```
+//!
+//! Invariants:
+//! - Everything that is not understood is carried along, and counts as weaker as soon as it changes.
+//! - "Not weaker" is an order: reflexive and transitive, so that no chain of free edits ends at a weaker policy.
+//! - Whatever is not weaker keeps, of every day, at least as many backups for at least as long.
+//!
+//! These are the policies of Recovery Services vaults (contract 7.2). Those of Backup vaults (contract 7.4) have
+//! another shape (`objectType`, rules, tags); they get their own plan, chosen in `plan::Plan::read`.
 
-use std::fmt;
+mod body;
+mod built_in;
+mod compare;
+mod days;
+mod kinds;
+mod plan;
+mod read;
+mod reason;
+mod rest;
+mod retention;
+mod schedule;
 
-use arm::{Error, Result};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-
-/// A policy's `properties`, as a client wrote them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct PolicyBody {
-    raw: Value,
-}
-
-impl PolicyBody {
-    /// Reads a policy's `properties`.
-    ///
-    /// # Errors
-    /// `BMSUserErrorInvalidPolicyInput` when it is not a policy.
-    pub fn parse(properties: &Value) -> Result<Self> {
-        if properties.get("backupManagementType").is_none() {
-            return Err(Error::invalid(
-                "BMSUserErrorInvalidPolicyInput",
-                "'properties.backupManagementType' is missing",
-            ));
-        }
-        Ok(Self {
-            raw: properties.clone(),
-        })
-    }
-
-    /// What a GET answers as `properties`.
-    pub fn raw(&self) -> &Value {
-        &self.raw
-    }
-
-    /// Azure's `backupManagementType`.
-    pub fn management_type(&self) -> &str {
-        self.raw
-            .get("backupManagementType")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-    }
-}
-
-/// What [`compare`] finds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// At least as strong.
-    NotWeaker,
-    /// Weaker, or not provably as strong.
-    Weaker(Vec<Reason>),
-}
-
-/// Why a policy is weaker, as a phrase.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reason(String);
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// Whether `after` is weaker than `before`.
-pub fn compare(before: &PolicyBody, after: &PolicyBody) -> Verdict {
-    if before == after {
-        Verdict::NotWeaker
-    } else {
-        Verdict::Weaker(vec![Reason("the policy differs".into())])
-    }
-}
-
-/// The policies every Recovery Services vault starts with.
-pub fn built_in() -> Vec<(&'static str, Value)> {
-    Vec::new()
-}
-
-/// A policy for files of a server: one backup a day, kept for so many days.
-pub fn mab_daily(days: u32) -> Value {
-    json!({"backupManagementType": "MAB", "days": days})
-}
+pub use body::PolicyBody;
+pub use built_in::{built_in, mab_daily};
+pub use compare::{Verdict, compare};
+pub use reason::Reason;

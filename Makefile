@@ -1,0 +1,37 @@
+# Two commands do everything: `make demo` runs the main job, `make test` runs the tests.
+# `make demo DIR=/some/folder` backs up that folder; `make demo ARGS=--exit` stops when the story is told.
+
+PROFILE ?= release
+PROGRAM := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/countersign
+
+.PHONY: demo test lint unit acceptance demo-test restic help
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+demo: restic
+	cargo build --locked --profile $(PROFILE) -p countersign
+	$(PROGRAM) demo $(if $(DIR),--dir "$(DIR)") $(ARGS)
+
+test: lint unit acceptance demo-test
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+unit:
+	cargo test --locked --workspace
+
+# The real az CLI, the Azure SDKs and restic against a real process.
+acceptance:
+	scripts/install-test-tools
+	cargo build --locked -p countersign
+	COUNTERSIGN_BIN=target/debug/countersign target/test-tools/venv/bin/pytest tests/acceptance
+
+# The story that `make demo` tells, on free ports: it fails when a step does not end as it should.
+demo-test: restic
+	cargo build --locked -p countersign
+	target/debug/countersign demo --exit --data target/demo-data --listen 127.0.0.1:0 --graph-listen 127.0.0.1:0
+
+restic:
+	@command -v restic >/dev/null || scripts/install-restic

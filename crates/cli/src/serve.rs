@@ -1,0 +1,104 @@
+//! `countersign serve`.
+
+use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Args;
+use server::edge::{Edge, SystemClock, SystemEntropy};
+use server::{Config, bootstrap};
+use store::Store;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Serve vaults, Resource Guards, sign-in and repositories from a data folder.
+#[derive(Args)]
+pub(crate) struct Serve {
+    /// The data folder; made when it does not exist.
+    #[arg(long, env = "COUNTERSIGN_DATA")]
+    data: PathBuf,
+    /// Where ARM, sign-in and repositories listen (port 0 takes a free one).
+    #[arg(long, env = "COUNTERSIGN_LISTEN", default_value = "127.0.0.1:8443")]
+    listen: SocketAddr,
+    /// Where Graph listens (port 0 takes a free one).
+    #[arg(long, env = "COUNTERSIGN_GRAPH_LISTEN", default_value = "127.0.0.1:8444")]
+    graph_listen: SocketAddr,
+    /// Also answer the `userrealm` call of `az login -u -p`, which goes to port 443 of the login host.
+    #[arg(long, env = "COUNTERSIGN_USERREALM_LISTEN", value_name = "ADDRESS")]
+    userrealm_listen: Option<SocketAddr>,
+    /// The name that clients know this server by, besides localhost and the loopback addresses.
+    #[arg(long, env = "COUNTERSIGN_PUBLIC_NAME", value_name = "HOST")]
+    public_name: Option<String>,
+    /// Fill an empty data folder with the organisations in this TOML file.
+    #[arg(long, value_name = "FILE")]
+    bootstrap: Option<PathBuf>,
+    /// Write log lines as JSON. What is logged follows RUST_LOG (default: info).
+    #[arg(long, env = "COUNTERSIGN_LOG_JSON")]
+    log_json: bool,
+}
+
+impl Serve {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        start_log(self.log_json);
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(self.serve())
+    }
+
+    async fn serve(self) -> anyhow::Result<()> {
+        // Before anything else, so that a signal during start is not lost.
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let store = Store::open(&self.data)?;
+        let mark = server::clock_mark(&store).map_err(|error| anyhow::anyhow!(error.message))?;
+        let edge = Edge::new(Arc::new(SystemClock::start(mark)), Arc::new(SystemEntropy));
+        if let Some(file) = &self.bootstrap {
+            bootstrap::fill(&store, &edge, file)?;
+        }
+        warn_if_empty(&store)?;
+        let config = Config {
+            data: self.data,
+            listen: self.listen,
+            graph_listen: self.graph_listen,
+            userrealm_listen: self.userrealm_listen,
+            public_name: self.public_name,
+        };
+        let running = server::start(&config, store, edge).await?;
+        // A closed standard output must not stop the server.
+        let _ = writeln!(std::io::stdout(), "countersign is ready at {}", running.address);
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+            _ = interrupt.recv() => tracing::info!("interrupted: stopping"),
+        }
+        running.stop().await;
+        Ok(())
+    }
+}
+
+fn warn_if_empty(store: &Store) -> anyhow::Result<()> {
+    let pristine = store.transact(|tx| Ok(tx.access()?.tenants().next().is_none()));
+    if pristine
+        .map_err(|error| anyhow::anyhow!(error.message))
+        .context("the store cannot be read")?
+    {
+        tracing::warn!(
+            "there are no organisations in this data folder, so nobody can sign in; start a new folder with --bootstrap FILE"
+        );
+    }
+    Ok(())
+}
+
+fn start_log(json: bool) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours);
+    if json {
+        builder.json().init();
+    } else {
+        builder.init();
+    }
+}

@@ -1,0 +1,113 @@
+//! Approvals: what waits for somebody's decision, and the decision (contract 6.6).
+
+use arm::{Error, ErrorKind, Filter, Result};
+use ledger::Verdict;
+use pim::{ActivationRequest, DecisionBody, Eligibility, Listing, RolePolicy};
+use serde_json::json;
+use store::pim_key;
+
+use super::people::Directory;
+use super::policies::policy_of;
+use super::{READ, assign};
+use crate::arm::call::Call;
+use crate::arm::reply::Reply;
+
+/// The approvals that wait for the caller.
+pub(super) fn list(call: &mut Call<'_>) -> Result<Reply> {
+    let filter = Filter::parse(call.request.query("$filter").unwrap_or_default())?;
+    Listing::parse(&filter)?;
+    let people = Directory::of(call)?;
+    let mut waiting = Vec::new();
+    for request in call.tx.all::<ActivationRequest>()? {
+        let policy = policy_of(call, request.scope(), request.role())?;
+        if request.awaits(&policy, &people.context()) {
+            waiting.extend(request.approval_json(&policy, &people, &people.context()));
+        }
+    }
+    Ok(Reply::list(waiting))
+}
+
+pub(super) fn get(call: &mut Call<'_>) -> Result<Reply> {
+    let (request, policy, people) = visible(call)?;
+    let json = request.approval_json(&policy, &people, &people.context());
+    json.map(Reply::ok).ok_or_else(|| no_approval(call))
+}
+
+pub(super) fn stages(call: &mut Call<'_>) -> Result<Reply> {
+    let (request, policy, people) = visible(call)?;
+    let stage = request.stage_json(request.stage(), &policy, &people, &people.context());
+    Ok(Reply::list(stage.into_iter().collect()))
+}
+
+pub(super) fn stage(call: &mut Call<'_>) -> Result<Reply> {
+    let (request, policy, people) = visible(call)?;
+    let stage = request.stage_json(call.guid("stage")?, &policy, &people, &people.context());
+    stage.map(Reply::ok).ok_or_else(|| no_approval(call))
+}
+
+pub(super) fn decide(call: &mut Call<'_>) -> Result<Reply> {
+    call.action = "Microsoft.Authorization/roleAssignmentApprovals/stages/write";
+    let stage = call.guid("stage")?;
+    let decision = DecisionBody::parse(&call.request.body)?;
+    let request = find(call)?;
+    let policy = policy_of(call, request.scope(), request.role())?;
+    let key = pim_key(
+        request.eligibility_scope(),
+        "roleeligibilityschedules",
+        &request.eligibility(),
+    );
+    let eligibility: Option<Eligibility> = call.tx.get(&key)?;
+    let people = Directory::of(call)?;
+    let decided = match request.decide(stage, &decision, &policy, eligibility.as_ref(), &people.context()) {
+        Ok(decided) => decided,
+        Err(error) => return Err(refused(call, &request, error)),
+    };
+    assign::store_activation(call, &decided)?;
+    let status = decided.status_at(call.now);
+    call.fact("status", status.as_str());
+    call.fact("requester", request.person().0.clone());
+    call.fact("request", request.name().to_string());
+    call.fact("scope", request.scope().to_string());
+    call.because(format!(
+        "a decision about an activation; it is {} now",
+        status.as_str()
+    ));
+    let json = decided.stage_json(stage, &policy, &people, &people.context());
+    Ok(Reply::ok(json.unwrap_or_else(|| json!({}))))
+}
+
+/// Somebody who may not decide and tried to is worth an entry: above all whoever would approve their own request.
+fn refused(call: &mut Call<'_>, request: &ActivationRequest, error: Error) -> Error {
+    if error.kind == ErrorKind::Forbidden {
+        let mut entry = call.entry_of(Verdict::Refused, error.message.clone());
+        entry.facts.insert("request".into(), request.name().to_string());
+        entry.facts.insert("requester".into(), request.person().0.clone());
+        call.tx.record_refusal(entry);
+    }
+    error
+}
+
+/// The request behind an approval, if the caller may see it.
+fn visible(call: &mut Call<'_>) -> Result<(ActivationRequest, RolePolicy, Directory)> {
+    let request = find(call)?;
+    let policy = policy_of(call, request.scope(), request.role())?;
+    let may_read = call.may(READ, request.scope())?;
+    let people = Directory::of(call)?;
+    request.may_see(&policy, may_read, &people.context())?;
+    Ok((request, policy, people))
+}
+
+/// An approval has the name of the request that it is about, and is found by that alone.
+fn find(call: &mut Call<'_>) -> Result<ActivationRequest> {
+    let name = call.guid("name")?;
+    let found: Vec<ActivationRequest> = call.tx.find(&name.to_string())?;
+    found.into_iter().next().ok_or_else(|| no_approval(call))
+}
+
+fn no_approval(call: &Call<'_>) -> Error {
+    let name = call.params.get("name");
+    Error::not_found(
+        "RoleAssignmentApprovalNotFound",
+        format!("there is no approval '{name}' that you may see"),
+    )
+}

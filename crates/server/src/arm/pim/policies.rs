@@ -1,0 +1,175 @@
+//! Role policies: how a role at a scope is activated. Every pair of scope and role has one; only changed ones are stored.
+
+use arm::{Error, Filter, ResourceId, Result, RoleId};
+use mua::{CriticalOperation, ResourceGuard};
+use pim::{Listing, PolicyDocument, RolePolicy};
+use rbac::{Action, RoleDefinition};
+use store::pim_key;
+
+use super::people::Directory;
+use crate::arm::call::Call;
+use crate::arm::reply::Reply;
+
+/// The policy of a role at a scope, as it is in force now.
+pub(super) fn policy_of(call: &mut Call<'_>, scope: &ResourceId, role: RoleId) -> Result<RolePolicy> {
+    let guards_consent = guards_consent(call, scope, role)?;
+    let stored: Option<PolicyDocument> = call.tx.get(&pim_key(scope, "rolemanagementpolicies", &role))?;
+    Ok(match stored {
+        Some(document) => RolePolicy::in_force(document, guards_consent),
+        None => RolePolicy::default_for(role, scope.clone(), guards_consent),
+    })
+}
+
+/// Whether the role, held at the scope, would consent for a guard that is there or below it.
+fn guards_consent(call: &mut Call<'_>, scope: &ResourceId, role: RoleId) -> Result<bool> {
+    let Some(role) = role_at(call, scope, role)? else {
+        return Ok(false);
+    };
+    let opens = |operation: &CriticalOperation| {
+        Action::parse(&operation.guard_action()).is_ok_and(|action| role.grants(&action))
+    };
+    if !CriticalOperation::ALL.iter().any(opens) {
+        return Ok(false);
+    }
+    let is_guard = call.tx.resource::<ResourceGuard>(scope)?.is_some();
+    Ok(is_guard || !call.tx.below::<ResourceGuard>(scope)?.is_empty())
+}
+
+/// The role with this id, if the scope's tenant has it.
+pub(super) fn role_at(
+    call: &mut Call<'_>,
+    scope: &ResourceId,
+    role: RoleId,
+) -> Result<Option<RoleDefinition>> {
+    let access = call.access()?;
+    let index = access.tenant_of(scope).and_then(|tenant| access.index(tenant));
+    Ok(index.and_then(|index| index.role(role)).cloned())
+}
+
+/// All roles that the scope's tenant has, built-in ones first.
+fn roles_at(call: &mut Call<'_>, scope: &ResourceId) -> Result<Vec<RoleId>> {
+    let custom: Vec<RoleDefinition> = call.tx.all()?;
+    let mut ids: Vec<RoleId> = rbac::builtin_roles().iter().map(|role| role.id).collect();
+    ids.extend(
+        custom
+            .iter()
+            .filter(|role| role.is_assignable_at(scope))
+            .map(|role| role.id),
+    );
+    Ok(ids)
+}
+
+/// The policies that a list shows.
+fn listed(call: &mut Call<'_>) -> Result<Vec<RolePolicy>> {
+    let scope = checked_scope(call)?;
+    let filter = Filter::parse(call.request.query("$filter").unwrap_or_default())?;
+    let listing = Listing::parse(&filter)?;
+    let roles = roles_at(call, &scope)?;
+    let wanted = roles
+        .into_iter()
+        .filter(|role| listing.role.is_none_or(|wanted| wanted == *role));
+    wanted.map(|role| policy_of(call, &scope, role)).collect()
+}
+
+pub(super) fn list(call: &mut Call<'_>) -> Result<Reply> {
+    let policies = listed(call)?;
+    let names = Directory::of(call)?;
+    Ok(Reply::list(
+        policies.iter().map(|policy| policy.to_json(&names)).collect(),
+    ))
+}
+
+pub(super) fn list_assignments(call: &mut Call<'_>) -> Result<Reply> {
+    let policies = listed(call)?;
+    let names = Directory::of(call)?;
+    Ok(Reply::list(
+        policies
+            .iter()
+            .map(|policy| policy.assignment_json(&names))
+            .collect(),
+    ))
+}
+
+pub(super) fn get(call: &mut Call<'_>) -> Result<Reply> {
+    let policy = named(call)?;
+    Ok(Reply::ok(policy.to_json(&Directory::of(call)?)))
+}
+
+pub(super) fn get_assignment(call: &mut Call<'_>) -> Result<Reply> {
+    let scope = checked_scope(call)?;
+    let name = call.params.get("name");
+    let role = pim::policy::role_of_assignment(&scope, name).ok_or_else(|| not_found(name))?;
+    let policy = policy_of(call, &scope, role)?;
+    Ok(Reply::ok(policy.assignment_json(&Directory::of(call)?)))
+}
+
+pub(super) fn patch(call: &mut Call<'_>) -> Result<Reply> {
+    let policy = named(call)?;
+    let patched = policy.patch(&call.request.body, call.who().object, call.now)?;
+    check_approvers(call, &patched)?;
+    call.tx.put(patched.document())?;
+    call.fact("role", patched.role().to_string());
+    call.because("the role's policy was changed");
+    Ok(Reply::ok(patched.to_json(&Directory::of(call)?)))
+}
+
+/// Back to the defaults.
+pub(super) fn reset(call: &mut Call<'_>) -> Result<Reply> {
+    let policy = named(call)?;
+    let key = pim_key(policy.scope(), "rolemanagementpolicies", &policy.role());
+    if call.tx.get::<PolicyDocument>(&key)?.is_none() {
+        return Ok(Reply::empty(204));
+    }
+    call.tx.delete::<PolicyDocument>(&key);
+    call.because("the role's policy was set back to its defaults");
+    Ok(Reply::empty(200))
+}
+
+fn named(call: &mut Call<'_>) -> Result<RolePolicy> {
+    let scope = checked_scope(call)?;
+    let name = call.params.get("name").to_string();
+    let roles = roles_at(call, &scope)?;
+    let role = roles.into_iter().find(|role| {
+        pim::policy::policy_name(&scope, *role)
+            .to_string()
+            .eq_ignore_ascii_case(&name)
+    });
+    policy_of(call, &scope, role.ok_or_else(|| not_found(&name))?)
+}
+
+/// Approvers must be known to the tenant: a name that nobody answers to would be a policy that nobody can fulfil.
+fn check_approvers(call: &mut Call<'_>, policy: &RolePolicy) -> Result<()> {
+    let people = Directory::of(call)?;
+    for approver in &policy.rules().approval.stage.approvers {
+        if people.kind_at(approver.id, policy.scope()).is_none() {
+            return Err(Error::invalid(
+                "InvalidPolicy",
+                format!(
+                    "the approver '{}' is no user or group of the tenant that owns '{}'",
+                    approver.id,
+                    policy.scope()
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The scope of a request, which must be one that roles can be held at.
+pub(super) fn checked_scope(call: &Call<'_>) -> Result<ResourceId> {
+    let scope = call.scope()?;
+    if scope.subscription_id().is_none() {
+        return Err(Error::invalid(
+            "InvalidScope",
+            format!("'{scope}' is not supported here: name a subscription, a resource group or a resource"),
+        ));
+    }
+    Ok(scope)
+}
+
+fn not_found(name: &str) -> Error {
+    Error::not_found(
+        "RoleManagementPolicyNotFound",
+        format!("there is no role management policy '{name}' at this scope"),
+    )
+}
