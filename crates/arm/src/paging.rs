@@ -1,5 +1,12 @@
 //! Paging: a list is cut into pages by a skip token that names the last key of the page before.
 
+use jiff::Timestamp;
+
+/// The beginning of a key that puts the newest entry of a list first.
+pub fn newest_first(at: Timestamp) -> String {
+    format!("{:020}", i64::MAX.saturating_sub(at.as_microsecond()))
+}
+
 /// Where a page starts and how long it may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skip {
@@ -51,6 +58,12 @@ mod tests {
             }
         }
         assert_eq!(seen, all);
+    }
+
+    #[test]
+    fn a_later_time_has_a_smaller_key() {
+        let at = |second| newest_first(Timestamp::from_second(second).unwrap());
+        assert!(at(2) < at(1) && at(1) < at(-1) && at(10_000_000_000) < at(9));
     }
 
     #[test]

@@ -83,9 +83,12 @@ document!(
     |point| point.id.folded().to_string(),
     lookup = Some(format!("{}/{}", point.repository, point.snapshot))
 );
-document!(vault::RepositoryCredential, "credential", |credential| credential
-    .user_name
-    .clone());
+document!(
+    vault::RepositoryCredential,
+    "credential",
+    |credential| credential.user_name.clone(),
+    lookup = Some(credential.repository.clone())
+);
 document!(
     vault::GuardProxy,
     "proxy",

@@ -310,6 +310,15 @@ impl Snapshot {
         read_ledger(self.connection()?, from, limit)
     }
 
+    /// Ledger entries before a sequence, newest first.
+    pub(crate) fn ledger_back(&self, before: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError> {
+        let mut statement = self.connection()?.prepare_cached(
+            "SELECT sequence, canonical, leaf, chain FROM ledger WHERE sequence < ?1 ORDER BY sequence DESC LIMIT ?2",
+        )?;
+        let rows = statement.query_map(params![before, limit], read_ledger_row)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     pub(crate) fn is_empty(&self) -> Result<bool, StoreError> {
         let query = "SELECT NOT EXISTS (SELECT 1 FROM documents) AND NOT EXISTS (SELECT 1 FROM ledger)";
         Ok(self.connection()?.query_row(query, [], |row| row.get(0))?)
@@ -329,15 +338,12 @@ fn read_ledger(connection: &Connection, from: i64, limit: i64) -> Result<Vec<Led
     let mut statement = connection.prepare_cached(
         "SELECT sequence, canonical, leaf, chain FROM ledger WHERE sequence >= ?1 ORDER BY sequence LIMIT ?2",
     )?;
-    let rows = statement.query_map(params![from, limit], |row| {
-        Ok(LedgerRow {
-            sequence: row.get(0)?,
-            canonical: row.get(1)?,
-            leaf: row.get(2)?,
-            chain: row.get(3)?,
-        })
-    })?;
+    let rows = statement.query_map(params![from, limit], read_ledger_row)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn read_ledger_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<LedgerRow> {
+    Ok(LedgerRow { sequence: row.get(0)?, canonical: row.get(1)?, leaf: row.get(2)?, chain: row.get(3)? })
 }
 
 /// A read-only connection for looking at a database from outside.

@@ -6,11 +6,11 @@ use arm::{Error, ResourceId, Result};
 use ledger::Entry;
 use mua::Clearance;
 use serde::Serialize;
-use vault::{ChangeKind, Edit};
+use vault::{ChangeKind, Edit, ProtectedItem, RecoveryPoint, RepositoryCredential};
 
 use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row};
 use crate::document::{Document, Free};
-use crate::sqlite::Snapshot;
+use crate::sqlite::{LedgerRow, Snapshot};
 use crate::{Access, Object, ObjectType, Store};
 
 /// A decision under way. It sees the store as it was when the decision began, and its own writes. Nothing is written
@@ -150,12 +150,26 @@ impl Transaction {
             ChangeKind::Container(edit) => self.edit(&edit),
             ChangeKind::Item(change) => {
                 self.batch.objects.extend(repository_write(change.edit()));
+                if let (Some(before), None) = (change.edit().before(), change.edit().after()) {
+                    self.erase_contents(before)?;
+                }
                 self.edit(change.edit())
             }
             ChangeKind::RecoveryPoint(edit) => self.edit(&edit),
             ChangeKind::Credential(edit) => self.edit(&edit),
             ChangeKind::Proxy(edit) => self.edit(&edit),
         }
+    }
+
+    /// An item that is gone for good takes its recovery points and credentials with it.
+    fn erase_contents(&mut self, item: &ProtectedItem) -> Result<()> {
+        for point in self.below::<RecoveryPoint>(&item.id)? {
+            self.erase::<RecoveryPoint>(point.key());
+        }
+        for credential in self.find::<RepositoryCredential>(&item.short)? {
+            self.erase::<RepositoryCredential>(credential.key());
+        }
+        Ok(())
     }
 
     fn edit<D: Document + PartialEq>(&mut self, edit: &Edit<D>) -> Result<()> {
@@ -354,11 +368,13 @@ impl Transaction {
     pub fn ledger(&self, from: u64, limit: u32) -> Result<Vec<Entry>> {
         let from =
             i64::try_from(from).map_err(|_| Error::invalid("InvalidFilter", "no such ledger entry"))?;
-        let rows = self.snapshot.ledger(from, i64::from(limit))?;
-        let parse = |row: &crate::sqlite::LedgerRow| {
-            Entry::parse(&row.canonical).map_err(|error| Error::internal(error.to_string()))
-        };
-        rows.iter().map(parse).collect()
+        read_entries(&self.snapshot.ledger(from, i64::from(limit))?)
+    }
+
+    /// Entries of the ledger before a sequence, or the last ones, newest first.
+    pub fn ledger_back(&self, before: Option<u64>, limit: u32) -> Result<Vec<Entry>> {
+        let before = before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX));
+        read_entries(&self.snapshot.ledger_back(before, i64::from(limit))?)
     }
 
     /// Whether nothing was ever stored.
@@ -407,6 +423,12 @@ fn to_json(document: &impl Serialize) -> Result<String> {
 fn read<D: Document>(key: &str, body: &str) -> Result<D> {
     let broken = |error| Error::internal(format!("the stored {} `{key}` cannot be read: {error}", D::KIND));
     serde_json::from_str(body).map_err(broken)
+}
+
+fn read_entries(rows: &[LedgerRow]) -> Result<Vec<Entry>> {
+    let parse =
+        |row: &LedgerRow| Entry::parse(&row.canonical).map_err(|error| Error::internal(error.to_string()));
+    rows.iter().map(parse).collect()
 }
 
 fn read_all<D: Document>(rows: &[Row]) -> Result<Vec<D>> {

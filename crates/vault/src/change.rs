@@ -254,7 +254,8 @@ impl VaultChange {
             Some(first) => Err(Error::invalid(
                 "BMSUserErrorPolicyInUse",
                 format!(
-                    "the policy '{}' is used by {} protected item(s), '{}' among them",
+                    "the policy '{}' is used by {} protected item(s), '{}' among them; stopped and soft-deleted ones \
+                     count, because the next policy is compared with the one they had",
                     policy.id.name(),
                     users.len(),
                     first.friendly_name
@@ -330,6 +331,11 @@ impl VaultChange {
     /// Issues a repository credential.
     pub fn credential(credential: RepositoryCredential) -> Self {
         Self(ChangeKind::Credential(Edit::create(credential)))
+    }
+
+    /// Revokes a repository credential.
+    pub fn revoke(credential: RepositoryCredential) -> Self {
+        Self(ChangeKind::Credential(Edit::delete(credential)))
     }
 
     /// Links a guard, or another guard in place of the present one.

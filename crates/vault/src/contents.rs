@@ -131,6 +131,12 @@ impl ProtectedItem {
         }
     }
 
+    /// The container's name without the kind in front of it, as Azure shows it: `srv01` for `Windows;srv01`.
+    pub fn container_name(&self) -> &str {
+        let container = self.id.segments().rev().nth(2).unwrap_or_default();
+        container.split_once(';').map_or(container, |(_, name)| name)
+    }
+
     /// Azure's `workloadType` of this kind of item.
     pub fn workload_type(&self) -> &'static str {
         match self.management_type() {

@@ -1,8 +1,10 @@
 //! The traces of long-running operations: operations that clients poll, and jobs that people read.
 
-use arm::ResourceId;
+use arm::{ResourceId, Result};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::ProtectedItem;
 
 /// A long-running operation. It is finished before its first answer is sent: the change was committed with it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,8 +28,33 @@ pub struct Job {
     pub operation: String,
     /// The item, by the name people use.
     pub item: String,
+    /// The container that the item is in, by its name without the kind: `srv01`.
+    pub container: String,
     /// The kind of item: `MAB`, `AzureIaasVM`, …
     pub management_type: String,
     /// When it ran.
     pub at: Timestamp,
+}
+
+impl Job {
+    /// A job about an item of a vault; `name` is a fresh GUID.
+    ///
+    /// # Errors
+    /// For a name that no resource can have.
+    pub fn about(
+        item: &ProtectedItem,
+        vault: &ResourceId,
+        name: &str,
+        operation: &str,
+        at: Timestamp,
+    ) -> Result<Self> {
+        Ok(Self {
+            id: vault.child(&format!("backupJobs/{name}"))?,
+            operation: operation.to_string(),
+            item: item.friendly_name.clone(),
+            container: item.container_name().to_string(),
+            management_type: item.management_type().to_string(),
+            at,
+        })
+    }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arm::{Error, Fields, ObjectId, Page, RequestId, ResourceId, Result, Skip, SubscriptionId, TenantId};
 use jiff::Timestamp;
 use ledger::{Actor, ActorKind, Consent, Digest, Entry, Verdict};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Value, json};
 use store::{Access, Transaction};
 use uuid::Uuid;
@@ -14,6 +15,24 @@ use uuid::Uuid;
 use super::reply::Reply;
 use super::route::{Method, Params};
 use crate::edge::Edge;
+
+/// What may not stand in a path as it is. Names of items hold `;`, which may, and sometimes blanks, which may not.
+const PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// Entries on one page of a list.
 const PAGE: usize = 200;
@@ -92,6 +111,7 @@ impl Request {
     /// An address on this server, with the request's api-version.
     pub fn url(&self, path: &str) -> String {
         let version = self.query("api-version").unwrap_or_default();
+        let path = utf8_percent_encode(path, PATH);
         format!("{}{path}?api-version={version}", self.origin)
     }
 }
@@ -251,7 +271,8 @@ impl<'a> Call<'a> {
         Reply::ok(body)
     }
 
-    fn next_link(&self, after: &str) -> String {
+    /// The address of the page that follows an entry.
+    pub fn next_link(&self, after: &str) -> String {
         let encode = |text: &str| {
             percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
         };

@@ -236,7 +236,7 @@ fn check_group(call: &mut Call<'_>) -> Result<()> {
 }
 
 /// Locks hold for what is written or deleted; managing locks themselves is a matter of rights alone.
-fn check_scope_locks(call: &mut Call<'_>, scope: &ResourceId) -> Result<()> {
+pub(super) fn check_scope_locks(call: &mut Call<'_>, scope: &ResourceId) -> Result<()> {
     let manages_locks = call
         .id()
         .resource_type()

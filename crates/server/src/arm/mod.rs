@@ -1,10 +1,12 @@
 //! The face that speaks Azure Resource Manager: a thin translation between HTTP and decisions.
 
+mod activity;
 mod authorization;
 pub mod call;
 pub mod dispatch;
 pub mod door;
 pub mod face;
+mod filters;
 mod guards;
 mod metadata;
 mod pim;

@@ -1,7 +1,7 @@
 //! All routes, part by part. The first that matches answers.
 
 use super::route::Route;
-use super::{authorization, guards, pim, recovery, resources, vaults};
+use super::{activity, authorization, guards, pim, recovery, resources, vaults};
 
 /// Every route of the ARM face.
 pub const ROUTES: &[&[Route]] = &[
@@ -10,5 +10,13 @@ pub const ROUTES: &[&[Route]] = &[
     pim::ROUTES,
     guards::ROUTES,
     vaults::ROUTES,
-    recovery::ROUTES,
+    recovery::policies::ROUTES,
+    recovery::containers::ROUTES,
+    recovery::items::ROUTES,
+    recovery::credentials::ROUTES,
+    recovery::points::ROUTES,
+    recovery::jobs::ROUTES,
+    recovery::operations::ROUTES,
+    recovery::summaries::ROUTES,
+    activity::ROUTES,
 ];

@@ -1,0 +1,118 @@
+//! Jobs: what people read about operations that are over (contract 4.7).
+
+use arm::Result;
+use serde_json::{Value, json};
+use vault::Job;
+
+use super::place;
+use crate::arm::call::Call;
+use crate::arm::filters::{Asked, Span};
+use crate::arm::reply::Reply;
+use crate::arm::route::{Method, Route, route};
+
+/// The routes of this part.
+pub const ROUTES: &[Route] = &[
+    route(
+        Method::Get,
+        vault_path!("/backupJobs"),
+        vault_action!("backupJobs/read"),
+        list,
+    ),
+    route(
+        Method::Get,
+        vault_path!("/backupJobs/{job}"),
+        vault_action!("backupJobs/read"),
+        get,
+    ),
+];
+
+/// Every job is over before anybody can ask for it.
+const STATUS: &str = "Completed";
+
+fn list(call: &mut Call<'_>) -> Result<Reply> {
+    let vault = place::vault(call)?;
+    let names = [
+        "status",
+        "operation",
+        "backupManagementType",
+        "jobId",
+        "startTime",
+        "endTime",
+    ];
+    let asked = Asked::read(call, &names, &[])?;
+    // The two times are the ends of a span, although clients write them with `eq`.
+    let span = Span {
+        from: asked.instant("startTime")?,
+        to: asked.instant("endTime")?,
+    };
+    let mut jobs: Vec<Job> = call.tx.below(&vault.id)?;
+    jobs.retain(|job| {
+        asked.admits("status", STATUS)
+            && asked.admits("operation", &job.operation)
+            && asked.admits("backupManagementType", &job.management_type)
+            && asked.admits("jobId", job.id.name())
+            && span.holds(job.at)
+    });
+    jobs.sort_by_cached_key(key);
+    Ok(call.page(jobs, key, |job| view(job, false)))
+}
+
+fn get(call: &mut Call<'_>) -> Result<Reply> {
+    let vault = place::vault(call)?;
+    let id = vault
+        .id
+        .child(&format!("backupJobs/{}", call.params.get("job")))?;
+    let job: Job = call.tx.resource(&id)?.ok_or_else(|| place::not_found(&id))?;
+    Ok(Reply::ok(view(&job, true)))
+}
+
+fn key(job: &Job) -> String {
+    format!("{}{}", arm::newest_first(job.at), job.id.name())
+}
+
+fn view(job: &Job, extended: bool) -> Value {
+    let at = arm::long_timestamp(job.at);
+    let mut properties = json!({
+        "jobType": job_type(&job.management_type),
+        "containerName": job.container,
+        "entityFriendlyName": job.item,
+        "backupManagementType": job.management_type,
+        "operation": job.operation,
+        "status": STATUS,
+        "startTime": at,
+        "endTime": at,
+        "duration": "PT0S",
+        "activityId": job.id.name(),
+        "errorDetails": [],
+        "actionsInfo": [],
+    });
+    if let Some(properties) = properties.as_object_mut() {
+        if job.management_type == "MAB" {
+            properties.insert("mabServerName".into(), job.container.clone().into());
+            properties.insert("mabServerType".into(), "Windows".into());
+            properties.insert("workloadType".into(), "FileFolder".into());
+        } else {
+            properties.insert("virtualMachineVersion".into(), "Compute".into());
+        }
+        if extended {
+            let bag = json!({ "Item Name": job.item });
+            properties.insert(
+                "extendedInfo".into(),
+                json!({"tasksList": [], "propertyBag": bag}),
+            );
+        }
+    }
+    json!({
+        "id": job.id,
+        "name": job.id.name(),
+        "type": "Microsoft.RecoveryServices/vaults/backupJobs",
+        "properties": properties,
+    })
+}
+
+fn job_type(management_type: &str) -> &'static str {
+    match management_type {
+        "MAB" => "MabJob",
+        _ => "AzureIaaSVMJob",
+    }
+}

@@ -1,0 +1,142 @@
+//! Which vault, container or item a path names.
+
+use arm::{Error, ResourceId, Result};
+use vault::{BackupPolicy, Container, ProtectedItem, Vault};
+
+use crate::arm::call::Call;
+
+/// The one fabric there is. An alias would be a second address for the same resource, and a lock set on the first would
+/// not hold for it.
+const FABRIC: &str = "Azure";
+
+/// The vault that the path lies in.
+///
+/// # Errors
+/// `ResourceNotFound` when it does not exist.
+pub fn vault(call: &mut Call<'_>) -> Result<Vault> {
+    let name = call.params.get("vault");
+    let id = call
+        .group()?
+        .child(&format!("providers/Microsoft.RecoveryServices/vaults/{name}"))?;
+    call.tx.resource(&id)?.ok_or_else(|| not_found(&id))
+}
+
+/// The id of the policy that the path names, whether it exists or not.
+pub fn policy_id(call: &Call<'_>, vault: &Vault) -> Result<ResourceId> {
+    vault
+        .id
+        .child(&format!("backupPolicies/{}", call.params.get("policy")))
+}
+
+/// The policy that the path names.
+///
+/// # Errors
+/// `ResourceNotFound` when it does not exist.
+pub fn policy(call: &mut Call<'_>, vault: &Vault) -> Result<BackupPolicy> {
+    let id = policy_id(call, vault)?;
+    call.tx.resource(&id)?.ok_or_else(|| not_found(&id))
+}
+
+/// The id of a container of a vault, by its name.
+pub fn container_named(vault: &Vault, name: &str) -> Result<ResourceId> {
+    vault
+        .id
+        .child(&format!("backupFabrics/{FABRIC}/protectionContainers/{name}"))
+}
+
+/// The id of the container that the path names, whether it exists or not.
+///
+/// # Errors
+/// `ResourceNotFound` for a fabric that does not exist.
+pub fn container_id(call: &Call<'_>, vault: &Vault) -> Result<ResourceId> {
+    fabric(call, vault)?;
+    container_named(vault, call.params.get("container"))
+}
+
+/// Refuses a path that names a fabric that does not exist.
+///
+/// # Errors
+/// `ResourceNotFound`.
+pub fn fabric(call: &Call<'_>, vault: &Vault) -> Result<()> {
+    let fabric = call.params.get("fabric");
+    if fabric.eq_ignore_ascii_case(FABRIC) {
+        return Ok(());
+    }
+    Err(Error::not_found(
+        "ResourceNotFound",
+        format!(
+            "The vault '{}' has no fabric '{fabric}'; its containers are in the fabric '{FABRIC}'.",
+            vault.id.name()
+        ),
+    ))
+}
+
+/// The container that the path names.
+///
+/// # Errors
+/// `ResourceNotFound` when it does not exist.
+pub fn container(call: &mut Call<'_>, vault: &Vault) -> Result<Container> {
+    let id = container_id(call, vault)?;
+    call.tx.resource(&id)?.ok_or_else(|| not_found(&id))
+}
+
+/// The id of the item that the path names, whether it exists or not.
+///
+/// # Errors
+/// `ResourceNotFound` for a fabric that does not exist.
+pub fn item_id(call: &Call<'_>, vault: &Vault) -> Result<ResourceId> {
+    container_id(call, vault)?.child(&format!("protectedItems/{}", call.params.get("item")))
+}
+
+/// The vault and the item that the path names.
+///
+/// # Errors
+/// `ResourceNotFound` when one of them does not exist.
+pub fn item(call: &mut Call<'_>) -> Result<(Vault, ProtectedItem)> {
+    let vault = vault(call)?;
+    let id = item_id(call, &vault)?;
+    let item = call.tx.resource(&id)?.ok_or_else(|| not_found(&id))?;
+    Ok((vault, item))
+}
+
+/// The vault and the item that the path names, for something that only an item in use can do.
+///
+/// # Errors
+/// As [`item`]; and a refusal while the item is soft-deleted.
+pub fn live_item(call: &mut Call<'_>) -> Result<(Vault, ProtectedItem)> {
+    let (vault, item) = item(call)?;
+    match &item.deletion {
+        None => Ok((vault, item)),
+        Some(_) => Err(soft_deleted(&item)),
+    }
+}
+
+/// The refusal for a soft-deleted item.
+pub fn soft_deleted(item: &ProtectedItem) -> Error {
+    let until = item
+        .deletion
+        .as_ref()
+        .map(|deletion| format!(" until {}", deletion.until))
+        .unwrap_or_default();
+    Error::invalid(
+        "UserErrorItemSoftDeleted",
+        format!(
+            "the item '{}' is soft-deleted and kept{until}; undelete it first (PUT it with 'isRehydrate': true), and \
+             then do this",
+            item.friendly_name
+        ),
+    )
+}
+
+/// The refusal for a resource that does not exist.
+pub fn not_found(id: &ResourceId) -> Error {
+    Error::not_found(
+        "ResourceNotFound",
+        format!(
+            "The Resource '{}' of the type '{}' under resource group '{}' was not found.",
+            id.name(),
+            id.resource_type().unwrap_or_default(),
+            id.resource_group_name().unwrap_or_default()
+        ),
+    )
+}

@@ -1,0 +1,87 @@
+//! Recovery points of an item (contract 4.7).
+
+use arm::Result;
+use serde_json::{Value, json};
+use vault::{ProtectedItem, RecoveryPoint};
+
+use super::place;
+use crate::arm::call::Call;
+use crate::arm::filters::{Asked, Span};
+use crate::arm::reply::Reply;
+use crate::arm::route::{Method, Route, route};
+
+/// The routes of this part.
+pub const ROUTES: &[Route] = &[
+    route(
+        Method::Get,
+        item_path!("/recoveryPoints"),
+        item_action!("recoveryPoints/read"),
+        list,
+    ),
+    route(
+        Method::Get,
+        item_path!("/recoveryPoints/{point}"),
+        item_action!("recoveryPoints/read"),
+        get,
+    ),
+];
+
+/// How much of a snapshot's name restic shows.
+const SHORT_NAME: usize = 8;
+
+fn list(call: &mut Call<'_>) -> Result<Reply> {
+    let (_, item) = place::item(call)?;
+    // What clients also send describes points that exist in Azure alone, or asks for members that are always there.
+    let names = [
+        "startDate",
+        "endDate",
+        "extendedInfo",
+        "restorePointQueryType",
+        "includeSoftDeletedRP",
+    ];
+    let asked = Asked::read(call, &names, &[])?;
+    let span = Span {
+        from: asked.instant("startDate")?,
+        to: asked.instant("endDate")?,
+    };
+    let mut points: Vec<RecoveryPoint> = call.tx.below(&item.id)?;
+    points.retain(|point| span.holds(point.at));
+    points.sort_by_cached_key(key);
+    Ok(call.page(points, key, |point| view(point, &item)))
+}
+
+fn get(call: &mut Call<'_>) -> Result<Reply> {
+    let (_, item) = place::item(call)?;
+    let id = item
+        .id
+        .child(&format!("recoveryPoints/{}", call.params.get("point")))?;
+    let point: RecoveryPoint = call.tx.resource(&id)?.ok_or_else(|| place::not_found(&id))?;
+    Ok(Reply::ok(view(&point, &item)))
+}
+
+fn key(point: &RecoveryPoint) -> String {
+    format!("{}{}", arm::newest_first(point.at), point.id.name())
+}
+
+fn view(point: &RecoveryPoint, item: &ProtectedItem) -> Value {
+    let object_type = match item.management_type() {
+        "MAB" => "GenericRecoveryPoint",
+        _ => "IaasVMRecoveryPoint",
+    };
+    let short: String = point.snapshot.chars().take(SHORT_NAME).collect();
+    json!({
+        "id": point.id,
+        "name": point.id.name(),
+        "type": "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems/recoveryPoints",
+        "properties": {
+            "objectType": object_type,
+            "friendlyName": short,
+            "recoveryPointType": "FileSystemConsistent",
+            "recoveryPointTime": arm::timestamp(point.at),
+            "recoveryPointAdditionalInfo": point.snapshot,
+            "recoveryPointProperties": {
+                "isSoftDeleted": item.deletion.is_some(),
+            },
+        },
+    })
+}
