@@ -280,18 +280,12 @@ impl Snapshot {
         read_ledger(self.connection()?, from, limit)
     }
 
-    /// Ledger entries before a sequence, newest first: canonical bytes, leaf and chain.
+    /// Ledger entries before a sequence, newest first.
     pub(crate) fn ledger_back(&self, before: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError> {
         let mut statement = self.connection()?.prepare_cached(
-            "SELECT canonical, leaf, chain FROM ledger WHERE sequence < ?1 ORDER BY sequence DESC LIMIT ?2",
+            "SELECT sequence, canonical, leaf, chain FROM ledger WHERE sequence < ?1 ORDER BY sequence DESC LIMIT ?2",
         )?;
-        let rows = statement.query_map(params![before, limit], |row| {
-            Ok(LedgerRow {
-                canonical: row.get(0)?,
-                leaf: row.get(1)?,
-                chain: row.get(2)?,
-            })
-        })?;
+        let rows = statement.query_map(params![before, limit], ledger_row)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -314,15 +308,17 @@ fn read_ledger(connection: &Connection, from: i64, limit: i64) -> Result<Vec<Led
     let mut statement = connection.prepare_cached(
         "SELECT sequence, canonical, leaf, chain FROM ledger WHERE sequence >= ?1 ORDER BY sequence LIMIT ?2",
     )?;
-    let rows = statement.query_map(params![from, limit], |row| {
-        Ok(LedgerRow {
-            sequence: row.get(0)?,
-            canonical: row.get(1)?,
-            leaf: row.get(2)?,
-            chain: row.get(3)?,
-        })
-    })?;
+    let rows = statement.query_map(params![from, limit], ledger_row)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn ledger_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<LedgerRow> {
+    Ok(LedgerRow {
+        sequence: row.get(0)?,
+        canonical: row.get(1)?,
+        leaf: row.get(2)?,
+        chain: row.get(3)?,
+    })
 }
 
 /// A read-only connection for looking at a database from outside.
