@@ -15,9 +15,10 @@ use vault::{
     VaultChange,
 };
 
-use crate::harness::{ALICE, ALICE_GUEST, Answer, BACKUP_SUB, Caller, Harness, SECURITY_SUB, seed_entry};
+use crate::harness::{ALICE, ALICE_GUEST, Answer, BACKUP_SUB, Caller, Harness, SECURITY_SUB};
 
-pub const FILES: &str = "backupFabrics/Azure/protectionContainers/Windows;srv01/protectedItems/FileFolder;data";
+pub const FILES: &str =
+    "backupFabrics/Azure/protectionContainers/Windows;srv01/protectedItems/FileFolder;data";
 pub const SERVER: &str = "backupFabrics/Azure/protectionContainers/Windows;srv01";
 pub const MACHINE: &str = "backupFabrics/Azure/protectionContainers/IaasVMContainer;iaasvmcontainerv2;rg;vm1/protectedItems/VM;iaasvmcontainerv2;rg;vm1";
 
@@ -35,21 +36,9 @@ impl Fixture {
         fixture
     }
 
-    /// Runs a seeding step behind the front door.
-    pub fn seed(&self, step: impl Fn(&mut Transaction) -> arm::Result<()>) {
-        let store = &self.server.running.app().store;
-        store
-            .transact(|tx| {
-                step(tx)?;
-                tx.record(seed_entry(self.server.now()));
-                Ok(())
-            })
-            .unwrap();
-    }
-
     pub fn add_vault(&self, name: &str) {
         let vault = self.vault_document(name);
-        self.seed(|tx| {
+        self.server.seed(|tx| {
             tx.put(&ResourceGroup {
                 id: group(BACKUP_SUB),
                 location: westeurope(),
@@ -69,7 +58,7 @@ impl Fixture {
 
     /// Changes the settings of the vault `v1`, as if nobody had to consent.
     pub fn set_vault(&self, change: impl Fn(&mut Vault)) {
-        self.seed(|tx| {
+        self.server.seed(|tx| {
             let before: Vault = tx.resource(&vault_id("v1"))?.unwrap();
             let mut after = before.clone();
             change(&mut after);
@@ -99,7 +88,7 @@ impl Fixture {
     /// Links `v1` to the guard `g1`, which exempts nothing.
     pub fn link_guard(&self) {
         let now = self.server.now();
-        self.seed(|tx| {
+        self.server.seed(|tx| {
             tx.put(&ResourceGuard {
                 id: guard_id(),
                 location: westeurope(),
@@ -130,7 +119,7 @@ impl Fixture {
                 who.0
             ))
             .unwrap();
-        self.seed(|tx| {
+        self.server.seed(|tx| {
             tx.put(&Assignment {
                 id: id.clone(),
                 scope: scope.clone(),
@@ -152,7 +141,13 @@ impl Fixture {
 
     /// What `unlockDelete` leaves behind for Alice.
     pub fn unlock(&self, operation: CriticalOperation, below: &str) {
-        let access = self.server.running.app().store.transact(|tx| tx.access()).unwrap();
+        let access = self
+            .server
+            .running
+            .app()
+            .store
+            .transact(|tx| tx.access())
+            .unwrap();
         let person = |who| access.principal(who).unwrap().person.unwrap().to_string();
         let caller = |who: ObjectId| mua::Caller {
             tenant: access.principal(who).unwrap().tenant,
@@ -168,12 +163,12 @@ impl Fixture {
             guard: guard_id(),
             expires: self.server.now() + SignedDuration::from_mins(30),
         };
-        self.seed(|tx| tx.put(&unlock));
+        self.server.seed(|tx| tx.put(&unlock));
     }
 
     /// What a snapshot that arrives leaves behind.
     pub fn arrive(&self, below: &str, name: &str, at: Timestamp) {
-        self.seed(|tx| {
+        self.server.seed(|tx| {
             let item = vault_id("v1").child(below)?;
             let point = RecoveryPoint {
                 id: item.child(&format!("recoveryPoints/{name}"))?,
@@ -198,7 +193,10 @@ impl Fixture {
 
     /// Registers `srv01` and protects its folder with the policy `Files30`.
     pub async fn protect_files(&self) -> Value {
-        self.alice().put(&at(SERVER), json!({"properties": {}})).await.expect(200);
+        self.alice()
+            .put(&at(SERVER), json!({"properties": {}}))
+            .await
+            .expect(200);
         self.put_item(FILES, json!({"policyId": at("backupPolicies/Files30")}))
             .await
             .expect(202);
@@ -208,22 +206,19 @@ impl Fixture {
     /// PUTs an item of files with these properties.
     pub async fn put_item(&self, below: &str, mut properties: Value) -> Answer {
         properties["protectedItemType"] = json!("MabFileFolderProtectedItem");
-        self.alice().put(&at(below), json!({"properties": properties})).await
+        self.alice()
+            .put(&at(below), json!({"properties": properties}))
+            .await
     }
 
     pub async fn item(&self, below: &str) -> Value {
         self.alice().get(&at(below)).await.expect(200)
     }
 
-    /// The entries of the ledger, oldest first.
-    pub fn ledger(&self) -> Vec<ledger::Entry> {
-        let store = &self.server.running.app().store;
-        store.transact(|tx| tx.ledger(0, 10_000)).unwrap()
-    }
-
     /// The refusals in the ledger: operation and target.
     pub fn refusals(&self) -> Vec<(String, String)> {
-        self.ledger()
+        self.server
+            .ledger()
             .into_iter()
             .filter(|entry| entry.verdict == ledger::Verdict::Refused)
             .map(|entry| (entry.operation, entry.target))

@@ -403,7 +403,7 @@ fn owner(tx: &mut Transaction, subscription: SubscriptionId, principal: ObjectId
     })
 }
 
-pub fn seed_entry(now: Timestamp) -> ledger::Entry {
+fn seed_entry(now: Timestamp) -> ledger::Entry {
     let person = Person::Application(Uuid::nil()).to_string();
     ledger::Entry {
         sequence: 0,
