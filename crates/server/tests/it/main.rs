@@ -3,4 +3,5 @@
 //! One binary: every further one would link the whole server again.
 
 mod harness;
+mod login;
 mod smoke;
