@@ -19,6 +19,9 @@ pub const CLI: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
 pub const ALICE_NAME: &str = "alice@contoso.example";
 const TOTP_SEED: [u8; 20] = *b"12345678901234567890";
 
+/// A form.
+pub type Fields<'a> = &'a [(&'a str, &'a str)];
+
 /// What az asks for.
 pub fn arm_scope(server: &Harness) -> String {
     format!("{}/.default offline_access openid profile", server.origin())

@@ -2,6 +2,14 @@
 //!
 //! One binary: every further one would link the whole server again.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
 mod harness;
 mod login;
 mod smoke;

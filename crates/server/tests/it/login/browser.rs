@@ -166,7 +166,7 @@ async fn a_code_expires() {
 #[tokio::test]
 async fn a_request_at_fault_is_told_on_a_page_and_goes_nowhere() {
     let server = Harness::start().await;
-    let cases: [(&str, &[(&str, &str)], &str); 7] = [
+    let cases: [(&str, Fields<'_>, &str); 7] = [
         (
             "organizations",
             &[("redirect_uri", "https://evil.example/cb")],

@@ -194,7 +194,7 @@ async fn one_address_cannot_fill_the_store_with_codes() {
 #[tokio::test]
 async fn bad_starts_are_refused() {
     let server = Harness::start().await;
-    let cases: [(&str, &[(&str, &str)], &str); 4] = [
+    let cases: [(&str, Fields<'_>, &str); 4] = [
         ("organizations", &[], "invalid_request"),
         ("organizations", &[("client_id", "evil")], "unauthorized_client"),
         (

@@ -247,7 +247,7 @@ async fn a_token_is_for_one_service_of_this_server() {
 #[tokio::test]
 async fn bad_requests_are_refused_as_oauth_does() {
     let server = Harness::start().await;
-    let cases: [(&str, &[(&str, &str)], &str); 8] = [
+    let cases: [(&str, Fields<'_>, &str); 8] = [
         ("organizations", &[], "invalid_request"),
         (
             "organizations",
@@ -307,6 +307,11 @@ async fn bad_requests_are_refused_as_oauth_does() {
         );
         assert_eq!(answer.header("cache-control"), "no-store");
     }
+}
+
+#[tokio::test]
+async fn what_is_no_form_is_refused() {
+    let server = Harness::start().await;
     let path = "/organizations/oauth2/v2.0/token";
     let bodies = [
         ("application/json", "{}".to_string()),
