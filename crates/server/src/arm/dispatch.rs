@@ -128,9 +128,10 @@ fn still_counts(access: &Access, who: &SignedIn) -> bool {
         directory::Person::Application(_) => here,
     };
     let valid = |account: &store::Principal| {
+        // A token tells the time of its sign-in in whole seconds.
         let voided = account
             .sessions_valid_from
-            .is_some_and(|from| who.auth_time.is_none_or(|at| at < from));
+            .is_some_and(|from| who.auth_time.is_none_or(|at| at.as_second() < from.as_second()));
         account.enabled && !voided
     };
     person.to_string() == who.person && here.is_some_and(valid) && home.is_some_and(valid)
@@ -263,4 +264,58 @@ pub(super) fn check_scope_locks(call: &mut Call<'_>, scope: &ResourceId) -> Resu
         check_locks(&lock.scope, effect, [lock])?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use arm::{ObjectId, TenantId};
+    use directory::oauth::RevokedFamily;
+    use jiff::Timestamp;
+    use ledger::ActorKind;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn signed_in(family: Option<u128>) -> SignedIn {
+        SignedIn {
+            tenant: TenantId(Uuid::nil()),
+            object: ObjectId(Uuid::nil()),
+            person: "app:x".into(),
+            kind: ActorKind::User,
+            name: "x".into(),
+            amr: Vec::new(),
+            auth_time: None,
+            family: family.map(Uuid::from_u128),
+        }
+    }
+
+    #[test]
+    fn tokens_of_a_revoked_sign_in_do_not_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let revoked = RevokedFamily {
+            family: Uuid::from_u128(1),
+            at: Timestamp::UNIX_EPOCH,
+        };
+        store.transact(|tx| tx.put(&revoked)).unwrap();
+        let check = |main: Option<u128>, auxiliary: Vec<SignedIn>| {
+            let request = Request {
+                method: Method::Get,
+                path: ResourceId::parse("/subscriptions").unwrap(),
+                query: Default::default(),
+                body: serde_json::Value::Null,
+                origin: String::new(),
+                graph_origin: String::new(),
+                correlation: Uuid::nil(),
+                signed_in: signed_in(main),
+                auxiliary,
+                address: None,
+            };
+            store.transact(|tx| check_families(tx, &request)).is_ok()
+        };
+        assert!(check(None, Vec::new()));
+        assert!(check(Some(2), vec![signed_in(Some(3))]));
+        assert!(!check(Some(1), Vec::new()));
+        assert!(!check(Some(2), vec![signed_in(Some(1))]));
+    }
 }

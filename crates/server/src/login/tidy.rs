@@ -71,3 +71,106 @@ fn sweep<D: Free>(app: &App, is_over: impl Fn(&D, Timestamp) -> bool) -> Result<
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use directory::oauth::{AZURE_CLI, Scope};
+    use directory::throttle::{FAILURES_PER_ADDRESS, SignInThrottle};
+    use directory::{Method, Person, SecretDigest, SignIn};
+    use parking_lot::Mutex;
+    use store::{Document, Store};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::edge::{Clock, Edge, SystemEntropy};
+    use crate::metrics::Metrics;
+    use crate::origin::Origins;
+
+    struct TestClock(Mutex<Timestamp>);
+
+    impl Clock for TestClock {
+        fn now(&self) -> Timestamp {
+            *self.0.lock()
+        }
+    }
+
+    fn at(hours: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + hours * 3600).unwrap()
+    }
+
+    fn app(folder: &std::path::Path, clock: Arc<TestClock>) -> App {
+        App {
+            store: Store::open(folder).unwrap(),
+            edge: Edge::new(clock, Arc::new(SystemEntropy)),
+            keys: Arc::default(),
+            origins: Arc::new(Origins {
+                arm_port: 8443,
+                graph_port: 8444,
+                public_name: None,
+            }),
+            metrics: Metrics::default(),
+            desk: Arc::default(),
+        }
+    }
+
+    fn count<D: Document>(app: &App) -> usize {
+        app.store.transact(|tx| Ok(tx.all::<D>()?.len())).unwrap()
+    }
+
+    fn fill(app: &App) {
+        let sign_in = SignIn {
+            person: Person::Application(Uuid::nil()),
+            methods: vec![Method::Pwd],
+            at: at(0),
+        };
+        let family = Uuid::from_u128(7);
+        let (_, live) = RefreshToken::start(AZURE_CLI, family, sign_in, at(0), [1; 32]);
+        let revoked = RefreshToken {
+            digest: SecretDigest::of("revoked"),
+            ..live.revoke(at(0))
+        };
+        let randoms = ([2; 32], [3; 8]);
+        let (_, device) = DeviceCode::start(AZURE_CLI, None, Scope::default(), "page", at(0), randoms);
+        let counter = Counter {
+            key: "address:192.0.2.1".into(),
+            throttle: SignInThrottle::default().failed(FAILURES_PER_ADDRESS, at(0)),
+        };
+        let written = app.store.transact(|tx| {
+            tx.put(&live)?;
+            tx.put(&revoked)?;
+            tx.put(&device)?;
+            tx.put(&counter)?;
+            tx.put(&RevokedFamily { family, at: at(0) })
+        });
+        written.unwrap();
+    }
+
+    #[test]
+    fn what_is_over_goes_and_what_may_still_count_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(TestClock(Mutex::new(at(0))));
+        let app = app(folder.path(), Arc::clone(&clock));
+        fill(&app);
+        let counts = || {
+            (
+                count::<Counter>(&app),
+                count::<RevokedFamily>(&app),
+                count::<DeviceCode>(&app),
+                count::<RefreshToken>(&app),
+            )
+        };
+        let after = |hours| {
+            *clock.0.lock() = at(hours);
+            tidy(&app).unwrap();
+            counts()
+        };
+        assert_eq!(after(0), (1, 1, 1, 2));
+        assert_eq!(after(1), (0, 0, 1, 2), "counted and revoked an hour ago");
+        assert_eq!(after(24), (0, 0, 1, 1), "revoked a day ago");
+        assert_eq!(after(25), (0, 0, 0, 1), "void for a day");
+        assert_eq!(after(90 * 24 - 1), (0, 0, 0, 1));
+        assert_eq!(after(90 * 24), (0, 0, 0, 0), "not used for 90 days");
+    }
+}

@@ -328,7 +328,7 @@ fn seed(tx: &mut Transaction, now: Timestamp) -> arm::Result<()> {
     }
     owner(tx, BACKUP_SUB, ALICE)?;
     owner(tx, SECURITY_SUB, SAM)?;
-    tx.record(seed_entry(now));
+    tx.record(entry(now, "test.seed"));
     Ok(())
 }
 
@@ -403,7 +403,8 @@ fn owner(tx: &mut Transaction, subscription: SubscriptionId, principal: ObjectId
     })
 }
 
-fn seed_entry(now: Timestamp) -> ledger::Entry {
+/// An entry for what a test does behind the server's back.
+pub fn entry(now: Timestamp, operation: &str) -> ledger::Entry {
     let person = Person::Application(Uuid::nil()).to_string();
     ledger::Entry {
         sequence: 0,
@@ -418,7 +419,7 @@ fn seed_entry(now: Timestamp) -> ledger::Entry {
             authentication: Vec::new(),
             address: None,
         },
-        operation: "test.seed".into(),
+        operation: operation.into(),
         target: "/".into(),
         change: None,
         verdict: ledger::Verdict::Done,
