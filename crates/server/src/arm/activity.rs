@@ -82,6 +82,9 @@ struct Search {
     span: Span,
 }
 
+/// An entry, and the resource under which a subscription sees it.
+type Event = (Entry, ResourceId);
+
 impl Search {
     /// Reads backwards from an entry. Answers with the events found, newest first, each with the resource under which
     /// this subscription sees it, and with where to go on.
@@ -89,7 +92,7 @@ impl Search {
         &self,
         call: &mut Call<'_>,
         mut before: Option<u64>,
-    ) -> Result<(Vec<(Entry, ResourceId)>, Option<u64>)> {
+    ) -> Result<(Vec<Event>, Option<u64>)> {
         let mut found = Vec::new();
         for _ in 0..MOST / CHUNK {
             let entries = call.tx.ledger_back(before, CHUNK)?;
