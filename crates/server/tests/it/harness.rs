@@ -383,7 +383,7 @@ fn owner(tx: &mut Transaction, subscription: SubscriptionId, principal: ObjectId
     })
 }
 
-fn seed_entry(now: Timestamp) -> ledger::Entry {
+pub fn seed_entry(now: Timestamp) -> ledger::Entry {
     let person = Person::Application(Uuid::nil()).to_string();
     ledger::Entry {
         sequence: 0,

@@ -2,5 +2,12 @@
 //!
 //! One binary: every further one would link the whole server again.
 
+#![cfg(test)]
+
+mod estate;
+mod guards;
 mod harness;
+mod mua;
 mod smoke;
+mod unlocking;
+mod vaults;
