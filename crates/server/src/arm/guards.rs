@@ -180,11 +180,10 @@ fn parent(call: &mut Call<'_>) -> Result<ResourceGuard> {
 /// Azure allows up to 260 characters (`ResourceId` sees to that); those that mean something in addresses are left out.
 fn check_name(id: &ResourceId) -> Result<()> {
     let name = id.name();
-    let reserved = name.eq_ignore_ascii_case("providers");
-    if reserved || name.chars().any(|c| "<>%&*:+\"|;".contains(c)) || name.ends_with('.') {
+    if name.chars().any(|c| "<>%&*:+\"|;".contains(c)) || name.ends_with('.') {
         return Err(tracked::invalid_name(
             id,
-            "it may not hold any of < > % & * : + \" | ; , end with a period, or be 'providers'",
+            "it may neither hold any of < > % & * : + \" | ; nor end with a period",
         ));
     }
     Ok(())

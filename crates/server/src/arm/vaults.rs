@@ -316,11 +316,11 @@ fn check_name(id: &ResourceId) -> Result<(), Error> {
     let fits = (2..=50).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    if fits && !name.eq_ignore_ascii_case("providers") {
+    if fits {
         return Ok(());
     }
     Err(tracked::invalid_name(
         id,
-        "it must be 2 to 50 letters, digits and hyphens, begin with a letter, and not be 'providers'",
+        "it must be 2 to 50 letters, digits and hyphens, and begin with a letter",
     ))
 }
