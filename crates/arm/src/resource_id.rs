@@ -160,10 +160,7 @@ impl ResourceId {
         let segments: Vec<&str> = self.segments().collect();
         let keep = match segments.len().checked_sub(2)? {
             // `<scope>/providers/<namespace>/<type>/<name>`: leave the namespace with the resource.
-            n if n >= 2
-                && segments
-                    .get(n - 2)
-                    .is_some_and(|s| s.eq_ignore_ascii_case("providers")) =>
+            n if n >= 2 && self.provider_index() == Some(n - 2) =>
             {
                 n - 2
             }

@@ -11,7 +11,7 @@ use vault::GuardProxy;
 use super::call::Call;
 use super::reply::Reply;
 use super::route::{Method, Route, route};
-use super::tracked;
+use super::{orphans, tracked};
 
 /// Everything that is done to a guard is named like this in roles, and not `Microsoft.DataProtection/resourceGuards/…`.
 macro_rules! action {
@@ -159,6 +159,7 @@ fn delete(call: &mut Call<'_>) -> Result<Reply> {
         ));
     }
     call.tx.delete::<ResourceGuard>(&guard.key());
+    orphans::remove(call, &guard.id)?;
     Ok(Reply::empty(200))
 }
 

@@ -9,6 +9,7 @@ pub mod face;
 mod filters;
 mod guards;
 mod metadata;
+mod orphans;
 mod pim;
 mod recovery;
 pub mod reply;

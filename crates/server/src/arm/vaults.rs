@@ -21,7 +21,7 @@ use vault::{
 use super::call::Call;
 use super::reply::Reply;
 use super::route::{Method, Route, route};
-use super::{door, tracked};
+use super::{door, orphans, tracked};
 
 macro_rules! action {
     ($rest:literal) => {
@@ -266,6 +266,7 @@ fn delete(call: &mut Call<'_>) -> Result<Reply> {
     for unlock in call.tx.below::<Unlock>(&id)? {
         call.tx.delete::<Unlock>(&unlock.key());
     }
+    orphans::remove(call, &id)?;
     Ok(Reply::empty(204))
 }
 

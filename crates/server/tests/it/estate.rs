@@ -7,10 +7,10 @@ use ledger::{Entry, Verdict};
 use rbac::{Assignment, Origin, PrincipalKind};
 use resources::{Registration, ResourceGroup};
 use serde_json::{Value, json};
-use store::{Document, Transaction};
+use store::Document;
 use uuid::Uuid;
 
-use crate::harness::{BACKUP_SUB, CONTOSO, Harness, SECURITY_SUB, entry};
+use crate::harness::{BACKUP_SUB, CONTOSO, Harness, SECURITY_SUB};
 
 /// A second subscription of Contoso, which nobody owns at first.
 pub const OTHER_SUB: SubscriptionId = SubscriptionId(Uuid::from_u128(0xc));
@@ -51,7 +51,7 @@ impl Harness {
     /// A server with resource groups: `backup` for vaults, and `security` for guards in three subscriptions.
     pub async fn with_groups() -> Self {
         let server = Self::start().await;
-        server.write(|tx| {
+        server.seed(|tx| {
             tx.put(&Subscription {
                 id: OTHER_SUB,
                 tenant: CONTOSO,
@@ -81,18 +81,6 @@ impl Harness {
         server
     }
 
-    /// Writes behind the API.
-    pub fn write<T>(&self, write: impl Fn(&mut Transaction) -> arm::Result<T>) -> T {
-        let now = self.now();
-        let store = &self.running.app().store;
-        let outcome = store.transact(|tx| {
-            let outcome = write(tx)?;
-            tx.record(entry(now, "test.seed"));
-            Ok(outcome)
-        });
-        outcome.unwrap()
-    }
-
     /// Gives somebody a role at a scope; answers with the assignment's key.
     pub fn grant(&self, who: ObjectId, role: RoleId, scope: &str) -> String {
         let scope = ResourceId::parse(scope).unwrap();
@@ -116,13 +104,13 @@ impl Harness {
             created_by: None,
             updated_by: None,
         };
-        self.write(|tx| tx.put(&assignment));
+        self.seed(|tx| tx.put(&assignment));
         assignment.key()
     }
 
     /// Takes a role away again.
     pub fn revoke(&self, assignment: &str) {
-        self.write(|tx| {
+        self.seed(|tx| {
             tx.delete::<Assignment>(assignment);
             Ok(())
         });
@@ -136,13 +124,6 @@ impl Harness {
             .store
             .transact(|tx| tx.resource::<D>(&id))
             .unwrap()
-    }
-
-    /// The whole ledger.
-    pub fn ledger(&self) -> Vec<Entry> {
-        let store = &self.running.app().store;
-        store.verify_ledger().unwrap().unwrap();
-        store.transact(|tx| tx.ledger(0, u32::MAX)).unwrap()
     }
 
     /// The refusals in the ledger.

@@ -350,7 +350,7 @@ async fn a_lock_keeps_a_guard_from_its_owner() {
         level: LockLevel::CanNotDelete,
         notes: None,
     };
-    server.write(|tx| tx.put(&lock));
+    server.seed(|tx| tx.put(&lock));
     let refused = server.as_(SAM).delete(&path()).await;
     assert_eq!((refused.status, refused.code()), (409, "ScopeLocked"));
 }

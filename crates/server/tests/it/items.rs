@@ -316,7 +316,7 @@ async fn with_a_guard_deleting_needs_an_unlock() {
     let refused = alice.delete(&at(FILES)).await;
     assert_refused(&refused, 403, "UserErrorDeleteNotUnlocked");
     let expected = (CriticalOperation::DeleteProtection.name(), at(FILES));
-    assert_eq!(fixture.refusals(), [expected.clone()]);
+    assert_eq!(fixture.refusals(), std::slice::from_ref(&expected));
     assert_eq!(
         fixture.item(FILES).await["properties"]["isScheduledForDeferredDelete"],
         false

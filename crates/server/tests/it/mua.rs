@@ -528,7 +528,7 @@ async fn a_link_needs_one_region_and_registered_providers_on_both_sides() {
             subscription,
             namespace: namespace.into(),
         };
-        server.write(|tx| {
+        server.seed(|tx| {
             tx.delete::<Registration>(&registration.key());
             Ok(())
         });
@@ -542,7 +542,7 @@ async fn a_link_needs_one_region_and_registered_providers_on_both_sides() {
             "{}",
             refused.text
         );
-        server.write(|tx| tx.put(&registration));
+        server.seed(|tx| tx.put(&registration));
     }
     admin.put(&proxy(&vault), link(&place.guard())).await.expect(200);
 }
@@ -606,7 +606,7 @@ async fn without_its_guard_a_vault_is_shut() {
         .expect(200);
     place.consent(&server);
     let guard: ResourceGuard = server.stored(&place.guard()).unwrap();
-    server.write(|tx| {
+    server.seed(|tx| {
         tx.delete::<ResourceGuard>(&guard.key());
         Ok(())
     });
@@ -645,7 +645,7 @@ async fn without_its_guard_a_vault_is_shut() {
         "Enabled"
     );
     // The guard comes back, and everything goes on as before.
-    server.write(|tx| tx.put(&guard));
+    server.seed(|tx| tx.put(&guard));
     let step = &STEPS[0];
     let body = step.body(&[place.request(step.kind)]);
     admin

@@ -209,7 +209,7 @@ async fn unlock_requests_that_make_no_sense_are_bad_requests() {
         let refused = admin.post(&unlock_path(&vault), body.clone()).await;
         assert_eq!(refused.status, 400, "{body}: {}", refused.text);
     }
-    assert_eq!(server.write(|tx| tx.all::<Unlock>()), []);
+    assert_eq!(server.seed(|tx| tx.all::<Unlock>()), []);
 }
 
 /// Backup Operator may unlock; a reader of the vault may not even ask.
@@ -222,7 +222,7 @@ async fn unlocking_takes_rights_on_the_vault_too() {
     server.grant(SUE, role_ids::BACKUP_MUA_OPERATOR, &place.guard());
     let refused = server.as_(SUE).post(&unlock_path(&vault), unlock(place)).await;
     assert_eq!(refused.code(), "InvalidAuthenticationTokenTenant");
-    for assignment in server.write(|tx| tx.all::<rbac::Assignment>()) {
+    for assignment in server.seed(|tx| tx.all::<rbac::Assignment>()) {
         if assignment.principal == BOB {
             server.revoke(&assignment.key());
         }

@@ -53,7 +53,7 @@ async fn a_new_vault_is_secure_by_default() {
     assert_eq!(vault["systemData"]["createdBy"], "alice@contoso.example");
     let stored: Vault = server.stored(&path()).unwrap();
     assert_eq!(stored.short.len(), 16);
-    let policies: Vec<BackupPolicy> = server.write(|tx| tx.below(&arm::ResourceId::parse(&path()).unwrap()));
+    let policies: Vec<BackupPolicy> = server.seed(|tx| tx.below(&arm::ResourceId::parse(&path()).unwrap()));
     let names: Vec<&str> = policies.iter().map(|policy| policy.id.name()).collect();
     let mut expected: Vec<&str> = vault::policy::built_in().iter().map(|(name, _)| *name).collect();
     expected.sort_unstable_by_key(|name| name.to_lowercase());
@@ -405,7 +405,7 @@ fn register_container(server: &Harness) {
         registered: server.now(),
     };
     let now = server.now();
-    server.write(|tx| {
+    server.seed(|tx| {
         let presented = Presented {
             callers: &[],
             requests: &[],
@@ -434,7 +434,7 @@ async fn only_an_empty_vault_can_be_deleted_and_nothing_of_it_stays() {
     assert_eq!(alice.get(&path()).await.code(), "ResourceNotFound");
     alice.delete(&path()).await.expect(204);
     let vault = arm::ResourceId::parse(&path()).unwrap();
-    assert_eq!(server.write(|tx| tx.below::<BackupPolicy>(&vault)), []);
+    assert_eq!(server.seed(|tx| tx.below::<BackupPolicy>(&vault)), []);
 
     alice
         .put(&path(), json!({"location": "westeurope"}))
