@@ -80,13 +80,7 @@ fn decide(
 /// A token may outlive its owner: each is checked against the directory as it is now, at home and where it is for.
 fn check_callers(access: &Access, request: &Request) -> Result<()> {
     for who in std::iter::once(&request.signed_in).chain(&request.auxiliary) {
-        if !still_counts(access, who) {
-            return Err(Error::new(
-                ErrorKind::Unauthenticated,
-                "InvalidAuthenticationToken",
-                "The account is disabled or its session has ended. Sign in again.",
-            ));
-        }
+        check_subject(access, who)?;
         if who.person != request.signed_in.person {
             return Err(Error::invalid(
                 "InvalidAuxiliaryTokens",
@@ -95,6 +89,21 @@ fn check_callers(access: &Access, request: &Request) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Refuses a token whose owner is gone, disabled or signed out, at home or in the tenant that it is for.
+///
+/// # Errors
+/// 401 `InvalidAuthenticationToken`.
+pub fn check_subject(access: &Access, who: &SignedIn) -> Result<()> {
+    if still_counts(access, who) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Unauthenticated,
+        "InvalidAuthenticationToken",
+        "The account is disabled or its session has ended. Sign in again.",
+    ))
 }
 
 fn still_counts(access: &Access, who: &SignedIn) -> bool {
@@ -232,16 +241,17 @@ fn check_scope_locks(call: &mut Call<'_>, scope: &ResourceId) -> Result<()> {
     if effect == Effect::Read || manages_locks {
         return Ok(());
     }
-    // A deletion takes everything below with it, so that a lock down there holds as well.
     let Some(subscription) = scope.subscription_id() else {
         return Ok(());
     };
     let root = ResourceId::subscription(subscription);
     let locks: Vec<Lock> = call.tx.below(&root)?;
     check_locks(scope, effect, &locks)?;
+    // A deletion takes everything below with it, so that a lock down there holds as well. Below what is deleted, that
+    // is: a role assignment on a subscription has nothing below it.
     let below = locks
         .iter()
-        .filter(|lock| effect == Effect::Delete && lock.scope.is_within(scope));
+        .filter(|lock| effect == Effect::Delete && lock.scope.is_within(call.id()));
     for lock in below {
         check_locks(&lock.scope, effect, [lock])?;
     }

@@ -2,5 +2,8 @@
 //!
 //! One binary: every further one would link the whole server again.
 
+mod authorization;
+mod graph;
 mod harness;
+mod resources;
 mod smoke;
