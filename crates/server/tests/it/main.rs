@@ -7,10 +7,12 @@
 #![expect(clippy::string_slice, reason = "a test fails by panicking")]
 
 mod activity;
+mod authorization;
 mod containers;
 mod credentials;
 mod estate;
 mod fixture;
+mod graph;
 mod guards;
 mod harness;
 mod items;
@@ -20,6 +22,7 @@ mod mua;
 mod pim;
 mod points;
 mod policies;
+mod resources;
 mod smoke;
 mod unlocking;
 mod vaults;
