@@ -44,7 +44,7 @@ impl Narrator {
                     "    {} {code}",
                     self.paint("1;31", &format!("refused, {}", answer.status))
                 );
-                for line in wrapped(answer.message(), 100) {
+                for line in wrapped(&shortened(answer.message()), 100) {
                     println!("      {line}");
                 }
             }
@@ -93,6 +93,23 @@ impl Narrator {
             stage.folder.join("repository.txt").display()
         );
     }
+}
+
+/// Ids in a message without what is the same in all of them, up to the provider.
+fn shortened(message: &str) -> String {
+    let words = message.split_inclusive(' ').map(|word| {
+        match (word.find("/subscriptions/"), word.find("/providers/")) {
+            (Some(from), Some(to)) if from < to => {
+                let (before, after) = (
+                    word.get(..from).unwrap_or_default(),
+                    word.get(to + "/providers".len()..).unwrap_or_default(),
+                );
+                format!("{before}…{after}")
+            }
+            _ => word.to_string(),
+        }
+    });
+    words.collect()
 }
 
 fn wrapped(text: &str, width: usize) -> Vec<String> {

@@ -411,9 +411,10 @@ impl Story<'_> {
         self.allowed(alice, "unlocks the deletion", "POST", &unlock, Some(delete))?;
         self.allowed(alice, "deletes the backup", "DELETE", &names.item, None)?;
         let item = self.quietly(alice, "GET", &names.item, None)?;
-        let until = item.text("/properties/deferredDeleteTimeInUTC")?;
-        self.narrator
-            .note(&format!("It is soft-deleted, and recoverable until {until}."));
+        let remaining = item.text("/properties/deferredDeleteTimeRemaining")?;
+        self.narrator.note(&format!(
+            "It is soft-deleted, and can be undeleted for {remaining} (days.hours:minutes:seconds)."
+        ));
         let said = self.repository()?.run(&self.source, &["snapshots"])?;
         ensure!(
             !said.succeeded,

@@ -35,7 +35,7 @@ fn body(role: &str, who: ObjectId) -> Value {
     json!({"properties": {"roleDefinitionId": role, "principalId": who.to_string()}})
 }
 
-fn custom(name: &str, actions: &[&str], scopes: &[String]) -> Value {
+fn custom(name: &str, actions: &[&str], scopes: &[&str]) -> Value {
     json!({"properties": {
         "roleName": name,
         "type": "CustomRole",
@@ -226,8 +226,7 @@ async fn only_those_who_may_give_rights_give_them() {
     for refused in [
         bob.put(&assignment(&rg, 2), body(OWNER, BOB)).await,
         bob.delete(&assignment(&rg, 1)).await,
-        bob.put(&definition(&rg, 3), custom("Mine", &["*"], &[rg.clone()]))
-            .await,
+        bob.put(&definition(&rg, 3), custom("Mine", &["*"], &[&rg])).await,
     ] {
         assert_eq!((refused.status, refused.code()), (403, "AuthorizationFailed"));
     }
@@ -265,7 +264,7 @@ async fn nobody_reaches_into_the_other_tenant() {
     let list = format!("{security}/providers/Microsoft.Authorization/roleAssignments");
     assert_eq!(server.as_(ALICE_GUEST).get(&list).await.status, 403);
     // Through a role of Alice's own that claims to be assignable there.
-    let reach = custom("Reach", &["*"], &[sub(), security]);
+    let reach = custom("Reach", &["*"], &[&sub(), &security]);
     let refused = server.as_(ALICE).put(&definition(&sub(), 9), reach).await;
     assert_eq!(
         (refused.status, refused.code()),
@@ -501,7 +500,7 @@ async fn built_in_roles_are_shown_where_they_are_asked_for() {
         alice
             .put(
                 &at(&sub(), &format!("/{READER}")),
-                custom("Mine", &["*"], &[sub()]),
+                custom("Mine", &["*"], &[&sub()]),
             )
             .await,
         alice.delete(&at(&sub(), &format!("/{READER}"))).await,
@@ -519,7 +518,7 @@ async fn a_custom_role_lives_and_dies() {
     let path = definition(&sub(), 1);
     let read = "Microsoft.Resources/subscriptions/resourceGroups/read";
     let made = alice
-        .put(&path, custom("Group reader", &[read], &[sub()]))
+        .put(&path, custom("Group reader", &[read], &[&sub()]))
         .await
         .expect(201);
     assert_eq!(made["properties"]["permissions"][0]["actions"], json!([read]));
@@ -560,10 +559,7 @@ async fn a_custom_role_stays_within_its_scopes_and_its_tenant() {
     let alice = server.as_(ALICE);
     let (rg, other) = (group(&server, "rg").await, group(&server, "other").await);
     alice
-        .put(
-            &definition(&rg, 1),
-            custom("In one group", &["*/read"], &[rg.clone()]),
-        )
+        .put(&definition(&rg, 1), custom("In one group", &["*/read"], &[&rg]))
         .await
         .expect(201);
     let role = Uuid::from_u128(1).to_string();
@@ -591,7 +587,7 @@ async fn a_custom_role_stays_within_its_scopes_and_its_tenant() {
     let same_name = alice
         .put(
             &definition(&sub(), 2),
-            custom("in ONE group", &["*/read"], &[sub()]),
+            custom("in ONE group", &["*/read"], &[&sub()]),
         )
         .await;
     assert_eq!(
@@ -605,7 +601,7 @@ async fn a_custom_role_stays_within_its_scopes_and_its_tenant() {
     assert_eq!(sam.get(&theirs).await.status, 404);
     assert_eq!(sam.delete(&theirs).await.status, 204);
     let taken = sam
-        .put(&theirs, custom("Theirs", &["*/read"], &[security.clone()]))
+        .put(&theirs, custom("Theirs", &["*/read"], &[&security]))
         .await;
     assert_eq!((taken.status, taken.code()), (409, "RoleDefinitionExists"));
     assert_eq!(
@@ -614,7 +610,7 @@ async fn a_custom_role_stays_within_its_scopes_and_its_tenant() {
     );
     sam.put(
         &definition(&security, 3),
-        custom("In one group", &["*/read"], &[security.clone()]),
+        custom("In one group", &["*/read"], &[&security]),
     )
     .await
     .expect(201);
@@ -630,27 +626,23 @@ async fn a_role_is_changed_by_those_who_may_everywhere_it_reaches() {
     let alice = server.as_(ALICE);
     let (rg, other) = (group(&server, "rg").await, group(&server, "other").await);
     alice
-        .put(&definition(&sub(), 1), custom("Wide", &["*/read"], &[sub()]))
+        .put(&definition(&sub(), 1), custom("Wide", &["*/read"], &[&sub()]))
         .await
         .expect(201);
     alice.put(&assignment(&rg, 1), body(OWNER, BOB)).await.expect(201);
     let bob = server.as_(BOB);
     // Bob owns one group: he neither changes a role that reaches further, nor pulls it into his group to do so.
     for refused in [
-        bob.put(&definition(&rg, 1), custom("Wide", &["*"], &[sub()]))
+        bob.put(&definition(&rg, 1), custom("Wide", &["*"], &[&sub()]))
             .await,
-        bob.put(&definition(&rg, 1), custom("Wide", &["*"], &[rg.clone()]))
-            .await,
+        bob.put(&definition(&rg, 1), custom("Wide", &["*"], &[&rg])).await,
         bob.delete(&definition(&rg, 1)).await,
-        bob.put(
-            &definition(&rg, 2),
-            custom("New", &["*"], &[rg.clone(), other.clone()]),
-        )
-        .await,
+        bob.put(&definition(&rg, 2), custom("New", &["*"], &[&rg, &other]))
+            .await,
     ] {
         assert_eq!((refused.status, refused.code()), (403, "AuthorizationFailed"));
     }
-    bob.put(&definition(&rg, 3), custom("Own", &["*/read"], &[rg.clone()]))
+    bob.put(&definition(&rg, 3), custom("Own", &["*/read"], &[&rg]))
         .await
         .expect(201);
 }
@@ -660,7 +652,7 @@ async fn bad_custom_roles_are_refused() {
     let server = Harness::start().await;
     let alice = server.as_(ALICE);
     let with = |name: &str, value: Value| {
-        let mut role = custom("Role", &["*/read"], &[sub()]);
+        let mut role = custom("Role", &["*/read"], &[&sub()]);
         role["properties"][name] = value;
         role
     };
