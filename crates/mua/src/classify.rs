@@ -186,14 +186,20 @@ fn item(change: &ItemChange) -> Vec<Finding> {
     if let Some(why) = change.weaker_policy() {
         findings.extend(found(CriticalOperation::ModifyProtection, why));
     }
-    // Undeleting leaves an item stopped; that is a step up from deleted.
-    if *protection < before.protection && before.deletion.is_none() && deletion.is_none() {
-        let how = match protection {
-            Protection::Stopped => "backups stop, and what exists is kept",
-            Protection::Suspended => "backups stop, and what exists is kept as the policy says",
-            Protection::Protected => "",
-        };
-        findings.extend(found(CriticalOperation::StopProtection, how));
+    // Undeleting leaves an item stopped; that is a step up from deleted. Both ways of stopping are critical, also one
+    // after the other: what was kept for ever would be kept only as the policy says.
+    if *protection != before.protection && before.deletion.is_none() && deletion.is_none() {
+        match protection {
+            Protection::Stopped => {
+                let why = "backups stop, and what exists is kept";
+                findings.extend(found(CriticalOperation::StopProtection, why));
+            }
+            Protection::Suspended => {
+                let why = "backups stop, and what exists is kept only as the policy says";
+                findings.extend(found(CriticalOperation::StopProtection, why));
+            }
+            Protection::Protected => {}
+        }
     }
     findings.dedup_by_key(|finding| finding.operation);
     findings

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use arm::{Error, ObjectId, ResourceId, Result, SubscriptionId, TenantId};
+use arm::{Error, ObjectId, RequestId, ResourceId, Result, SubscriptionId, TenantId};
 use directory::{Group, Person, ServicePrincipal, Subscription, Tenant, User};
 use jiff::Timestamp;
-use rbac::{Action, Assignment, Index, PrincipalKind, RoleDefinition};
+use pim::{ActivationRequest, Eligibility};
+use rbac::{Action, Assignment, Index, Origin, PrincipalKind, RoleDefinition};
 
 use crate::document::Document;
 use crate::sqlite::Snapshot;
@@ -81,7 +82,7 @@ impl Access {
             access.add(Principal::from(&group));
             access.groups.insert(group.id, group);
         }
-        access.compile(all(snapshot)?, all(snapshot)?);
+        access.compile(all(snapshot)?, all(snapshot)?, &Activations::load(snapshot)?);
         Ok(access)
     }
 
@@ -90,7 +91,7 @@ impl Access {
     }
 
     /// One index per tenant: object ids, groups and custom roles belong to one.
-    fn compile(&mut self, custom: Vec<RoleDefinition>, assignments: Vec<Assignment>) {
+    fn compile(&mut self, custom: Vec<RoleDefinition>, assignments: Vec<Assignment>, activations: &Activations) {
         for tenant in self.tenants.keys() {
             self.indexes.insert(
                 *tenant,
@@ -109,21 +110,20 @@ impl Access {
                 }
             }
         }
-        for assignment in assignments {
-            let tenant = self
-                .principals
-                .get(&assignment.principal)
-                .map(|principal| principal.tenant);
-            if let Some(index) = tenant.and_then(|tenant| self.indexes.get_mut(&tenant)) {
-                index.put_assignment(assignment);
-            }
-        }
         for group in self.groups.values() {
             if let Some(index) = self.indexes.get_mut(&group.tenant) {
                 group
                     .members
                     .iter()
                     .for_each(|member| index.add_member(group.id, *member));
+            }
+        }
+        for assignment in assignments {
+            let tenant = self.principals.get(&assignment.principal).map(|principal| principal.tenant);
+            let Some(index) = tenant.and_then(|tenant| self.indexes.get_mut(&tenant)) else { continue };
+            // Membership first: an activation through a group ends when its holder leaves the group.
+            if activations.support(&assignment, &index.groups_of(assignment.principal)) {
+                index.put_assignment(assignment);
             }
         }
     }
@@ -272,6 +272,42 @@ impl From<&Group> for Principal {
             enabled: false,
             sessions_valid_from: None,
         }
+    }
+}
+
+/// What activated role assignments rest on. An assignment alone is not enough: it must still be what somebody eligible
+/// asked for and was granted, and that is looked at whenever it changes, not only when the activation was made.
+struct Activations {
+    requests: HashMap<RequestId, ActivationRequest>,
+    eligibilities: HashMap<RequestId, Eligibility>,
+}
+
+impl Activations {
+    fn load(snapshot: &Snapshot) -> Result<Self> {
+        Ok(Self {
+            requests: all::<ActivationRequest>(snapshot)?.into_iter().map(|request| (request.name(), request)).collect(),
+            eligibilities: all::<Eligibility>(snapshot)?
+                .into_iter()
+                .map(|eligibility| (eligibility.grant().name, eligibility))
+                .collect(),
+        })
+    }
+
+    /// Whether an assignment stands: it was assigned, or it is an agreed activation whose holder is still eligible,
+    /// directly or through one of these groups.
+    fn support(&self, assignment: &Assignment, groups: &[ObjectId]) -> bool {
+        let Origin::Activated { request } = assignment.origin else { return true };
+        let Some(request) = self.requests.get(&request) else { return false };
+        let Some(eligibility) = self.eligibilities.get(&request.eligibility()) else { return false };
+        let grant = eligibility.grant();
+        let holds = grant.principal == request.principal() || groups.contains(&grant.principal);
+        request.window().is_some()
+            && request.principal() == assignment.principal
+            && request.role() == assignment.role
+            && *request.scope() == assignment.scope
+            && grant.role == assignment.role
+            && assignment.scope.is_within(&grant.scope)
+            && holds
     }
 }
 

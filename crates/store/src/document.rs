@@ -189,7 +189,7 @@ document!(pim::PolicyDocument, "rolePolicy", |policy| pim_key(
     "rolemanagementpolicies",
     &policy.role
 ));
-document!(pim::Eligibility, "eligibility", |eligibility| {
+document!(pim::Eligibility, "eligibility", access = true, |eligibility| {
     let grant = eligibility.grant();
     pim_key(&grant.scope, "roleeligibilityschedules", &grant.name)
 });
@@ -200,6 +200,7 @@ document!(pim::DirectAssignment, "directAssignment", |assignment| {
 document!(
     pim::ActivationRequest,
     "activation",
+    access = true,
     |request| pim_key(request.scope(), "roleassignmentschedulerequests", &request.name()),
     lookup = Some(request.name().to_string())
 );

@@ -125,6 +125,10 @@ pub fn delete(call: &mut Call<'_>) -> Result<Reply> {
             "it is assigned; remove its assignments first",
         ));
     }
+    if is_eligible(call, id)? {
+        let why = "somebody is eligible for it; remove the eligibilities first";
+        return Err(has_assignments(&role, why));
+    }
     call.fact("role", role.role_name.clone());
     call.tx.delete::<RoleDefinition>(&id.to_string());
     Ok(Reply::ok(json(&role, &at)))
@@ -320,6 +324,16 @@ fn holders(call: &mut Call<'_>, role: RoleId) -> Result<Vec<Assignment>> {
     assignments
         .retain(|assignment| assignment.role == role && assignment.expires().is_none_or(|end| now < end));
     Ok(assignments)
+}
+
+/// Whether somebody may still ask for the role.
+fn is_eligible(call: &mut Call<'_>, role: RoleId) -> Result<bool> {
+    let now = call.now;
+    let eligibilities: Vec<pim::Eligibility> = call.tx.all()?;
+    Ok(eligibilities.iter().any(|eligibility| {
+        let grant = eligibility.grant();
+        grant.role == role && !grant.window.has_ended(now)
+    }))
 }
 
 fn has_assignments(role: &RoleDefinition, why: &str) -> Error {

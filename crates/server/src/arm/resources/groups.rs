@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use arm::{Error, Region, ResourceId, Result};
-use rbac::Assignment;
 use resources::ResourceGroup;
 use serde_json::{Value, json};
 use vault::Operation;
@@ -12,7 +11,7 @@ use super::inventory;
 use super::subscriptions::demand_visible;
 use crate::arm::call::Call;
 use crate::arm::reply::Reply;
-use crate::arm::{query, tags};
+use crate::arm::{orphans, query, tags};
 
 /// What reading a group needs.
 pub const READ: &str = "Microsoft.Resources/subscriptions/resourceGroups/read";
@@ -131,9 +130,7 @@ pub fn delete(call: &mut Call<'_>) -> Result<Reply> {
         ));
     }
     // A group of the same name must not come into being with the rights of this one.
-    for assignment in call.tx.below::<Assignment>(&group.id)? {
-        call.tx.delete::<Assignment>(assignment.id.folded());
-    }
+    orphans::remove(call, &group.id)?;
     call.tx.delete::<ResourceGroup>(group.id.folded());
     let operation = Operation {
         id: call.edge.uuid().to_string(),
