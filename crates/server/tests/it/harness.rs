@@ -144,7 +144,7 @@ impl Harness {
         let now = self.now();
         let seeded = self.running.app().store.transact(|tx| {
             write(tx)?;
-            tx.record(seed_entry(now));
+            tx.record(entry(now, "test.seed"));
             Ok(())
         });
         seeded.unwrap();

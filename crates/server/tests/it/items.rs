@@ -316,7 +316,7 @@ async fn with_a_guard_deleting_needs_an_unlock() {
     let refused = alice.delete(&at(FILES)).await;
     assert_refused(&refused, 403, "UserErrorDeleteNotUnlocked");
     let expected = (CriticalOperation::DeleteProtection.name(), at(FILES));
-    assert_eq!(fixture.refusals(), [expected.clone()]);
+    assert_eq!(fixture.refusals(), std::slice::from_ref(&expected));
     assert_eq!(
         fixture.item(FILES).await["properties"]["isScheduledForDeferredDelete"],
         false
@@ -447,14 +447,10 @@ async fn a_backup_is_made_by_its_client() {
     assert!(refused.message().contains(&address), "{}", refused.message());
 }
 
-#[tokio::test]
-async fn nonsense_is_refused_and_changes_nothing() {
-    let fixture = Fixture::start().await;
-    let item = fixture.protect_files().await;
-    let alice = fixture.alice();
-    let before = fixture.server.ledger().len();
+/// Bodies that ask an item of files for something that makes no sense.
+fn nonsense() -> Vec<Value> {
     let policy = at("backupPolicies/Files30");
-    let bodies = [
+    vec![
         Value::Null,
         json!([1]),
         json!({}),
@@ -474,15 +470,52 @@ async fn nonsense_is_refused_and_changes_nothing() {
         json!({"properties": {"friendlyName": "a\u{7}b"}}),
         json!({"properties": {"friendlyName": "x".repeat(300)}}),
         json!({"properties": {"resourceGuardOperationRequests": [1], "protectionState": "ProtectionStopped"}}),
-    ];
-    for body in &bodies {
+    ]
+}
+
+#[tokio::test]
+async fn nonsense_is_refused_and_changes_nothing() {
+    let fixture = Fixture::start().await;
+    let item = fixture.protect_files().await;
+    let alice = fixture.alice();
+    let before = fixture.server.ledger().len();
+    for body in nonsense() {
         let refused = alice.put(&at(FILES), body.clone()).await;
         assert_eq!(refused.status, 400, "{body}: {}", refused.text);
         assert!(!refused.code().is_empty() && !refused.message().is_empty());
     }
-    // The same for an item that does not exist yet.
+    // There is one fabric, whatever its case; another name is no way around a lock on the first.
+    let elsewhere = FILES.replace("Azure", "Other");
+    assert_refused(&alice.get(&at(&elsewhere)).await, 404, "ResourceNotFound");
+    assert_refused(&alice.delete(&at(&elsewhere)).await, 404, "ResourceNotFound");
+    alice.get(&at(&FILES.to_uppercase())).await.expect(200);
+    assert_refused(
+        &alice.get(&at(&format!("{SERVER}/protectedItems/nothing"))).await,
+        404,
+        "ResourceNotFound",
+    );
+    let bob = fixture.server.as_(BOB);
+    for answer in [
+        bob.get(&at(FILES)).await,
+        bob.delete(&at(FILES)).await,
+        bob.put(&at(FILES), json!({})).await,
+    ] {
+        assert_refused(&answer, 403, "AuthorizationFailed");
+    }
+    assert_eq!(fixture.server.ledger().len(), before);
+    let mut after = fixture.item(FILES).await;
+    after["properties"]["extendedInfo"] = item["properties"]["extendedInfo"].clone();
+    assert_eq!(after, item);
+}
+
+#[tokio::test]
+async fn nonsense_creates_nothing() {
+    let fixture = Fixture::start().await;
+    fixture.alice().put(&at(SERVER), Value::Null).await.expect(200);
+    let alice = fixture.alice();
+    let before = fixture.server.ledger().len();
     let other = format!("{SERVER}/protectedItems/FileFolder;other");
-    for body in &bodies {
+    for body in nonsense() {
         let refused = alice.put(&at(&other), body.clone()).await;
         assert!((400..500).contains(&refused.status), "{body}: {}", refused.text);
     }
@@ -509,27 +542,5 @@ async fn nonsense_is_refused_and_changes_nothing() {
         404,
         "ResourceNotFound",
     );
-
-    // There is one fabric, whatever its case; another name is no way around a lock on the first.
-    let elsewhere = FILES.replace("Azure", "Other");
-    assert_refused(&alice.get(&at(&elsewhere)).await, 404, "ResourceNotFound");
-    assert_refused(&alice.delete(&at(&elsewhere)).await, 404, "ResourceNotFound");
-    alice.get(&at(&FILES.to_uppercase())).await.expect(200);
-    assert_refused(
-        &alice.get(&at(&format!("{SERVER}/protectedItems/nothing"))).await,
-        404,
-        "ResourceNotFound",
-    );
-    let bob = fixture.server.as_(BOB);
-    for answer in [
-        bob.get(&at(FILES)).await,
-        bob.delete(&at(FILES)).await,
-        bob.put(&at(FILES), json!({})).await,
-    ] {
-        assert_refused(&answer, 403, "AuthorizationFailed");
-    }
     assert_eq!(fixture.server.ledger().len(), before);
-    let mut after = fixture.item(FILES).await;
-    after["properties"]["extendedInfo"] = item["properties"]["extendedInfo"].clone();
-    assert_eq!(after, item);
 }
