@@ -411,7 +411,7 @@ impl Story<'_> {
         self.allowed(alice, "unlocks the deletion", "POST", &unlock, Some(delete))?;
         self.allowed(alice, "deletes the backup", "DELETE", &names.item, None)?;
         let item = self.quietly(alice, "GET", &names.item, None)?;
-        let until = item.text("/properties/deferredDeleteTimeInUTC")?;
+        let until = item.text("/recoverableUntil")?;
         self.narrator
             .note(&format!("It is soft-deleted, and recoverable until {until}."));
         let said = self.repository()?.run(&self.source, &["snapshots"])?;

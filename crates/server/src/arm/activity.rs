@@ -74,9 +74,6 @@ fn position(token: &str) -> Result<u64> {
         .map_err(|_| Error::invalid("InvalidRequestUri", "the $skipToken is not one of this list"))
 }
 
-/// An entry, with the resource under which a subscription sees it.
-type Event = (Entry, ResourceId);
-
 /// What one request looks for.
 struct Search {
     subscription: ResourceId,
@@ -85,9 +82,17 @@ struct Search {
     span: Span,
 }
 
+/// An entry, and the resource under which a subscription sees it.
+type Event = (Entry, ResourceId);
+
 impl Search {
-    /// Reads backwards from an entry. Answers with the events found, newest first, and with where to go on.
-    fn run(&self, call: &mut Call<'_>, mut before: Option<u64>) -> Result<(Vec<Event>, Option<u64>)> {
+    /// Reads backwards from an entry. Answers with the events found, newest first, each with the resource under which
+    /// this subscription sees it, and with where to go on.
+    fn run(
+        &self,
+        call: &mut Call<'_>,
+        mut before: Option<u64>,
+    ) -> Result<(Vec<Event>, Option<u64>)> {
         let mut found = Vec::new();
         for _ in 0..MOST / CHUNK {
             let entries = call.tx.ledger_back(before, CHUNK)?;

@@ -233,7 +233,6 @@ fn respond(reply: Reply, ids: &Ids, head: bool) -> Response<Body> {
     }
     set("cache-control", "no-store");
     set("x-content-type-options", "nosniff");
-    set("strict-transport-security", "max-age=31536000");
     for (name, value) in &reply.headers {
         set(name, value);
     }

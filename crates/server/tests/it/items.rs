@@ -190,9 +190,17 @@ async fn what_is_deleted_can_be_seen_and_undeleted() {
     fixture.arrive(FILES, "a1", fixture.server.now());
     let alice = fixture.alice();
     alice.delete(&at(FILES)).await.expect(202);
+    let deleted_at = fixture.server.now();
     fixture.server.advance(jiff::SignedDuration::from_secs(90));
 
-    let deleted = fixture.item(FILES).await["properties"].clone();
+    let shown = fixture.item(FILES).await;
+    let until = deleted_at + jiff::SignedDuration::from_hours(24 * 14);
+    assert_eq!(shown["recoverableUntil"], until.to_string());
+    let deleted = shown["properties"].clone();
+    assert_eq!(
+        deleted["deferredDeleteTimeInUTC"],
+        arm::long_timestamp(deleted_at)
+    );
     assert_eq!(deleted["isScheduledForDeferredDelete"], true);
     assert_eq!(deleted["protectionState"], "ProtectionStopped");
     assert_eq!(deleted["deferredDeleteTimeRemaining"], "13.23:58:30");
@@ -247,6 +255,7 @@ async fn what_is_deleted_can_be_seen_and_undeleted() {
     let back = fixture.item(FILES).await;
     assert_eq!(back["properties"]["protectionState"], "ProtectionStopped");
     assert_eq!(back["properties"]["isScheduledForDeferredDelete"], false);
+    assert!(back.get("recoverableUntil").is_none());
     assert!(back["properties"].get("deferredDeleteTimeRemaining").is_none());
     assert_eq!(back["properties"]["extendedInfo"]["recoveryPointCount"], 1);
     assert_eq!(back["repositoryUrl"], item["repositoryUrl"]);

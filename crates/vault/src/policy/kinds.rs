@@ -97,39 +97,33 @@ fn mab(fields: &Fields<'_>) -> Result<Plan> {
     Ok(one_part(Kind::Mab, None, part, rest))
 }
 
-/// File shares: snapshots in the share alone (`retentionPolicy`), or copies in the vault as well
-/// (`vaultRetentionPolicy`).
+/// File shares: either snapshots in the share alone (`retentionPolicy`), or copies in the vault and snapshots for a
+/// while (`vaultRetentionPolicy`).
 fn storage(fields: &Fields<'_>) -> Result<Plan> {
+    const SNAPSHOTS: &str = "retentionPolicy";
+    const VAULTED: &str = "vaultRetentionPolicy";
     let mut rest = Rest::default();
-    let own = [
-        "workLoadType",
-        "schedulePolicy",
-        "retentionPolicy",
-        "vaultRetentionPolicy",
-    ];
-    rest.keep_all_but(fields, &[&BASE[..], &own].concat());
-    let retention = Retention::read(fields, "retentionPolicy", &mut rest)?;
-    let vaulted = fields.object("vaultRetentionPolicy")?;
-    let (vault_retention, instant_days) = if vaulted.is_absent() {
-        (None, None)
+    rest.keep_all_but(
+        fields,
+        &[&BASE[..], &["workLoadType", "schedulePolicy", SNAPSHOTS, VAULTED]].concat(),
+    );
+    let vaulted = fields.object(VAULTED)?;
+    let part = if vaulted.is_absent() {
+        scheduled(fields, &mut rest)?
+    } else if fields.get(SNAPSHOTS).is_some() {
+        // With both it would be anybody's guess for how long snapshots are kept.
+        return Err(fields.wrong(SNAPSHOTS, "absent beside 'vaultRetentionPolicy'"));
     } else {
         rest.keep_all_but(&vaulted, &["vaultRetention", "snapshotRetentionInDays"]);
-        let snapshots = required_number(&vaulted, "snapshotRetentionInDays", COUNTS)?;
-        (
-            Some(Retention::required(&vaulted, "vaultRetention", &mut rest)?),
-            Some(snapshots),
-        )
-    };
-    let Some(leading) = retention.as_ref().or(vault_retention.as_ref()) else {
-        return Err(fields.missing("retentionPolicy"));
-    };
-    let schedule = Some(Schedule::required(fields, Some(leading), &mut rest)?);
-    let part = Part {
-        schedule,
-        retention,
-        vault_retention,
-        instant_days,
-        rest: Rest::default(),
+        let retention = Retention::required(&vaulted, "vaultRetention", &mut rest)?;
+        let schedule = Some(Schedule::required(fields, Some(&retention), &mut rest)?);
+        let instant_days = Some(required_number(&vaulted, "snapshotRetentionInDays", COUNTS)?);
+        Part {
+            schedule,
+            vault_retention: Some(retention),
+            instant_days,
+            ..Part::default()
+        }
     };
     let workload = fields
         .text("workLoadType")?

@@ -81,12 +81,7 @@ fn compare_plans(before: &Plan, after: &Plan, reasons: &mut Vec<Reason>) {
         };
         reasons.extend(found.into_iter().map(|what| Reason::new(*name, what)));
     }
-    let names = rest.differences(&after.rest);
-    reasons.extend(names.into_iter().map(|name| {
-        whole(What::NotUnderstood {
-            name: name.to_string(),
-        })
-    }));
+    reasons.extend(not_understood(rest, &after.rest).map(whole));
 }
 
 fn compare_parts(before: &Part, after: &Part) -> Vec<What> {

@@ -1,0 +1,4 @@
+//! Backup policies: how they are read, and which of two is weaker.
+
+#[cfg(test)]
+mod policy_cases;

@@ -1,0 +1,10 @@
+//! The cases, by subject.
+
+mod kinds;
+mod order;
+mod reading;
+mod retention;
+mod schedules;
+mod shapes;
+mod spec;
+mod unknown;
