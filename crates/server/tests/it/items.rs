@@ -184,10 +184,9 @@ async fn items_are_listed_with_filters() {
 }
 
 #[tokio::test]
-async fn what_is_deleted_can_be_seen_and_undeleted() {
+async fn what_is_deleted_is_still_seen() {
     let fixture = Fixture::start().await;
-    let item = fixture.protect_files().await;
-    fixture.arrive(FILES, "a1", fixture.server.now());
+    fixture.protect_files().await;
     let alice = fixture.alice();
     alice.delete(&at(FILES)).await.expect(202);
     let deleted_at = fixture.server.now();
@@ -222,8 +221,15 @@ async fn what_is_deleted_can_be_seen_and_undeleted() {
         containers["value"][0]["properties"]["registrationStatus"],
         "SoftDeleted"
     );
+}
 
-    // Nothing else can be done with it; and deleting it again neither hurries nor delays anything.
+#[tokio::test]
+async fn what_is_deleted_can_only_be_undeleted() {
+    let fixture = Fixture::start().await;
+    fixture.protect_files().await;
+    let alice = fixture.alice();
+    alice.delete(&at(FILES)).await.expect(202);
+    let deleted = fixture.item(FILES).await;
     for properties in [files30(), stop(), json!({})] {
         assert_refused(
             &fixture.put_item(FILES, properties).await,
@@ -239,14 +245,24 @@ async fn what_is_deleted_can_be_seen_and_undeleted() {
             "UserErrorItemSoftDeleted",
         );
     }
+    // Deleting it again neither hurries nor delays anything.
+    fixture.server.advance(jiff::SignedDuration::from_secs(90));
     alice.delete(&at(FILES)).await.expect(202);
-    assert_eq!(fixture.item(FILES).await["properties"], deleted);
+    let again = fixture.item(FILES).await;
+    assert_eq!(again["recoverableUntil"], deleted["recoverableUntil"]);
     assert_refused(
         &alice.delete(&at(SERVER)).await,
         400,
         "BMSUserErrorContainerHasDatasources",
     );
+}
 
+#[tokio::test]
+async fn undeleting_brings_an_item_back_and_leaves_it_stopped() {
+    let fixture = Fixture::start().await;
+    let item = fixture.protect_files().await;
+    fixture.arrive(FILES, "a1", fixture.server.now());
+    fixture.alice().delete(&at(FILES)).await.expect(202);
     // Undeleting is one step, giving it a policy another.
     let both = json!({"policyId": at("backupPolicies/Files30"), "isRehydrate": true});
     let refused = fixture.put_item(FILES, both).await;
