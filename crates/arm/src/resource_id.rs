@@ -136,13 +136,19 @@ impl ResourceId {
     /// `providers` segment; `None` for ids that name no provider's resource.
     pub fn resource_type(&self) -> Option<String> {
         let segments: Vec<&str> = self.segments().collect();
-        let at = segments
-            .iter()
-            .rposition(|segment| segment.eq_ignore_ascii_case("providers"))?;
-        let below = segments.get(at + 1..)?;
+        let below = segments.get(self.provider_index()? + 1..)?;
         let (namespace, rest) = below.split_first()?;
         let types: Vec<&str> = rest.iter().step_by(2).copied().collect();
         (!types.is_empty()).then(|| format!("{namespace}/{}", types.join("/")))
+    }
+
+    /// Where the last `providers` segment is that announces a namespace. Ids are pairs of a kind and a name, so that it
+    /// stands at an even place; a resource that is merely *named* `providers` stands at an odd one.
+    pub fn provider_index(&self) -> Option<usize> {
+        let announces = |(at, segment): (usize, &str)| {
+            (at % 2 == 0 && segment.eq_ignore_ascii_case("providers")).then_some(at)
+        };
+        self.segments().enumerate().filter_map(announces).last()
     }
 
     /// The scope directly above: resource > (parent resource) > resource group > subscription > root.
@@ -154,10 +160,7 @@ impl ResourceId {
         let segments: Vec<&str> = self.segments().collect();
         let keep = match segments.len().checked_sub(2)? {
             // `<scope>/providers/<namespace>/<type>/<name>`: leave the namespace with the resource.
-            n if n >= 2
-                && segments
-                    .get(n - 2)
-                    .is_some_and(|s| s.eq_ignore_ascii_case("providers")) =>
+            n if n >= 2 && self.provider_index() == Some(n - 2) =>
             {
                 n - 2
             }
@@ -319,6 +322,15 @@ mod tests {
         );
         let group = id("/providers/Microsoft.Management/managementGroups/mg");
         assert_eq!(group.parent(), Some(ResourceId::root()));
+    }
+
+    #[test]
+    fn a_resource_may_be_named_providers() {
+        let item = id(VAULT).child("backupFabrics/Azure/protectionContainers/providers/protectedItems/providers").unwrap();
+        let wanted = "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems";
+        assert_eq!(item.resource_type().as_deref(), Some(wanted));
+        assert_eq!(item.parent().unwrap().type_name(), "protectionContainers");
+        assert_eq!(item.lineage().count(), id(VAULT).lineage().count() + 3);
     }
 
     #[test]

@@ -1,4 +1,23 @@
-//! The part of Microsoft Graph that serves people and groups (azure-clients 4).
+//! The part of Microsoft Graph that serves people and groups (azure-clients 4), on a port of its own with an audience of
+//! its own.
+//!
+//! Who may do what:
+//! - Everybody who is signed in to a tenant, guests included, reads its users, groups and applications. Nobody reads
+//!   another tenant's: there is no call that takes a tenant's id, the token's is the only one there is.
+//! - Who may write is said, with the reasons, at [`may_write_directory`](crate::administrators::may_write_directory).
+//! - Nothing here takes the last administrator from a subscription.
+//!
+//! What is answered is built from what decisions about access know of people, which holds no password, no secret and no
+//! seed. Each write has its entry in the ledger.
+
+mod ask;
+mod face;
+mod groups;
+mod objects;
+mod query;
+mod routes;
+mod shape;
+mod users;
 
 use axum::Router;
 
@@ -6,5 +25,6 @@ use crate::app::App;
 
 /// The routes of this face.
 pub fn router() -> Router<App> {
-    Router::new()
+    // Paths are matched in `routes`: a fallback leaves the health check to its own route.
+    Router::new().fallback(face::serve)
 }

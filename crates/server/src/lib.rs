@@ -6,6 +6,7 @@
 //! - Every change of a vault goes through [`arm::door`].
 //! - Only [`edge`] reads the clock and the random generator.
 
+mod administrators;
 pub mod app;
 pub mod arm;
 mod bearer;

@@ -72,13 +72,13 @@ impl Access {
                 .collect(),
         };
         for user in all::<User>(snapshot)? {
-            access.add(user_principal(&user));
+            access.add(Principal::from(&user));
         }
         for application in all::<ServicePrincipal>(snapshot)? {
-            access.add(application_principal(&application));
+            access.add(Principal::from(&application));
         }
         for group in all::<Group>(snapshot)? {
-            access.add(group_principal(&group));
+            access.add(Principal::from(&group));
             access.groups.insert(group.id, group);
         }
         access.compile(all(snapshot)?, all(snapshot)?);
@@ -227,45 +227,51 @@ impl Access {
     }
 }
 
-fn user_principal(user: &User) -> Principal {
-    Principal {
-        object: user.id,
-        tenant: user.tenant,
-        kind: PrincipalKind::User,
-        person: Some(user.person()),
-        name: user.upn.to_string(),
-        display_name: user.display_name.clone(),
-        mail: user.mail.clone(),
-        enabled: user.enabled,
-        sessions_valid_from: user.sessions_valid_from,
+impl From<&User> for Principal {
+    fn from(user: &User) -> Self {
+        Self {
+            object: user.id,
+            tenant: user.tenant,
+            kind: PrincipalKind::User,
+            person: Some(user.person()),
+            name: user.upn.to_string(),
+            display_name: user.display_name.clone(),
+            mail: user.mail.clone(),
+            enabled: user.enabled,
+            sessions_valid_from: user.sessions_valid_from,
+        }
     }
 }
 
-fn application_principal(application: &ServicePrincipal) -> Principal {
-    Principal {
-        object: application.id,
-        tenant: application.tenant,
-        kind: PrincipalKind::ServicePrincipal,
-        person: Some(application.person()),
-        name: application.app_id.to_string(),
-        display_name: application.name.clone(),
-        mail: None,
-        enabled: true,
-        sessions_valid_from: None,
+impl From<&ServicePrincipal> for Principal {
+    fn from(application: &ServicePrincipal) -> Self {
+        Self {
+            object: application.id,
+            tenant: application.tenant,
+            kind: PrincipalKind::ServicePrincipal,
+            person: Some(application.person()),
+            name: application.app_id.to_string(),
+            display_name: application.name.clone(),
+            mail: None,
+            enabled: true,
+            sessions_valid_from: None,
+        }
     }
 }
 
-fn group_principal(group: &Group) -> Principal {
-    Principal {
-        object: group.id,
-        tenant: group.tenant,
-        kind: PrincipalKind::Group,
-        person: None,
-        name: group.name.clone(),
-        display_name: group.name.clone(),
-        mail: None,
-        enabled: false,
-        sessions_valid_from: None,
+impl From<&Group> for Principal {
+    fn from(group: &Group) -> Self {
+        Self {
+            object: group.id,
+            tenant: group.tenant,
+            kind: PrincipalKind::Group,
+            person: None,
+            name: group.name.clone(),
+            display_name: group.name.clone(),
+            mail: None,
+            enabled: false,
+            sessions_valid_from: None,
+        }
     }
 }
 

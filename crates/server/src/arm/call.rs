@@ -67,6 +67,19 @@ impl SignedIn {
             person: self.person.clone(),
         }
     }
+
+    /// The form in which the ledger names them.
+    pub fn actor(&self, address: Option<IpAddr>) -> Actor {
+        Actor {
+            person: self.person.clone(),
+            object: self.object.0,
+            tenant: self.tenant.0,
+            kind: self.kind,
+            name: self.name.clone(),
+            authentication: self.amr.clone(),
+            address: address.map(|address| address.to_string()),
+        }
+    }
 }
 
 /// A request, read and authenticated, free of the HTTP framework.
@@ -321,20 +334,11 @@ impl<'a> Call<'a> {
 
     /// An entry about this call, without a change.
     pub(super) fn entry_of(&self, verdict: Verdict, reason: String) -> Entry {
-        let who = self.who();
         Entry {
             sequence: 0,
             at: self.now,
             correlation: self.request.correlation,
-            actor: Actor {
-                person: who.person.clone(),
-                object: who.object.0,
-                tenant: who.tenant.0,
-                kind: who.kind,
-                name: who.name.clone(),
-                authentication: who.amr.clone(),
-                address: self.request.address.map(|address| address.to_string()),
-            },
+            actor: self.who().actor(self.request.address),
             operation: self.action.to_string(),
             target: self.id().to_string(),
             change: None,

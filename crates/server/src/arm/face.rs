@@ -136,7 +136,8 @@ pub fn query_of(raw: &str) -> Result<BTreeMap<String, String>> {
     Ok(query)
 }
 
-fn json_of(bytes: &[u8]) -> Result<Value> {
+/// The JSON of a body; null for an empty one.
+pub fn json_of(bytes: &[u8]) -> Result<Value> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(Value::Null);
     }

@@ -11,7 +11,7 @@ use vault::GuardProxy;
 use super::call::Call;
 use super::reply::Reply;
 use super::route::{Method, Route, route};
-use super::tracked;
+use super::{orphans, tracked};
 
 /// Everything that is done to a guard is named like this in roles, and not `Microsoft.DataProtection/resourceGuards/…`.
 macro_rules! action {
@@ -159,6 +159,7 @@ fn delete(call: &mut Call<'_>) -> Result<Reply> {
         ));
     }
     call.tx.delete::<ResourceGuard>(&guard.key());
+    orphans::remove(call, &guard.id)?;
     Ok(Reply::empty(200))
 }
 
@@ -180,11 +181,10 @@ fn parent(call: &mut Call<'_>) -> Result<ResourceGuard> {
 /// Azure allows up to 260 characters (`ResourceId` sees to that); those that mean something in addresses are left out.
 fn check_name(id: &ResourceId) -> Result<()> {
     let name = id.name();
-    let reserved = name.eq_ignore_ascii_case("providers");
-    if reserved || name.chars().any(|c| "<>%&*:+\"|;".contains(c)) || name.ends_with('.') {
+    if name.chars().any(|c| "<>%&*:+\"|;".contains(c)) || name.ends_with('.') {
         return Err(tracked::invalid_name(
             id,
-            "it may not hold any of < > % & * : + \" | ; , end with a period, or be 'providers'",
+            "it may neither hold any of < > % & * : + \" | ; nor end with a period",
         ));
     }
     Ok(())

@@ -204,9 +204,7 @@ pub fn access_scope(path: &ResourceId, params: &Params) -> ResourceId {
         return scope.clone();
     }
     let segments: Vec<&str> = path.segments().collect();
-    let at = segments
-        .iter()
-        .rposition(|segment| segment.eq_ignore_ascii_case("providers"));
+    let at = path.provider_index();
     let keep = match at {
         // `…/providers/<namespace>[/register]`: the subscription.
         Some(at) if segments.len() <= at + 3 => at,

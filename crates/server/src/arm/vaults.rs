@@ -21,7 +21,7 @@ use vault::{
 use super::call::Call;
 use super::reply::Reply;
 use super::route::{Method, Route, route};
-use super::{door, tracked};
+use super::{door, orphans, tracked};
 
 macro_rules! action {
     ($rest:literal) => {
@@ -266,6 +266,7 @@ fn delete(call: &mut Call<'_>) -> Result<Reply> {
     for unlock in call.tx.below::<Unlock>(&id)? {
         call.tx.delete::<Unlock>(&unlock.key());
     }
+    orphans::remove(call, &id)?;
     Ok(Reply::empty(204))
 }
 
@@ -316,11 +317,11 @@ fn check_name(id: &ResourceId) -> Result<(), Error> {
     let fits = (2..=50).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    if fits && !name.eq_ignore_ascii_case("providers") {
+    if fits {
         return Ok(());
     }
     Err(tracked::invalid_name(
         id,
-        "it must be 2 to 50 letters, digits and hyphens, begin with a letter, and not be 'providers'",
+        "it must be 2 to 50 letters, digits and hyphens, and begin with a letter",
     ))
 }

@@ -14,7 +14,7 @@ use resources::Registration;
 use serde_json::{Value, json};
 use server::edge::{Clock, Edge, SystemEntropy};
 use server::{Config, Running};
-use store::{Store, Transaction};
+use store::{Inspector, Store, Transaction};
 use uuid::Uuid;
 
 pub const CONTOSO: TenantId = TenantId(Uuid::from_u128(0x1111));
@@ -140,23 +140,21 @@ impl Harness {
     }
 
     /// Writes something straight into the store, as if it had been there before.
-    pub fn seed(&self, write: impl Fn(&mut Transaction) -> arm::Result<()>) {
+    pub fn seed<T>(&self, write: impl Fn(&mut Transaction) -> arm::Result<T>) -> T {
         let now = self.now();
         let seeded = self.running.app().store.transact(|tx| {
-            write(tx)?;
+            let outcome = write(tx)?;
             tx.record(entry(now, "test.seed"));
-            Ok(())
+            Ok(outcome)
         });
-        seeded.unwrap();
+        seeded.unwrap()
     }
 
-    /// Everything in the ledger.
+    /// Everything in the ledger, which is checked on the way.
     pub fn ledger(&self) -> Vec<ledger::Entry> {
-        self.running
-            .app()
-            .store
-            .transact(|tx| tx.ledger(0, 1_000_000))
-            .unwrap()
+        let inspector = Inspector::open(self.folder.path()).unwrap();
+        inspector.verify_ledger(None).unwrap().unwrap();
+        inspector.entries(0, u32::MAX).unwrap()
     }
 
     /// Somebody by object id, with a token of the tenant that knows it.
