@@ -343,7 +343,12 @@ fn read_ledger(connection: &Connection, from: i64, limit: i64) -> Result<Vec<Led
 }
 
 fn read_ledger_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<LedgerRow> {
-    Ok(LedgerRow { sequence: row.get(0)?, canonical: row.get(1)?, leaf: row.get(2)?, chain: row.get(3)? })
+    Ok(LedgerRow {
+        sequence: row.get(0)?,
+        canonical: row.get(1)?,
+        leaf: row.get(2)?,
+        chain: row.get(3)?,
+    })
 }
 
 /// A read-only connection for looking at a database from outside.

@@ -411,10 +411,9 @@ impl Story<'_> {
         self.allowed(alice, "unlocks the deletion", "POST", &unlock, Some(delete))?;
         self.allowed(alice, "deletes the backup", "DELETE", &names.item, None)?;
         let item = self.quietly(alice, "GET", &names.item, None)?;
-        let remaining = item.text("/properties/deferredDeleteTimeRemaining")?;
-        self.narrator.note(&format!(
-            "It is soft-deleted, and can be undeleted for {remaining} (days.hours:minutes:seconds)."
-        ));
+        let until = item.text("/recoverableUntil")?;
+        self.narrator
+            .note(&format!("It is soft-deleted, and recoverable until {until}."));
         let said = self.repository()?.run(&self.source, &["snapshots"])?;
         ensure!(
             !said.succeeded,

@@ -88,11 +88,7 @@ type Event = (Entry, ResourceId);
 impl Search {
     /// Reads backwards from an entry. Answers with the events found, newest first, each with the resource under which
     /// this subscription sees it, and with where to go on.
-    fn run(
-        &self,
-        call: &mut Call<'_>,
-        mut before: Option<u64>,
-    ) -> Result<(Vec<Event>, Option<u64>)> {
+    fn run(&self, call: &mut Call<'_>, mut before: Option<u64>) -> Result<(Vec<Event>, Option<u64>)> {
         let mut found = Vec::new();
         for _ in 0..MOST / CHUNK {
             let entries = call.tx.ledger_back(before, CHUNK)?;

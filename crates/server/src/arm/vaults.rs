@@ -301,7 +301,7 @@ fn id_of(call: &Call<'_>) -> Result<ResourceId> {
 ///
 /// # Errors
 /// `ResourceNotFound`.
-fn load(call: &mut Call<'_>) -> Result<Vault> {
+pub fn load(call: &mut Call<'_>) -> Result<Vault> {
     let id = id_of(call)?;
     call.tx.resource(&id)?.ok_or_else(|| tracked::not_found(&id))
 }

@@ -47,7 +47,13 @@ pub fn snapshot_arrived(
     let target = point.id.to_string();
     let change = VaultChange::recovery_point(point);
     let digest = door::change_by_client(tx, &vault.id, &client.caller(tenant), change, snapshot.at)?;
-    tx.put(&Job::about(item, &vault.id, &edge.uuid().to_string(), "Backup", snapshot.at)?)?;
+    tx.put(&Job::about(
+        item,
+        &vault.id,
+        &edge.uuid().to_string(),
+        "Backup",
+        snapshot.at,
+    )?)?;
     let mut entry = entry(client, snapshot.at, "repository.snapshot.arrive", target);
     entry.change = Some(digest);
     entry.reason = "a snapshot arrived and is a recovery point".into();

@@ -184,15 +184,22 @@ async fn items_are_listed_with_filters() {
 }
 
 #[tokio::test]
-async fn what_is_deleted_can_be_seen_and_undeleted() {
+async fn what_is_deleted_is_still_seen() {
     let fixture = Fixture::start().await;
-    let item = fixture.protect_files().await;
-    fixture.arrive(FILES, "a1", fixture.server.now());
+    fixture.protect_files().await;
     let alice = fixture.alice();
     alice.delete(&at(FILES)).await.expect(202);
+    let deleted_at = fixture.server.now();
     fixture.server.advance(jiff::SignedDuration::from_secs(90));
 
-    let deleted = fixture.item(FILES).await["properties"].clone();
+    let shown = fixture.item(FILES).await;
+    let until = deleted_at + jiff::SignedDuration::from_hours(24 * 14);
+    assert_eq!(shown["recoverableUntil"], until.to_string());
+    let deleted = shown["properties"].clone();
+    assert_eq!(
+        deleted["deferredDeleteTimeInUTC"],
+        arm::long_timestamp(deleted_at)
+    );
     assert_eq!(deleted["isScheduledForDeferredDelete"], true);
     assert_eq!(deleted["protectionState"], "ProtectionStopped");
     assert_eq!(deleted["deferredDeleteTimeRemaining"], "13.23:58:30");
@@ -214,8 +221,15 @@ async fn what_is_deleted_can_be_seen_and_undeleted() {
         containers["value"][0]["properties"]["registrationStatus"],
         "SoftDeleted"
     );
+}
 
-    // Nothing else can be done with it; and deleting it again neither hurries nor delays anything.
+#[tokio::test]
+async fn what_is_deleted_can_only_be_undeleted() {
+    let fixture = Fixture::start().await;
+    fixture.protect_files().await;
+    let alice = fixture.alice();
+    alice.delete(&at(FILES)).await.expect(202);
+    let deleted = fixture.item(FILES).await;
     for properties in [files30(), stop(), json!({})] {
         assert_refused(
             &fixture.put_item(FILES, properties).await,
@@ -231,14 +245,24 @@ async fn what_is_deleted_can_be_seen_and_undeleted() {
             "UserErrorItemSoftDeleted",
         );
     }
+    // Deleting it again neither hurries nor delays anything.
+    fixture.server.advance(jiff::SignedDuration::from_secs(90));
     alice.delete(&at(FILES)).await.expect(202);
-    assert_eq!(fixture.item(FILES).await["properties"], deleted);
+    let again = fixture.item(FILES).await;
+    assert_eq!(again["recoverableUntil"], deleted["recoverableUntil"]);
     assert_refused(
         &alice.delete(&at(SERVER)).await,
         400,
         "BMSUserErrorContainerHasDatasources",
     );
+}
 
+#[tokio::test]
+async fn undeleting_brings_an_item_back_and_leaves_it_stopped() {
+    let fixture = Fixture::start().await;
+    let item = fixture.protect_files().await;
+    fixture.arrive(FILES, "a1", fixture.server.now());
+    fixture.alice().delete(&at(FILES)).await.expect(202);
     // Undeleting is one step, giving it a policy another.
     let both = json!({"policyId": at("backupPolicies/Files30"), "isRehydrate": true});
     let refused = fixture.put_item(FILES, both).await;
@@ -247,6 +271,7 @@ async fn what_is_deleted_can_be_seen_and_undeleted() {
     let back = fixture.item(FILES).await;
     assert_eq!(back["properties"]["protectionState"], "ProtectionStopped");
     assert_eq!(back["properties"]["isScheduledForDeferredDelete"], false);
+    assert!(back.get("recoverableUntil").is_none());
     assert!(back["properties"].get("deferredDeleteTimeRemaining").is_none());
     assert_eq!(back["properties"]["extendedInfo"]["recoveryPointCount"], 1);
     assert_eq!(back["repositoryUrl"], item["repositoryUrl"]);
@@ -447,14 +472,10 @@ async fn a_backup_is_made_by_its_client() {
     assert!(refused.message().contains(&address), "{}", refused.message());
 }
 
-#[tokio::test]
-async fn nonsense_is_refused_and_changes_nothing() {
-    let fixture = Fixture::start().await;
-    let item = fixture.protect_files().await;
-    let alice = fixture.alice();
-    let before = fixture.server.ledger().len();
+/// Bodies that ask an item of files for something that makes no sense.
+fn nonsense() -> Vec<Value> {
     let policy = at("backupPolicies/Files30");
-    let bodies = [
+    vec![
         Value::Null,
         json!([1]),
         json!({}),
@@ -474,15 +495,52 @@ async fn nonsense_is_refused_and_changes_nothing() {
         json!({"properties": {"friendlyName": "a\u{7}b"}}),
         json!({"properties": {"friendlyName": "x".repeat(300)}}),
         json!({"properties": {"resourceGuardOperationRequests": [1], "protectionState": "ProtectionStopped"}}),
-    ];
-    for body in &bodies {
+    ]
+}
+
+#[tokio::test]
+async fn nonsense_is_refused_and_changes_nothing() {
+    let fixture = Fixture::start().await;
+    let item = fixture.protect_files().await;
+    let alice = fixture.alice();
+    let before = fixture.server.ledger().len();
+    for body in nonsense() {
         let refused = alice.put(&at(FILES), body.clone()).await;
         assert_eq!(refused.status, 400, "{body}: {}", refused.text);
         assert!(!refused.code().is_empty() && !refused.message().is_empty());
     }
-    // The same for an item that does not exist yet.
+    // There is one fabric, whatever its case; another name is no way around a lock on the first.
+    let elsewhere = FILES.replace("Azure", "Other");
+    assert_refused(&alice.get(&at(&elsewhere)).await, 404, "ResourceNotFound");
+    assert_refused(&alice.delete(&at(&elsewhere)).await, 404, "ResourceNotFound");
+    alice.get(&at(&FILES.to_uppercase())).await.expect(200);
+    assert_refused(
+        &alice.get(&at(&format!("{SERVER}/protectedItems/nothing"))).await,
+        404,
+        "ResourceNotFound",
+    );
+    let bob = fixture.server.as_(BOB);
+    for answer in [
+        bob.get(&at(FILES)).await,
+        bob.delete(&at(FILES)).await,
+        bob.put(&at(FILES), json!({})).await,
+    ] {
+        assert_refused(&answer, 403, "AuthorizationFailed");
+    }
+    assert_eq!(fixture.server.ledger().len(), before);
+    let mut after = fixture.item(FILES).await;
+    after["properties"]["extendedInfo"] = item["properties"]["extendedInfo"].clone();
+    assert_eq!(after, item);
+}
+
+#[tokio::test]
+async fn nonsense_creates_nothing() {
+    let fixture = Fixture::start().await;
+    fixture.alice().put(&at(SERVER), Value::Null).await.expect(200);
+    let alice = fixture.alice();
+    let before = fixture.server.ledger().len();
     let other = format!("{SERVER}/protectedItems/FileFolder;other");
-    for body in &bodies {
+    for body in nonsense() {
         let refused = alice.put(&at(&other), body.clone()).await;
         assert!((400..500).contains(&refused.status), "{body}: {}", refused.text);
     }
@@ -509,27 +567,5 @@ async fn nonsense_is_refused_and_changes_nothing() {
         404,
         "ResourceNotFound",
     );
-
-    // There is one fabric, whatever its case; another name is no way around a lock on the first.
-    let elsewhere = FILES.replace("Azure", "Other");
-    assert_refused(&alice.get(&at(&elsewhere)).await, 404, "ResourceNotFound");
-    assert_refused(&alice.delete(&at(&elsewhere)).await, 404, "ResourceNotFound");
-    alice.get(&at(&FILES.to_uppercase())).await.expect(200);
-    assert_refused(
-        &alice.get(&at(&format!("{SERVER}/protectedItems/nothing"))).await,
-        404,
-        "ResourceNotFound",
-    );
-    let bob = fixture.server.as_(BOB);
-    for answer in [
-        bob.get(&at(FILES)).await,
-        bob.delete(&at(FILES)).await,
-        bob.put(&at(FILES), json!({})).await,
-    ] {
-        assert_refused(&answer, 403, "AuthorizationFailed");
-    }
     assert_eq!(fixture.server.ledger().len(), before);
-    let mut after = fixture.item(FILES).await;
-    after["properties"]["extendedInfo"] = item["properties"]["extendedInfo"].clone();
-    assert_eq!(after, item);
 }

@@ -89,13 +89,17 @@ impl Views {
         if let Some(deletion) = &item.deletion {
             properties.extend(self.of_deletion(deletion));
         }
-        json!({
+        let mut view = json!({
             "id": item.id,
             "name": item.id.name(),
             "type": "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems",
             "repositoryUrl": repository_url(&self.origin, &self.vault, item),
             "properties": properties,
-        })
+        });
+        if let (Some(deletion), Some(view)) = (&item.deletion, view.as_object_mut()) {
+            view.insert("recoverableUntil".into(), arm::timestamp(deletion.until).into());
+        }
+        view
     }
 
     fn common(&self, item: &ProtectedItem, points: Points) -> Map<String, Value> {
@@ -160,6 +164,7 @@ impl Views {
     }
 
     /// `deferredDeleteTimeInUTC` is when it was deleted; how long it is still kept is in the remaining time (recorded).
+    /// Until when that is stands beside the properties, as an addition of our own.
     fn of_deletion(&self, deletion: &Deletion) -> Map<String, Value> {
         let days = deletion.until.duration_since(deletion.at).as_hours() / 24;
         let remaining = deletion.until.duration_since(self.now).max(SignedDuration::ZERO);

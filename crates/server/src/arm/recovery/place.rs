@@ -4,22 +4,12 @@ use arm::{Error, ResourceId, Result};
 use vault::{BackupPolicy, Container, ProtectedItem, Vault};
 
 use crate::arm::call::Call;
+pub use crate::arm::tracked::not_found;
+pub use crate::arm::vaults::load as vault;
 
 /// The one fabric there is. An alias would be a second address for the same resource, and a lock set on the first would
 /// not hold for it.
 const FABRIC: &str = "Azure";
-
-/// The vault that the path lies in.
-///
-/// # Errors
-/// `ResourceNotFound` when it does not exist.
-pub fn vault(call: &mut Call<'_>) -> Result<Vault> {
-    let name = call.params.get("vault");
-    let id = call
-        .group()?
-        .child(&format!("providers/Microsoft.RecoveryServices/vaults/{name}"))?;
-    call.tx.resource(&id)?.ok_or_else(|| not_found(&id))
-}
 
 /// The id of the policy that the path names, whether it exists or not.
 pub fn policy_id(call: &Call<'_>, vault: &Vault) -> Result<ResourceId> {
@@ -124,19 +114,6 @@ pub fn soft_deleted(item: &ProtectedItem) -> Error {
             "the item '{}' is soft-deleted and kept{until}; undelete it first (PUT it with 'isRehydrate': true), and \
              then do this",
             item.friendly_name
-        ),
-    )
-}
-
-/// The refusal for a resource that does not exist.
-pub fn not_found(id: &ResourceId) -> Error {
-    Error::not_found(
-        "ResourceNotFound",
-        format!(
-            "The Resource '{}' of the type '{}' under resource group '{}' was not found.",
-            id.name(),
-            id.resource_type().unwrap_or_default(),
-            id.resource_group_name().unwrap_or_default()
         ),
     )
 }
