@@ -2,5 +2,9 @@
 //!
 //! One binary: every further one would link the whole server again.
 
+#[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod repository;
+#[cfg(test)]
 mod smoke;

@@ -201,7 +201,7 @@ fn check(folder: &Path, acknowledged: &[String]) {
             .join("repositories")
             .join(ITEM)
             .join("data")
-            .join(&object.name[..2])
+            .join(object.name.get(..2).unwrap())
             .join(&object.name);
         let bytes = fs::read(path).unwrap();
         assert_eq!(ledger::Digest::of(&bytes).to_string(), object.content);

@@ -207,6 +207,6 @@ pub fn file(folder: &tempfile::TempDir, object_type: ObjectType, object: &Object
         .join("repositories")
         .join(ITEM)
         .join(object_type.as_str())
-        .join(&object.content[..2])
+        .join(object.content.get(..2).unwrap())
         .join(&object.content)
 }
