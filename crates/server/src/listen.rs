@@ -20,6 +20,11 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long requests under way may take to finish after the server was told to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Bytes that an HTTP/2 client may send ahead of what was read. A backup client sends all its packs over one connection.
+const CONNECTION_WINDOW: u32 = 4 << 20;
+/// The largest HTTP/2 frame, in bytes. With the usual 16 KiB, packs arrive in crumbs.
+const FRAME: u32 = 128 << 10;
+
 /// Serves a router on a listener until `stop` turns true, then lets requests under way finish.
 pub async fn serve(
     listener: TcpListener,
@@ -85,6 +90,8 @@ async fn connection(
         .http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(Duration::from_secs(60))
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(FRAME)
         .max_concurrent_streams(128);
     let connection = builder
         .serve_connection_with_upgrades(TokioIo::new(stream), service)

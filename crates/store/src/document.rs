@@ -24,6 +24,10 @@ pub trait Document: Serialize + DeserializeOwned {
 /// A document that may be written directly. What belongs to a vault is not one: it is written by
 /// [`Transaction::apply`](crate::Transaction::apply) alone, which wants a clearance. Sealed, so that no other crate can
 /// declare a vault's documents free.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a document that may be written directly",
+    note = "what belongs to a vault is written by `Transaction::apply`, with a clearance"
+)]
 pub trait Free: Document + sealed::Sealed {}
 
 pub(crate) mod sealed {
@@ -52,6 +56,8 @@ macro_rules! document {
 macro_rules! free {
     ($($type:ty),* $(,)?) => {
         $(impl sealed::Sealed for $type {}
+        // So that the compiler does not list what is free, and its words stay the same when something is added.
+        #[diagnostic::do_not_recommend]
         impl Free for $type {})*
     };
 }

@@ -725,3 +725,69 @@ pub(crate) fn digest(bytes: &[u8]) -> Result<Digest, StoreError> {
         .map_err(|_| StoreError::Corrupt("a hash of the ledger has the wrong length".into()))?;
     Ok(Digest::from_bytes(bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(key: &str, bytes: usize) -> Batch {
+        let mut batch = Batch::default();
+        let write = DocumentWrite::Put {
+            lookup: None,
+            body: "x".repeat(bytes),
+        };
+        batch.documents.insert(("test", key.to_string()), write);
+        batch
+    }
+
+    fn flush(writer: &mut Writer, batches: Vec<Batch>) -> Vec<bool> {
+        let (jobs, answers): (Vec<_>, Vec<_>) = batches
+            .into_iter()
+            .map(|batch| {
+                let (done, answer) = channel();
+                (Job { batch, done }, answer)
+            })
+            .unzip();
+        writer.flush(jobs);
+        answers
+            .into_iter()
+            .map(|answer| answer.recv().unwrap().is_ok())
+            .collect()
+    }
+
+    fn keys(writer: &Writer) -> Vec<String> {
+        let mut statement = writer
+            .connection
+            .prepare("SELECT key FROM documents ORDER BY key")
+            .unwrap();
+        let keys = statement.query_map([], |row| row.get(0)).unwrap();
+        keys.collect::<Result<_, _>>().unwrap()
+    }
+
+    /// A full disk makes the engine roll back by itself, in the middle of a flush.
+    #[test]
+    fn a_flush_that_the_engine_ends_fails_as_a_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut connection = connect(&folder.path().join("test.db")).unwrap();
+        migrate(&mut connection).unwrap();
+        let chain = Chain::resume(read_head(&connection).unwrap());
+        let mut writer = Writer { connection, chain };
+        assert_eq!(flush(&mut writer, vec![batch("a", 10)]), [true]);
+        let pages = |writer: &Writer, pages: u32| {
+            writer
+                .connection
+                .pragma_update_and_check(None, "max_page_count", pages, |row| row.get::<_, u32>(0))
+                .unwrap()
+        };
+        pages(&writer, 40);
+        let full = vec![batch("b", 10), batch("c", 4 << 20), batch("d", 10)];
+        assert_eq!(flush(&mut writer, full), [false, false, false]);
+        assert_eq!(keys(&writer), ["a"]);
+        pages(&writer, 1 << 20);
+        assert_eq!(
+            flush(&mut writer, vec![batch("b", 10), batch("d", 10)]),
+            [true, true]
+        );
+        assert_eq!(keys(&writer), ["a", "b", "d"]);
+    }
+}

@@ -76,7 +76,9 @@ impl IntoResponse for Refusal {
         if let Some(internal) = &self.internal {
             tracing::error!(status = self.status.as_u16(), %internal, "a repository request failed");
         }
-        let mut response = (self.status, format!("{}\n", self.text)).into_response();
+        // Names that people gave may be in it, and it must stay one line.
+        let line = self.text.replace(char::is_control, " ");
+        let mut response = (self.status, format!("{line}\n")).into_response();
         response.headers_mut().extend(self.headers);
         response.headers_mut().insert(
             CONTENT_TYPE,

@@ -142,8 +142,12 @@ async fn feed(
                 .checked_sub(bytes.len() as u64)
                 .ok_or_else(|| too_large(object_type, limit))?;
         }
-        // When nobody takes the piece, the writing has failed, and says why itself.
-        if pieces.send(piece).await.is_err() || end {
+        if pieces.send(piece).await.is_err() {
+            // The writing has failed, and says why itself.
+            drain(body).await;
+            return Ok(());
+        }
+        if end {
             return Ok(());
         }
     }
@@ -246,7 +250,10 @@ impl Upload {
                 Ok(())
             }
             Err(error) => {
-                discard(app, &repository, self.object_type, &object.content);
+                // After a failure of the store nobody knows what of the commit comes back with the next start.
+                if error.kind != ErrorKind::Internal {
+                    discard(app, &repository, self.object_type, &object.content);
+                }
                 Err(error)
             }
         }

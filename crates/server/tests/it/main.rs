@@ -22,6 +22,7 @@ mod mua;
 mod pim;
 mod points;
 mod policies;
+mod repository;
 mod resources;
 mod smoke;
 mod unlocking;

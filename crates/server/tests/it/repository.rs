@@ -1,0 +1,7 @@
+//! restic's REST protocol, as clients meet it: what is stored, what is refused, what is never lost.
+
+mod attacks;
+mod objects;
+mod protocol;
+mod uploads;
+mod world;

@@ -1,0 +1,11 @@
+//! Nobody makes a clearance but the decision.
+
+fn forge(change: vault::VaultChange) -> mua::Clearance {
+    mua::Clearance {
+        change,
+        permits: Vec::new(),
+        consumes: Vec::new(),
+    }
+}
+
+fn main() {}

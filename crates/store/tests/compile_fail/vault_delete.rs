@@ -1,0 +1,7 @@
+//! Nor deleted directly.
+
+fn delete(tx: &mut store::Transaction, item: &vault::ProtectedItem) {
+    tx.delete::<vault::ProtectedItem>(item.id.folded());
+}
+
+fn main() {}

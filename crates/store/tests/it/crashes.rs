@@ -1,0 +1,264 @@
+//! What was answered is there after the end of the process, however it ended.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use store::{ObjectType, Store, StoreError};
+use vault::Edit;
+
+use crate::world::{
+    ITEM, edit_item, entry, group, item, ledger, object, operation, save, store, store_with_item, upload,
+};
+
+const FOLDER: &str = "STORE_TEST_FOLDER";
+const DATA: ObjectType = ObjectType::Data;
+
+#[test]
+fn everything_is_found_again_after_a_clean_end() {
+    let (store, folder) = store_with_item();
+    save(&store, DATA, b"bytes").unwrap();
+    store
+        .transact(|tx| {
+            tx.record(entry("group"));
+            tx.put(&group("rg", "westeurope"))
+        })
+        .unwrap();
+    store.close();
+    assert!(
+        store.transact(|tx| tx.put(&operation("late"))).is_err(),
+        "closed is closed"
+    );
+    drop(store);
+    let store = Store::open(folder.path()).unwrap();
+    assert_eq!(ledger(&store), ["item", "group"]);
+    let id = group("rg", "westeurope").id;
+    let found: Option<resources::ResourceGroup> = store.transact(|tx| tx.resource(&id)).unwrap();
+    assert_eq!(found, Some(group("rg", "westeurope")));
+    let bytes = object(b"bytes");
+    assert!(store.blobs().open_object(ITEM, DATA, &bytes.content, 5).is_ok());
+    // The order goes on where it was.
+    save(&store, DATA, b"more").unwrap();
+    let (objects, _) = store.transact(|tx| tx.objects(ITEM, DATA, 0, 10)).unwrap();
+    let names: Vec<String> = objects.into_iter().map(|object| object.name).collect();
+    assert_eq!(names, [object(b"bytes").name, object(b"more").name]);
+}
+
+#[test]
+fn unfinished_uploads_are_gone_at_the_next_start() {
+    let (store, folder) = store_with_item();
+    let mut begun = store.blobs().begin(ITEM, DATA, "begun").unwrap();
+    begun.write(b"half of it").unwrap();
+    // As a crash leaves them: nobody tidies up.
+    std::mem::forget(begun);
+    std::mem::forget(upload(&store, DATA, b"finished, not kept"));
+    let uploads = folder.path().join("repositories/.uploads");
+    assert_eq!(fs::read_dir(&uploads).unwrap().count(), 2);
+    drop(store);
+    let _store = Store::open(folder.path()).unwrap();
+    assert_eq!(fs::read_dir(&uploads).unwrap().count(), 0);
+}
+
+#[test]
+fn a_repository_that_was_given_up_before_a_crash_goes_at_the_next_start() {
+    let (store, folder) = store_with_item();
+    save(&store, DATA, b"bytes").unwrap();
+    // The upload holds the removal up, until the "crash".
+    let kept = upload(&store, DATA, b"bytes").keep().unwrap();
+    store
+        .transact(|tx| edit_item(tx, Edit::delete(item(ITEM))))
+        .unwrap();
+    store.finish_purges().unwrap();
+    let bytes = folder.path().join("repositories").join(ITEM);
+    assert!(bytes.exists());
+    drop(store);
+    std::mem::forget(kept);
+    let store = Store::open(folder.path()).unwrap();
+    store.finish_purges().unwrap();
+    assert!(!bytes.exists());
+    // It is noted as gone, and not tried again; the name stays taken.
+    fs::create_dir(&bytes).unwrap();
+    drop(store);
+    let store = Store::open(folder.path()).unwrap();
+    store.finish_purges().unwrap();
+    assert!(bytes.exists());
+    let again = Edit::create(item(ITEM));
+    assert!(store.transact(|tx| edit_item(tx, again.clone())).is_err());
+}
+
+#[test]
+fn a_newer_schema_is_refused_and_left_alone() {
+    let (store, folder) = store_with_item();
+    drop(store);
+    let database = rusqlite::Connection::open(folder.path().join("countersign.db")).unwrap();
+    database.pragma_update(None, "user_version", 99).unwrap();
+    let refused = Store::open(folder.path()).err();
+    assert!(
+        matches!(refused, Some(StoreError::NewerSchema { found: 99, .. })),
+        "{refused:?}"
+    );
+    let version: u32 = database
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .unwrap();
+    assert_eq!(version, 99);
+}
+
+#[test]
+fn migrations_may_run_twice() {
+    let (store, folder) = store_with_item();
+    save(&store, DATA, b"bytes").unwrap();
+    drop(store);
+    let database = rusqlite::Connection::open(folder.path().join("countersign.db")).unwrap();
+    database.pragma_update(None, "user_version", 0).unwrap();
+    drop(database);
+    let store = Store::open(folder.path()).unwrap();
+    assert_eq!(ledger(&store), ["item"]);
+    assert_eq!(store.transact(|tx| tx.usage(ITEM)), Ok((1, 5)));
+    assert!(save(&store, DATA, b"more").is_ok());
+}
+
+#[test]
+fn a_folder_in_use_is_refused() {
+    let (store, folder) = store();
+    let second = Store::open(folder.path()).err();
+    assert!(matches!(second, Some(StoreError::InUse(_))), "{second:?}");
+    drop(store);
+    assert!(Store::open(folder.path()).is_ok());
+}
+
+#[test]
+fn the_folder_is_nobody_elses_business() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_store, folder) = store();
+    let mode = fs::metadata(folder.path()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o077, 0);
+}
+
+#[test]
+fn a_ledger_that_was_tampered_with_is_found_out() {
+    let (store, folder) = store();
+    for name in ["one", "two", "three"] {
+        store
+            .transact(|tx| {
+                tx.record(entry(name));
+                Ok(())
+            })
+            .unwrap();
+    }
+    drop(store);
+    let database = rusqlite::Connection::open(folder.path().join("countersign.db")).unwrap();
+    let changed =
+        "UPDATE ledger SET canonical = CAST(replace(CAST(canonical AS TEXT), 'two', 'owt') AS BLOB)";
+    database.execute(changed, []).unwrap();
+    drop(database);
+    let store = Store::open(folder.path()).unwrap();
+    let broken = store.verify_ledger().unwrap().unwrap_err();
+    assert!(format!("{broken:?}").contains('1'), "{broken:?}");
+}
+
+/// Kills a process in the middle of its writing, again and again, and looks for all that it had been told was written.
+#[test]
+fn what_was_acknowledged_before_a_kill_is_there() {
+    let (store, folder) = store_with_item();
+    drop(store);
+    let mut acknowledged = Vec::new();
+    for round in 0..4 {
+        let mut child = spawn(folder.path());
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let acks = lines
+            .map_while(Result::ok)
+            .filter_map(|line| Some(line.split_once("ack ")?.1.to_string()));
+        acknowledged.extend(acks.take(5 + 7 * round));
+        assert!(matches!(
+            Store::open(folder.path()).err(),
+            Some(StoreError::InUse(_))
+        ));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        check(folder.path(), &acknowledged);
+    }
+    assert_eq!(acknowledged.len(), 62);
+}
+
+fn check(folder: &Path, acknowledged: &[String]) {
+    let store = Store::open(folder).unwrap();
+    assert!(store.verify_ledger().unwrap().is_ok());
+    let told = ledger(&store);
+    let (objects, _) = store.transact(|tx| tx.objects(ITEM, DATA, 0, 100_000)).unwrap();
+    for name in acknowledged {
+        assert!(told.contains(name), "the entry of {name}");
+        let operation = store.transact(|tx| tx.get::<vault::Operation>(name)).unwrap();
+        assert!(operation.is_some(), "the document of {name}");
+        assert!(
+            objects.iter().any(|object| object.name == *name),
+            "the object {name}"
+        );
+    }
+    // What was not acknowledged is there wholly or not at all.
+    for object in &objects {
+        let path = folder
+            .join("repositories")
+            .join(ITEM)
+            .join("data")
+            .join(object.name.get(..2).unwrap())
+            .join(&object.name);
+        let bytes = fs::read(path).unwrap();
+        assert_eq!(ledger::Digest::of(&bytes).to_string(), object.content);
+        assert!(told.contains(&object.name));
+    }
+    assert_eq!(
+        fs::read_dir(folder.join("repositories/.uploads"))
+            .unwrap()
+            .count(),
+        0
+    );
+}
+
+fn spawn(folder: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "crashes::writes_until_it_is_killed",
+            "--ignored",
+            "--nocapture",
+        ])
+        .env(FOLDER, folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Not a test of its own: what the test above starts and kills.
+#[test]
+#[ignore = "started by another test, in a process of its own"]
+fn writes_until_it_is_killed() {
+    let Some(folder) = std::env::var_os(FOLDER) else {
+        return;
+    };
+    let store = Store::open(Path::new(&folder)).unwrap();
+    let from = ledger(&store).len();
+    for n in from.. {
+        let bytes = vec![n as u8; 50_000 + n];
+        let mut unfinished = store
+            .blobs()
+            .begin(ITEM, DATA, &format!("unfinished-{n}"))
+            .unwrap();
+        unfinished.write(&bytes).unwrap();
+        std::mem::forget(unfinished);
+        let kept = upload(&store, DATA, &bytes).keep().unwrap();
+        let object = object(&bytes);
+        store
+            .transact(|tx| {
+                tx.record(entry(&object.name));
+                tx.put(&operation(&object.name))?;
+                tx.put_object(ITEM, DATA, &object)
+            })
+            .unwrap();
+        drop(kept);
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "ack {}", object.name).unwrap();
+        out.flush().unwrap();
+    }
+}

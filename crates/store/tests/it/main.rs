@@ -1,0 +1,12 @@
+//! The store through its public face: decisions, repositories, crashes, and what must not compile.
+
+#[cfg(test)]
+mod compile_fail;
+#[cfg(test)]
+mod crashes;
+#[cfg(test)]
+mod decisions;
+#[cfg(test)]
+mod repositories;
+#[cfg(test)]
+mod world;
