@@ -154,9 +154,8 @@ mod tests {
 
     #[test]
     fn the_envelope_has_arms_shape() {
-        let error = Error::forbidden("LinkedAuthorizationFailed", "no")
-            .with_target("x")
-            .with_info("T", 1.into());
+        let error =
+            Error::forbidden("LinkedAuthorizationFailed", "no").with_target("x").with_info("T", 1.into());
         let expected = serde_json::json!({"error": {
             "code": "LinkedAuthorizationFailed", "message": "no", "target": "x",
             "additionalInfo": [{"type": "T", "info": 1}]}});

@@ -24,10 +24,7 @@ impl<'a> Fields<'a> {
     fn at(value: Option<&'a Value>, path: String) -> Result<Self> {
         match value {
             None | Some(Value::Null) => Ok(Self { object: None, path }),
-            Some(Value::Object(object)) => Ok(Self {
-                object: Some(object),
-                path,
-            }),
+            Some(Value::Object(object)) => Ok(Self { object: Some(object), path }),
             Some(_) => Err(wrong(&path, "an object")),
         }
     }
@@ -36,12 +33,8 @@ impl<'a> Fields<'a> {
     pub fn get(&self, name: &str) -> Option<&'a Value> {
         let object = self.object?;
         let exact = object.get(name);
-        let found = exact.or_else(|| {
-            object
-                .iter()
-                .find(|(key, _)| key.eq_ignore_ascii_case(name))
-                .map(|(_, v)| v)
-        });
+        let found =
+            exact.or_else(|| object.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, v)| v));
         found.filter(|value| !value.is_null())
     }
 
@@ -57,11 +50,7 @@ impl<'a> Fields<'a> {
 
     /// The full name of a member, for messages.
     pub fn name_of(&self, name: &str) -> String {
-        if self.path.is_empty() {
-            name.to_string()
-        } else {
-            format!("{}.{name}", self.path)
-        }
+        if self.path.is_empty() { name.to_string() } else { format!("{}.{name}", self.path) }
     }
 
     /// A text.
@@ -75,9 +64,7 @@ impl<'a> Fields<'a> {
 
     /// A text that must be there and not be empty.
     pub fn required_text(&self, name: &str) -> Result<&'a str> {
-        self.text(name)?
-            .filter(|text| !text.trim().is_empty())
-            .ok_or_else(|| self.missing(name))
+        self.text(name)?.filter(|text| !text.trim().is_empty()).ok_or_else(|| self.missing(name))
     }
 
     /// True or false.
@@ -99,9 +86,7 @@ impl<'a> Fields<'a> {
             (number.fract() == 0.0 && (0.0..1e15).contains(&number)).then_some(())?;
             format!("{number:.0}").parse().ok()
         });
-        whole
-            .map(Some)
-            .ok_or_else(|| wrong(&self.name_of(name), "a whole number, not negative"))
+        whole.map(Some).ok_or_else(|| wrong(&self.name_of(name), "a whole number, not negative"))
     }
 
     /// An object; one that is absent has no members.
@@ -120,11 +105,8 @@ impl<'a> Fields<'a> {
 
     /// A list of texts; one that is absent is empty.
     pub fn texts(&self, name: &str) -> Result<Vec<&'a str>> {
-        let text = |value: &'a Value| {
-            value
-                .as_str()
-                .ok_or_else(|| wrong(&self.name_of(name), "a list of strings"))
-        };
+        let text =
+            |value: &'a Value| value.as_str().ok_or_else(|| wrong(&self.name_of(name), "a list of strings"));
         self.list(name)?.iter().map(text).collect()
     }
 
@@ -132,10 +114,7 @@ impl<'a> Fields<'a> {
     pub fn id(&self, name: &str) -> Result<Option<ResourceId>> {
         let parse =
             |text: &str| ResourceId::parse(text).map_err(|error| error.with_target(self.name_of(name)));
-        self.text(name)?
-            .filter(|text| !text.is_empty())
-            .map(parse)
-            .transpose()
+        self.text(name)?.filter(|text| !text.is_empty()).map(parse).transpose()
     }
 
     /// A list of resource ids; one that is absent is empty.
@@ -181,10 +160,7 @@ mod tests {
     fn a_wrong_type_names_the_field() {
         let body = json!({"properties": {"location": 5, "n": -1, "list": "x"}});
         let fields = Fields::of(&body).unwrap().object("properties").unwrap();
-        assert_eq!(
-            fields.text("location").unwrap_err().target.as_deref(),
-            Some("properties.location")
-        );
+        assert_eq!(fields.text("location").unwrap_err().target.as_deref(), Some("properties.location"));
         assert!(fields.count("n").is_err());
         assert!(fields.list("list").is_err());
         assert!(Fields::of(&json!([1])).is_err());

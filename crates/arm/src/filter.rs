@@ -77,11 +77,11 @@ impl Filter {
     /// The value that `property eq '…'` asks for. Property names compare without case.
     pub fn equal(&self, property: &str) -> Option<&str> {
         self.clauses.iter().find_map(|clause| match clause {
-            Clause::Compare {
-                property: p,
-                comparison: Comparison::Equal,
-                value,
-            } if p.eq_ignore_ascii_case(property) => Some(value.as_str()),
+            Clause::Compare { property: p, comparison: Comparison::Equal, value }
+                if p.eq_ignore_ascii_case(property) =>
+            {
+                Some(value.as_str())
+            }
             _ => None,
         })
     }
@@ -96,8 +96,7 @@ impl Filter {
 
     /// Whether `property eq '…'` is absent or asks for exactly `actual` (without regard to ASCII case).
     pub fn admits(&self, property: &str, actual: &str) -> bool {
-        self.equal(property)
-            .is_none_or(|wanted| wanted.eq_ignore_ascii_case(actual))
+        self.equal(property).is_none_or(|wanted| wanted.eq_ignore_ascii_case(actual))
     }
 }
 
@@ -163,11 +162,9 @@ fn clause(tokens: &mut Tokens) -> Result<Clause, Error> {
         _ => return Err(invalid(&name)),
     };
     match tokens.next() {
-        Some(Token::Text(value) | Token::Word(value)) => Ok(Clause::Compare {
-            property: name,
-            comparison,
-            value,
-        }),
+        Some(Token::Text(value) | Token::Word(value)) => {
+            Ok(Clause::Compare { property: name, comparison, value })
+        }
         _ => Err(invalid(&name)),
     }
 }
@@ -188,12 +185,11 @@ fn call(name: String, tokens: &mut Tokens) -> Result<Clause, Error> {
 fn any(collection: String, tokens: &mut Tokens) -> Result<Clause, Error> {
     let shape = [tokens.next(), tokens.next(), tokens.next(), tokens.next()];
     match shape {
-        [
-            Some(Token::Word(_)),
-            Some(Token::Word(eq)),
-            Some(Token::Text(value)),
-            Some(Token::Close),
-        ] if eq.eq_ignore_ascii_case("eq") => Ok(Clause::Any { collection, value }),
+        [Some(Token::Word(_)), Some(Token::Word(eq)), Some(Token::Text(value)), Some(Token::Close)]
+            if eq.eq_ignore_ascii_case("eq") =>
+        {
+            Ok(Clause::Any { collection, value })
+        }
         _ => Err(invalid(&collection)),
     }
 }
@@ -212,10 +208,7 @@ fn comparison(word: &str) -> Option<Comparison> {
 
 fn invalid(near: &str) -> Error {
     let near: String = near.chars().take(80).collect();
-    Error::invalid(
-        "InvalidFilter",
-        format!("the $filter is not understood near '{near}'"),
-    )
+    Error::invalid("InvalidFilter", format!("the $filter is not understood near '{near}'"))
 }
 
 #[cfg(test)]
@@ -229,17 +222,11 @@ mod tests {
         assert_eq!(filter.equal("itemType"), Some("FileFolder"));
         assert!(Filter::parse("asTarget()").unwrap().call("astarget").is_some());
         let filter = Filter::parse("startswith(displayName,'sp1')").unwrap();
-        assert_eq!(
-            filter.call("startsWith"),
-            Some(&["displayName".to_string(), "sp1".into()][..])
-        );
+        assert_eq!(filter.call("startsWith"), Some(&["displayName".to_string(), "sp1".into()][..]));
         let filter = Filter::parse("servicePrincipalNames/any(c:c eq 'x')").unwrap();
         assert_eq!(
             filter.clauses,
-            [Clause::Any {
-                collection: "servicePrincipalNames".into(),
-                value: "x".into()
-            }]
+            [Clause::Any { collection: "servicePrincipalNames".into(), value: "x".into() }]
         );
         let filter = Filter::parse("eventTimestamp ge 2026-01-01T00:00:00Z and caller eq 'o''hara'").unwrap();
         assert_eq!(filter.equal("caller"), Some("o'hara"));
@@ -248,16 +235,9 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_an_error() {
-        for bad in [
-            "a eq",
-            "a eq 'b",
-            "a eq 'b' or c eq 'd'",
-            "a eq 'b' and",
-            "(a)",
-            "a b c",
-            "f('x'",
-            "x/any(c:c)",
-        ] {
+        for bad in
+            ["a eq", "a eq 'b", "a eq 'b' or c eq 'd'", "a eq 'b' and", "(a)", "a b c", "f('x'", "x/any(c:c)"]
+        {
             assert!(Filter::parse(bad).is_err(), "{bad}");
         }
     }

@@ -44,10 +44,7 @@ mod tests {
     #[test]
     fn pages_cover_the_list_once() {
         let all: Vec<String> = ["a", "b", "c", "d", "e"].map(String::from).to_vec();
-        let mut skip = Skip {
-            after: None,
-            limit: 2,
-        };
+        let mut skip = Skip { after: None, limit: 2 };
         let mut seen = Vec::new();
         loop {
             let page = Page::cut(all.clone(), &skip, String::clone);
@@ -68,13 +65,7 @@ mod tests {
 
     #[test]
     fn an_exact_last_page_has_no_next() {
-        let skip = Skip {
-            after: None,
-            limit: 2,
-        };
-        assert_eq!(
-            Page::cut(vec!["a".to_string(), "b".into()], &skip, String::clone).next,
-            None
-        );
+        let skip = Skip { after: None, limit: 2 };
+        assert_eq!(Page::cut(vec!["a".to_string(), "b".into()], &skip, String::clone).next, None);
     }
 }

@@ -26,10 +26,7 @@ pub struct ResourceId {
 impl ResourceId {
     /// The root scope `/`, above everything.
     pub fn root() -> Self {
-        Self {
-            text: "/".into(),
-            folded: "/".into(),
-        }
+        Self { text: "/".into(), folded: "/".into() }
     }
 
     /// Reads an id that is already percent-decoded. Runs of slashes count as one (az writes `//resourceGuards`),
@@ -57,10 +54,7 @@ impl ResourceId {
     /// The scope of a whole subscription.
     pub fn subscription(id: SubscriptionId) -> Self {
         let text = format!("/subscriptions/{id}");
-        Self {
-            folded: text.clone(),
-            text,
-        }
+        Self { folded: text.clone(), text }
     }
 
     /// This id with more segments below it.
@@ -111,25 +105,15 @@ impl ResourceId {
     /// The name of the resource group this id lies in, if any.
     pub fn resource_group_name(&self) -> Option<&str> {
         let mut segments = self.segments().skip(2);
-        segments
-            .next()?
-            .eq_ignore_ascii_case("resourceGroups")
-            .then_some(())?;
+        segments.next()?.eq_ignore_ascii_case("resourceGroups").then_some(())?;
         segments.next()
     }
 
     /// The resource group this id lies in (or is), if any.
     pub fn resource_group(&self) -> Option<Self> {
         self.resource_group_name()?;
-        let text: String = self
-            .segments()
-            .take(4)
-            .flat_map(|segment| ["/", segment])
-            .collect();
-        Some(Self {
-            folded: text.to_ascii_lowercase(),
-            text,
-        })
+        let text: String = self.segments().take(4).flat_map(|segment| ["/", segment]).collect();
+        Some(Self { folded: text.to_ascii_lowercase(), text })
     }
 
     /// The type of a resource, e.g. `Microsoft.RecoveryServices/vaults/backupPolicies`, read from its last
@@ -160,26 +144,12 @@ impl ResourceId {
         let segments: Vec<&str> = self.segments().collect();
         let keep = match segments.len().checked_sub(2)? {
             // `<scope>/providers/<namespace>/<type>/<name>`: leave the namespace with the resource.
-            n if n >= 2 && self.provider_index() == Some(n - 2) =>
-            {
-                n - 2
-            }
+            n if n >= 2 && self.provider_index() == Some(n - 2) => n - 2,
             n => n,
         };
         // Management groups and other tenant-level resources sit directly below the root.
-        let text: String = segments
-            .iter()
-            .take(keep)
-            .flat_map(|segment| ["/", segment])
-            .collect();
-        Some(if text.is_empty() {
-            Self::root()
-        } else {
-            Self {
-                folded: text.to_ascii_lowercase(),
-                text,
-            }
-        })
+        let text: String = segments.iter().take(keep).flat_map(|segment| ["/", segment]).collect();
+        Some(if text.is_empty() { Self::root() } else { Self { folded: text.to_ascii_lowercase(), text } })
     }
 
     /// This scope and every scope above it, up to the root.
@@ -206,14 +176,8 @@ fn check_segment(segment: &str) -> Result<(), Error> {
     if segment == "." || segment == ".." {
         return Err(invalid("a resource id has no `.` or `..` segments"));
     }
-    if segment
-        .chars()
-        .any(|c| c.is_control() || matches!(c, '\\' | '?' | '#'))
-        || segment.trim() != segment
-    {
-        return Err(invalid(
-            "a segment of the resource id has a character that names never have",
-        ));
+    if segment.chars().any(|c| c.is_control() || matches!(c, '\\' | '?' | '#')) || segment.trim() != segment {
+        return Err(invalid("a segment of the resource id has a character that names never have"));
     }
     Ok(())
 }
@@ -294,17 +258,12 @@ mod tests {
 
     #[test]
     fn slashes_collapse_and_a_missing_one_is_added() {
-        assert_eq!(
-            id("subscriptions//x///resourcegroups/y/"),
-            id("/subscriptions/x/resourceGroups/y")
-        );
+        assert_eq!(id("subscriptions//x///resourcegroups/y/"), id("/subscriptions/x/resourceGroups/y"));
     }
 
     #[test]
     fn the_lineage_of_an_item_runs_to_the_root() {
-        let item = id(VAULT)
-            .child("backupFabrics/Azure/protectionContainers/c/protectedItems/i")
-            .unwrap();
+        let item = id(VAULT).child("backupFabrics/Azure/protectionContainers/c/protectedItems/i").unwrap();
         let lineage: Vec<String> = item.lineage().map(|scope| scope.name().to_string()).collect();
         let sub = "0b1f6471-1bf0-4dda-aec3-cb9272f09590";
         assert_eq!(lineage, ["i", "c", "Azure", "V1", "RG1", sub, ""]);
@@ -312,21 +271,18 @@ mod tests {
 
     #[test]
     fn extension_resources_belong_to_their_scope() {
-        let assignment = id(VAULT)
-            .child("providers/Microsoft.Authorization/roleAssignments/r")
-            .unwrap();
+        let assignment = id(VAULT).child("providers/Microsoft.Authorization/roleAssignments/r").unwrap();
         assert_eq!(assignment.parent(), Some(id(VAULT)));
-        assert_eq!(
-            assignment.resource_type().as_deref(),
-            Some("Microsoft.Authorization/roleAssignments")
-        );
+        assert_eq!(assignment.resource_type().as_deref(), Some("Microsoft.Authorization/roleAssignments"));
         let group = id("/providers/Microsoft.Management/managementGroups/mg");
         assert_eq!(group.parent(), Some(ResourceId::root()));
     }
 
     #[test]
     fn a_resource_may_be_named_providers() {
-        let item = id(VAULT).child("backupFabrics/Azure/protectionContainers/providers/protectedItems/providers").unwrap();
+        let item = id(VAULT)
+            .child("backupFabrics/Azure/protectionContainers/providers/protectedItems/providers")
+            .unwrap();
         let wanted = "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems";
         assert_eq!(item.resource_type().as_deref(), Some(wanted));
         assert_eq!(item.parent().unwrap().type_name(), "protectionContainers");
@@ -335,15 +291,9 @@ mod tests {
 
     #[test]
     fn path_tricks_are_refused() {
-        for bad in [
-            "/a/../b",
-            "/a/./b",
-            "/a/b\u{0}",
-            "/a/b\\c",
-            "/a/ b",
-            &"/x".repeat(2000),
-            &"y".repeat(300),
-        ] {
+        for bad in
+            ["/a/../b", "/a/./b", "/a/b\u{0}", "/a/b\\c", "/a/ b", &"/x".repeat(2000), &"y".repeat(300)]
+        {
             assert!(ResourceId::parse(bad).is_err(), "{bad}");
         }
     }

@@ -13,11 +13,7 @@ pub struct Region(String);
 impl Region {
     /// Reads a region; `None` when nothing of it is left or it holds anything but letters and digits.
     pub fn parse(text: &str) -> Option<Self> {
-        let name: String = text
-            .chars()
-            .filter(|c| *c != ' ')
-            .map(|c| c.to_ascii_lowercase())
-            .collect();
+        let name: String = text.chars().filter(|c| *c != ' ').map(|c| c.to_ascii_lowercase()).collect();
         let plain = name.chars().all(|c| c.is_ascii_alphanumeric());
         (plain && !name.is_empty() && name.len() <= 64).then_some(Self(name))
     }
@@ -49,19 +45,16 @@ pub fn long_timestamp(at: Timestamp) -> String {
 /// Clients mix a dozen versions (contract 1.7), so any plausible date is taken.
 pub fn plausible_api_version(text: &str) -> bool {
     let (date, suffix) = match text.char_indices().nth(10) {
-        Some((at, _)) => (
-            text.get(..at).unwrap_or_default(),
-            text.get(at..).unwrap_or_default(),
-        ),
+        Some((at, _)) => (text.get(..at).unwrap_or_default(), text.get(at..).unwrap_or_default()),
         None => (text, ""),
     };
     let suffix_fits = suffix.is_empty()
         || (suffix.len() <= 32
             && suffix.starts_with('-')
-            && suffix
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.')));
-    let date = date.parse::<jiff::civil::Date>().ok();
+            && suffix.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.')));
+    // The library also reads `20260101`, which no api-version is written as.
+    let hyphens = date.char_indices().filter(|(_, c)| *c == '-').map(|(at, _)| at).eq([4, 7]);
+    let date = date.parse::<jiff::civil::Date>().ok().filter(|_| hyphens);
     suffix_fits && date.is_some_and(|date| (2014..2100).contains(&date.year())) && text.is_ascii()
 }
 
@@ -78,22 +71,10 @@ mod tests {
 
     #[test]
     fn any_plausible_date_is_an_api_version() {
-        for good in [
-            "2015-01-01",
-            "2026-11-01",
-            "2022-05-01-preview",
-            "2018-07-01-beta.1",
-        ] {
+        for good in ["2015-01-01", "2026-11-01", "2022-05-01-preview", "2018-07-01-beta.1"] {
             assert!(plausible_api_version(good), "{good}");
         }
-        for bad in [
-            "",
-            "latest",
-            "2022-13-01",
-            "1999-01-01",
-            "2022-05-01preview",
-            "2022-05-0é",
-        ] {
+        for bad in ["", "latest", "2022-13-01", "1999-01-01", "2022-05-01preview", "2022-05-0é"] {
             assert!(!plausible_api_version(bad), "{bad}");
         }
     }

@@ -57,10 +57,7 @@ impl Verify {
         let inspector = Inspector::open(&self.data)?;
         match inspector.verify_ledger(expected)? {
             Ok(head) => {
-                println!(
-                    "the ledger is whole: {} entries; head {}:{}",
-                    head.size, head.size, head.chain
-                );
+                println!("the ledger is whole: {} entries; head {}:{}", head.size, head.size, head.chain);
                 Ok(())
             }
             Err(fault) => bail!("{fault}"),
@@ -69,9 +66,8 @@ impl Verify {
 }
 
 fn parse_head(text: &str) -> anyhow::Result<Head> {
-    let (size, chain) = text
-        .split_once(':')
-        .context("--expect takes SIZE:CHAIN, as `ledger verify` prints it")?;
+    let (size, chain) =
+        text.split_once(':').context("--expect takes SIZE:CHAIN, as `ledger verify` prints it")?;
     Ok(Head {
         size: size.parse().context("SIZE is not a number")?,
         chain: chain.parse().context("CHAIN is not a hash")?,

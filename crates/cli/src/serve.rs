@@ -78,10 +78,7 @@ impl Serve {
 
 fn warn_if_empty(store: &Store) -> anyhow::Result<()> {
     let pristine = store.transact(|tx| Ok(tx.access()?.tenants().next().is_none()));
-    if pristine
-        .map_err(|error| anyhow::anyhow!(error.message))
-        .context("the store cannot be read")?
-    {
+    if pristine.map_err(|error| anyhow::anyhow!(error.message)).context("the store cannot be read")? {
         tracing::warn!(
             "there are no organisations in this data folder, so nobody can sign in; start a new folder with --bootstrap FILE"
         );
@@ -92,10 +89,8 @@ fn warn_if_empty(store: &Store) -> anyhow::Result<()> {
 fn start_log(json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(colours);
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     if json {
         builder.json().init();
     } else {

@@ -27,10 +27,7 @@ const FILE_LINES: usize = 800;
 const FUNCTION_LINES: usize = 70;
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()
-        .unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
 /// The files that git tracks, or would.
@@ -42,11 +39,7 @@ fn files() -> Vec<PathBuf> {
         .unwrap();
     assert!(output.status.success(), "git ls-files failed");
     let names = String::from_utf8(output.stdout).unwrap();
-    names
-        .lines()
-        .map(PathBuf::from)
-        .filter(|name| root().join(name).is_file())
-        .collect()
+    names.lines().map(PathBuf::from).filter(|name| root().join(name).is_file()).collect()
 }
 
 fn read(name: &Path) -> String {
@@ -54,10 +47,7 @@ fn read(name: &Path) -> String {
 }
 
 fn with_extension(extension: &str) -> Vec<PathBuf> {
-    files()
-        .into_iter()
-        .filter(|name| name.extension().is_some_and(|found| found == extension))
-        .collect()
+    files().into_iter().filter(|name| name.extension().is_some_and(|found| found == extension)).collect()
 }
 
 fn report(findings: Vec<String>) {
@@ -87,16 +77,9 @@ fn functions_fit_on_a_page() {
             // rustfmt puts the closing brace at the function's own indentation.
             let indentation: String = line.chars().take_while(|c| *c == ' ').collect();
             let end = format!("{indentation}}}");
-            let length = lines[at..]
-                .iter()
-                .position(|line| *line == end)
-                .map_or(1, |length| length + 1);
+            let length = lines[at..].iter().position(|line| *line == end).map_or(1, |length| length + 1);
             if length > FUNCTION_LINES && !line.ends_with(';') && !line.ends_with('}') {
-                findings.push(format!(
-                    "{}:{}: {function} has {length} lines",
-                    name.display(),
-                    at + 1
-                ));
+                findings.push(format!("{}:{}: {function} has {length} lines", name.display(), at + 1));
             }
         }
     }
@@ -105,16 +88,9 @@ fn functions_fit_on_a_page() {
 
 fn function_name(line: &str) -> Option<&str> {
     let mut words = line.trim_start();
-    while let Some(rest) = [
-        "pub ",
-        "pub(crate) ",
-        "pub(super) ",
-        "const ",
-        "async ",
-        "unsafe ",
-    ]
-    .iter()
-    .find_map(|word| words.strip_prefix(word))
+    while let Some(rest) = ["pub ", "pub(crate) ", "pub(super) ", "const ", "async ", "unsafe "]
+        .iter()
+        .find_map(|word| words.strip_prefix(word))
     {
         words = rest;
     }
@@ -134,17 +110,10 @@ fn nothing_is_left_over() {
         concat!("dbg", "!("),
         concat!("#[ign", "ore]"),
     ];
-    let places = [
-        concat!("/wo", "rk/"),
-        concat!("/ro", "ot/"),
-        concat!("/fa", "rm/"),
-    ];
+    let places = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/fa", "rm/")];
     let mut findings = Vec::new();
     for name in files() {
-        if name
-            .file_name()
-            .is_some_and(|file| file == "Cargo.lock" || file == "LICENSE")
-        {
+        if name.file_name().is_some_and(|file| file == "Cargo.lock" || file == "LICENSE") {
             continue;
         }
         for (at, line) in read(&name).lines().enumerate() {
@@ -168,13 +137,8 @@ fn nothing_is_left_over() {
 fn every_source_file_is_part_of_something() {
     let sources: Vec<PathBuf> = with_extension("rs");
     let declared: BTreeSet<PathBuf> = sources.iter().flat_map(|name| declared_modules(name)).collect();
-    let dead = sources
-        .iter()
-        .filter(|name| !is_entry(name) && !declared.contains(*name));
-    report(
-        dead.map(|name| format!("{} is in no module", name.display()))
-            .collect(),
-    );
+    let dead = sources.iter().filter(|name| !is_entry(name) && !declared.contains(*name));
+    report(dead.map(|name| format!("{} is in no module", name.display())).collect());
 }
 
 /// Files that Cargo, or a test that compiles files by itself, finds without a `mod`.
@@ -193,30 +157,19 @@ fn declared_modules(name: &Path) -> Vec<PathBuf> {
     let folder = name.parent().unwrap();
     let stem = name.file_stem().unwrap();
     let own = is_entry(name) || stem == "mod";
-    let below = if own {
-        folder.to_path_buf()
-    } else {
-        folder.join(stem)
-    };
+    let below = if own { folder.to_path_buf() } else { folder.join(stem) };
     let text = read(name);
     let modules = text.lines().filter_map(|line| {
         let (_, module) = line.trim().strip_suffix(';')?.rsplit_once("mod ")?;
-        module
-            .chars()
-            .all(|c| c.is_alphanumeric() || c == '_')
-            .then_some(module)
+        module.chars().all(|c| c.is_alphanumeric() || c == '_').then_some(module)
     });
-    modules
-        .flat_map(|m| [below.join(format!("{m}.rs")), below.join(m).join("mod.rs")])
-        .collect()
+    modules.flat_map(|m| [below.join(format!("{m}.rs")), below.join(m).join("mod.rs")]).collect()
 }
 
 #[test]
 fn layers_only_stand_on_lower_ones() {
     let mut findings = Vec::new();
-    for name in files()
-        .into_iter()
-        .filter(|name| name.ends_with("Cargo.toml") && name.starts_with("crates"))
+    for name in files().into_iter().filter(|name| name.ends_with("Cargo.toml") && name.starts_with("crates"))
     {
         let manifest: toml::Table = read(&name).parse().unwrap();
         let crate_name = manifest["package"]["name"].as_str().unwrap().to_string();
@@ -228,23 +181,10 @@ fn layers_only_stand_on_lower_ones() {
             continue;
         };
         for dependency in dependencies.keys() {
-            if LAYERS
-                .iter()
-                .position(|layer| layer == dependency)
-                .is_some_and(|below| below >= level)
-            {
+            if LAYERS.iter().position(|layer| layer == dependency).is_some_and(|below| below >= level) {
                 findings.push(format!("{crate_name} stands on {dependency}, which is above it"));
             }
-            let impure = [
-                "tokio",
-                "rusqlite",
-                "reqwest",
-                "axum",
-                "hyper",
-                "getrandom",
-                "rand",
-                "tracing",
-            ];
+            let impure = ["tokio", "rusqlite", "reqwest", "axum", "hyper", "getrandom", "rand", "tracing"];
             if level < PURE && impure.contains(&dependency.as_str()) {
                 findings.push(format!("{crate_name} is pure and must not use {dependency}"));
             }

@@ -32,9 +32,7 @@ impl ServicePrincipal {
 /// Checks a client secret against all that the application has, or against a dummy when it has none or is not
 /// known. Slow on purpose, as [`prove`].
 pub fn prove_application(application: Option<&ServicePrincipal>, secret: &str) -> Option<PasswordProof> {
-    let secrets = application
-        .map(|known| known.secrets.as_slice())
-        .unwrap_or_default();
+    let secrets = application.map(|known| known.secrets.as_slice()).unwrap_or_default();
     if secrets.is_empty() {
         return prove(None, secret);
     }
@@ -53,11 +51,7 @@ pub fn application_sign_in<'a>(
 ) -> Result<&'a ServicePrincipal, OAuthError> {
     let known = application.ok_or_else(|| OAuthError::unknown_application(client))?;
     let proved = |proof: &PasswordProof| known.secrets.iter().any(|stored| stored.is_proved_by(proof));
-    if proof.is_some_and(proved) {
-        Ok(known)
-    } else {
-        Err(OAuthError::invalid_secret(client))
-    }
+    if proof.is_some_and(proved) { Ok(known) } else { Err(OAuthError::invalid_secret(client)) }
 }
 
 #[cfg(test)]
@@ -70,10 +64,7 @@ mod tests {
             tenant: TenantId(Uuid::from_u128(tenant)),
             app_id: Uuid::from_u128(7),
             name: "automation".into(),
-            secrets: secrets
-                .iter()
-                .map(|secret| PasswordHash::new(secret, [3; 16]).unwrap())
-                .collect(),
+            secrets: secrets.iter().map(|secret| PasswordHash::new(secret, [3; 16]).unwrap()).collect(),
         }
     }
 
@@ -87,9 +78,7 @@ mod tests {
         let known = application(1, &["old secret", "new secret"]);
         let story = |known: Option<&ServicePrincipal>, secret: &str| {
             let proof = prove_application(known, secret);
-            application_sign_in("7", known, proof.as_ref())
-                .map(|found| found.id)
-                .map_err(|error| error.code)
+            application_sign_in("7", known, proof.as_ref()).map(|found| found.id).map_err(|error| error.code)
         };
         assert_eq!(story(Some(&known), "old secret"), Ok(known.id));
         assert_eq!(story(Some(&known), "new secret"), Ok(known.id));

@@ -68,16 +68,8 @@ mod tests {
 
     #[test]
     fn membership_is_transitive_and_survives_a_circle() {
-        let groups = [
-            group(1, &[100]),
-            group(2, &[1, 3]),
-            group(3, &[2]),
-            group(4, &[200]),
-        ];
-        assert_eq!(
-            memberships(id(100), &groups),
-            BTreeSet::from([id(1), id(2), id(3)])
-        );
+        let groups = [group(1, &[100]), group(2, &[1, 3]), group(3, &[2]), group(4, &[200])];
+        assert_eq!(memberships(id(100), &groups), BTreeSet::from([id(1), id(2), id(3)]));
         assert_eq!(memberships(id(200), &groups), BTreeSet::from([id(4)]));
         assert!(memberships(id(300), &groups).is_empty());
     }

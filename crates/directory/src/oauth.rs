@@ -72,14 +72,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn sign_in() -> SignIn {
-        let person = Person::Human {
-            tenant: contoso(),
-            object: ObjectId(Uuid::from_u128(10)),
-        };
-        SignIn {
-            person,
-            methods: vec![Method::Pwd],
-            at: at(0),
-        }
+        let person = Person::Human { tenant: contoso(), object: ObjectId(Uuid::from_u128(10)) };
+        SignIn { person, methods: vec![Method::Pwd], at: at(0) }
     }
 }

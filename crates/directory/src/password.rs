@@ -78,9 +78,7 @@ impl PasswordHash {
     fn matches(&self, password: &str) -> bool {
         // The final comparison is the crate's own constant-time one.
         password.len() <= MAX_PASSWORD_BYTES
-            && Argon2::default()
-                .verify_password(password.as_bytes(), self.0.as_str())
-                .is_ok()
+            && Argon2::default().verify_password(password.as_bytes(), self.0.as_str()).is_ok()
     }
 }
 
@@ -132,10 +130,8 @@ mod tests {
     #[test]
     fn the_dummy_costs_what_a_real_hash_costs() {
         let real = PasswordHash::new("correct horse", [1; 16]).unwrap();
-        let (real, dummy) = (
-            phc::PasswordHash::new(&real.0).unwrap(),
-            phc::PasswordHash::new(DUMMY).unwrap(),
-        );
+        let (real, dummy) =
+            (phc::PasswordHash::new(&real.0).unwrap(), phc::PasswordHash::new(DUMMY).unwrap());
         assert_eq!(real.algorithm, dummy.algorithm);
         assert_eq!(real.version, dummy.version);
         assert_eq!(real.params, dummy.params);

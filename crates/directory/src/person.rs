@@ -51,10 +51,7 @@ impl FromStr for Person {
     fn from_str(text: &str) -> Result<Self, String> {
         let human = || {
             let (tenant, object) = text.strip_prefix("user:")?.split_once('/')?;
-            Some(Self::Human {
-                tenant: tenant.parse().ok()?,
-                object: object.parse().ok()?,
-            })
+            Some(Self::Human { tenant: tenant.parse().ok()?, object: object.parse().ok()? })
         };
         let application = || Some(Self::Application(text.strip_prefix("app:")?.parse().ok()?));
         human()
@@ -84,10 +81,7 @@ mod tests {
     #[test]
     fn the_text_form_reads_back() {
         let people = [
-            Person::Human {
-                tenant: TenantId(Uuid::from_u128(1)),
-                object: ObjectId(Uuid::from_u128(2)),
-            },
+            Person::Human { tenant: TenantId(Uuid::from_u128(1)), object: ObjectId(Uuid::from_u128(2)) },
             Person::Application(Uuid::from_u128(1)),
         ];
         for person in people {
@@ -95,13 +89,7 @@ mod tests {
             let json = serde_json::to_string(&person).unwrap();
             assert_eq!(serde_json::from_str::<Person>(&json).unwrap(), person);
         }
-        for bad in [
-            "",
-            "user:",
-            "user:1/2",
-            "app:alice",
-            "00000000-0000-0000-0000-000000000001",
-        ] {
+        for bad in ["", "user:", "user:1/2", "app:alice", "00000000-0000-0000-0000-000000000001"] {
             assert!(bad.parse::<Person>().is_err(), "{bad}");
         }
     }

@@ -91,9 +91,7 @@ impl TryFrom<String> for SecretDigest {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, &'static str> {
-        base64url::decode(&text)
-            .map(Self)
-            .ok_or("not a SHA-256 in base64url")
+        base64url::decode(&text).map(Self).ok_or("not a SHA-256 in base64url")
     }
 }
 

@@ -63,38 +63,22 @@ pub fn password_sign_in(
     if !user.enabled {
         return Err(OAuthError::account_disabled());
     }
-    let step = user
-        .totp
-        .as_ref()
-        .map(|totp| second_factor(totp, code, now))
-        .transpose()?;
+    let step = user.totp.as_ref().map(|totp| second_factor(totp, code, now)).transpose()?;
     let methods = match step {
         Some(_) => vec![Method::Pwd, Method::Otp, Method::Mfa],
         None => vec![Method::Pwd],
     };
     let write = step.map(|step| with_last_step(user, step));
-    Ok(PasswordSignIn {
-        sign_in: SignIn {
-            person: user.person(),
-            methods,
-            at: now,
-        },
-        write,
-    })
+    Ok(PasswordSignIn { sign_in: SignIn { person: user.person(), methods, at: now }, write })
 }
 
 fn second_factor(totp: &Totp, code: Option<&str>, now: Timestamp) -> Result<u64, OAuthError> {
-    let code = code
-        .filter(|code| !code.trim().is_empty())
-        .ok_or_else(OAuthError::mfa_required)?;
+    let code = code.filter(|code| !code.trim().is_empty()).ok_or_else(OAuthError::mfa_required)?;
     totp::verify(&totp.secret, code, now, totp.last_step).ok_or_else(OAuthError::invalid_credentials)
 }
 
 fn with_last_step(user: &User, step: u64) -> User {
-    let totp = user.totp.clone().map(|totp| Totp {
-        last_step: Some(step),
-        ..totp
-    });
+    let totp = user.totp.clone().map(|totp| Totp { last_step: Some(step), ..totp });
     User { totp, ..user.clone() }
 }
 
@@ -148,16 +132,11 @@ pub fn admit<'a>(
     let home = home
         .filter(|home| is_the_person(home) && !home.is_guest())
         .ok_or_else(OAuthError::session_revoked)?;
-    let here = here
-        .filter(is_the_person)
-        .ok_or_else(|| OAuthError::not_in_tenant(&home.upn))?;
+    let here = here.filter(is_the_person).ok_or_else(|| OAuthError::not_in_tenant(&home.upn))?;
     if !home.enabled || !here.enabled {
         return Err(OAuthError::account_disabled());
     }
-    if [home, here]
-        .iter()
-        .any(|user| user.sessions_valid_from.is_some_and(|from| sign_in.at < from))
-    {
+    if [home, here].iter().any(|user| user.sessions_valid_from.is_some_and(|from| sign_in.at < from)) {
         return Err(OAuthError::session_revoked());
     }
     Ok(Admitted { home, here, sign_in })
@@ -177,21 +156,12 @@ mod tests {
     }
 
     fn alice_with_password() -> User {
-        User {
-            password: Some(PasswordHash::new(PASSWORD, [1; 16]).unwrap()),
-            ..alice()
-        }
+        User { password: Some(PasswordHash::new(PASSWORD, [1; 16]).unwrap()), ..alice() }
     }
 
     fn alice_with_totp() -> User {
         let secret = TotpSecret::from_random(*b"12345678901234567890");
-        User {
-            totp: Some(Totp {
-                secret,
-                last_step: None,
-            }),
-            ..alice_with_password()
-        }
+        User { totp: Some(Totp { secret, last_step: None }), ..alice_with_password() }
     }
 
     fn attempt(
@@ -206,111 +176,60 @@ mod tests {
     #[test]
     fn a_password_signs_in() {
         let done = attempt(Some(&alice_with_password()), PASSWORD, None).unwrap();
-        let expected = SignIn {
-            person: alice().person(),
-            methods: vec![Method::Pwd],
-            at: at(59),
-        };
-        assert_eq!(
-            done,
-            PasswordSignIn {
-                sign_in: expected,
-                write: None
-            }
-        );
+        let expected = SignIn { person: alice().person(), methods: vec![Method::Pwd], at: at(59) };
+        assert_eq!(done, PasswordSignIn { sign_in: expected, write: None });
     }
 
     #[test]
     fn every_wrong_half_gets_the_same_answer() {
         let refused = OAuthError::invalid_credentials();
         let (plain, enrolled) = (alice_with_password(), alice_with_totp());
-        let disabled = User {
-            enabled: false,
-            ..alice_with_password()
-        };
+        let disabled = User { enabled: false, ..alice_with_password() };
         assert_eq!(attempt(None, PASSWORD, None), Err(refused.clone()));
         assert_eq!(attempt(Some(&plain), "wrong horse", None), Err(refused.clone()));
-        assert_eq!(
-            attempt(Some(&disabled), "wrong horse", None),
-            Err(refused.clone())
-        );
-        assert_eq!(
-            attempt(Some(&alice_at_fabsec()), PASSWORD, None),
-            Err(refused.clone())
-        );
-        assert_eq!(
-            attempt(Some(&enrolled), PASSWORD, Some("000000")),
-            Err(refused.clone())
-        );
+        assert_eq!(attempt(Some(&disabled), "wrong horse", None), Err(refused.clone()));
+        assert_eq!(attempt(Some(&alice_at_fabsec()), PASSWORD, None), Err(refused.clone()));
+        assert_eq!(attempt(Some(&enrolled), PASSWORD, Some("000000")), Err(refused.clone()));
         assert_eq!(attempt(Some(&enrolled), "wrong horse", Some(CODE)), Err(refused));
-        assert_eq!(
-            attempt(Some(&disabled), PASSWORD, None),
-            Err(OAuthError::account_disabled())
-        );
+        assert_eq!(attempt(Some(&disabled), PASSWORD, None), Err(OAuthError::account_disabled()));
     }
 
     #[test]
     fn a_second_factor_is_asked_for_and_used_up() {
         let user = alice_with_totp();
         for missing in [None, Some(" ")] {
-            assert_eq!(
-                attempt(Some(&user), PASSWORD, missing),
-                Err(OAuthError::mfa_required())
-            );
+            assert_eq!(attempt(Some(&user), PASSWORD, missing), Err(OAuthError::mfa_required()));
         }
         let done = attempt(Some(&user), PASSWORD, Some(CODE)).unwrap();
         assert_eq!(done.sign_in.methods, [Method::Pwd, Method::Otp, Method::Mfa]);
         let after = done.write.unwrap();
-        assert_eq!(
-            attempt(Some(&after), PASSWORD, Some(CODE)),
-            Err(OAuthError::invalid_credentials())
-        );
+        assert_eq!(attempt(Some(&after), PASSWORD, Some(CODE)), Err(OAuthError::invalid_credentials()));
     }
 
     #[test]
     fn a_password_changed_meanwhile_does_not_sign_in() {
         let proof = prove(alice_with_password().password.as_ref(), PASSWORD);
-        let changed = User {
-            password: Some(PasswordHash::new("other horse", [2; 16]).unwrap()),
-            ..alice()
-        };
+        let changed = User { password: Some(PasswordHash::new("other horse", [2; 16]).unwrap()), ..alice() };
         assert!(password_sign_in(Some(&changed), proof.as_ref(), None, at(59)).is_err());
     }
 
     #[test]
     fn a_sign_in_counts_where_the_person_is_known_and_enabled() {
         let (home, guest) = (alice(), alice_at_fabsec());
-        let sign_in = SignIn {
-            person: home.person(),
-            methods: vec![Method::Pwd],
-            at: at(100),
-        };
+        let sign_in = SignIn { person: home.person(), methods: vec![Method::Pwd], at: at(100) };
         let code = |home: Option<&User>, here: Option<&User>| {
             admit(&sign_in, home, here).err().map(|error| error.code)
         };
-        let disabled = |user: &User| User {
-            enabled: false,
-            ..user.clone()
-        };
-        let ended = |user: &User, from| User {
-            sessions_valid_from: Some(at(from)),
-            ..user.clone()
-        };
-        let stranger = User {
-            id: ObjectId(uuid::Uuid::from_u128(99)),
-            ..home.clone()
-        };
+        let disabled = |user: &User| User { enabled: false, ..user.clone() };
+        let ended = |user: &User, from| User { sessions_valid_from: Some(at(from)), ..user.clone() };
+        let stranger = User { id: ObjectId(uuid::Uuid::from_u128(99)), ..home.clone() };
 
         assert_eq!(code(Some(&home), Some(&home)), None);
         assert_eq!(code(Some(&home), Some(&guest)), None);
         assert_eq!(code(Some(&home), None), Some(50020));
         assert_eq!(code(Some(&home), Some(&stranger)), Some(50020));
         assert_eq!(code(None, Some(&guest)), Some(50173), "deleted at home");
-        assert_eq!(
-            code(Some(&guest), Some(&guest)),
-            Some(50173),
-            "a guest is not a home"
-        );
+        assert_eq!(code(Some(&guest), Some(&guest)), Some(50173), "a guest is not a home");
         assert_eq!(code(Some(&disabled(&home)), Some(&guest)), Some(50057));
         assert_eq!(code(Some(&home), Some(&disabled(&guest))), Some(50057));
         assert_eq!(code(Some(&ended(&home, 101)), Some(&guest)), Some(50173));

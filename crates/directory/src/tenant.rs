@@ -59,10 +59,7 @@ impl Authority {
     /// # Errors
     /// AADSTS90002 for a text that can name no tenant.
     pub fn parse(segment: &str) -> Result<Self, OAuthError> {
-        if ["organizations", "common"]
-            .iter()
-            .any(|word| segment.eq_ignore_ascii_case(word))
-        {
+        if ["organizations", "common"].iter().any(|word| segment.eq_ignore_ascii_case(word)) {
             return Ok(Self::Anyone);
         }
         if let Ok(tenant) = segment.parse() {

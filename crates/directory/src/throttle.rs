@@ -70,32 +70,18 @@ impl SignInThrottle {
     /// The state after a failure, given the account's or the address's limit.
     #[must_use]
     pub fn failed(&self, limit: usize, now: Timestamp) -> Self {
-        let mut failures: Vec<Timestamp> = self
-            .failures
-            .iter()
-            .copied()
-            .filter(|at| in_window(*at, now))
-            .collect();
+        let mut failures: Vec<Timestamp> =
+            self.failures.iter().copied().filter(|at| in_window(*at, now)).collect();
         failures.push(now);
         let excess = failures.len().saturating_sub(limit);
         failures.drain(..excess);
         let strikes = if self.strikes_faded(now) { 0 } else { self.strikes };
         if failures.len() < limit {
-            return Self {
-                failures,
-                strikes,
-                locked_until: self.locked_until,
-            };
+            return Self { failures, strikes, locked_until: self.locked_until };
         }
-        let doubled = FIRST_LOCK_SECONDS
-            .checked_shl(strikes.min(30))
-            .unwrap_or(LONGEST_LOCK_SECONDS);
+        let doubled = FIRST_LOCK_SECONDS.checked_shl(strikes.min(30)).unwrap_or(LONGEST_LOCK_SECONDS);
         let until = later(now, doubled.min(LONGEST_LOCK_SECONDS));
-        Self {
-            failures,
-            strikes: strikes.saturating_add(1),
-            locked_until: Some(until),
-        }
+        Self { failures, strikes: strikes.saturating_add(1), locked_until: Some(until) }
     }
 
     /// The state of an *account* after a success: nothing is remembered. An address has no such reset, or an
@@ -111,8 +97,7 @@ impl SignInThrottle {
     }
 
     fn strikes_faded(&self, now: Timestamp) -> bool {
-        self.locked_until
-            .is_none_or(|until| now >= later(until, STRIKES_FADE_SECONDS))
+        self.locked_until.is_none_or(|until| now >= later(until, STRIKES_FADE_SECONDS))
     }
 }
 
@@ -175,28 +160,19 @@ mod tests {
 
     #[test]
     fn a_success_clears_and_a_day_without_a_lock_forgives() {
-        let locked = (0..10).fold(SignInThrottle::default(), |state, s| {
-            state.failed(FAILURES_PER_ACCOUNT, at(s))
-        });
+        let locked =
+            (0..10).fold(SignInThrottle::default(), |state, s| state.failed(FAILURES_PER_ACCOUNT, at(s)));
         assert_eq!(locked.succeeded(), SignInThrottle::default());
         let next_day = 69 + STRIKES_FADE_SECONDS;
         assert!(!locked.is_idle(at(next_day - 1)));
         assert!(locked.is_idle(at(next_day)));
-        let again = (0..10).fold(locked, |state, s| {
-            state.failed(FAILURES_PER_ACCOUNT, at(next_day + s))
-        });
-        assert_eq!(
-            again.locked_until(at(next_day + 9)),
-            Some(at(next_day + 9 + FIRST_LOCK_SECONDS))
-        );
+        let again = (0..10).fold(locked, |state, s| state.failed(FAILURES_PER_ACCOUNT, at(next_day + s)));
+        assert_eq!(again.locked_until(at(next_day + 9)), Some(at(next_day + 9 + FIRST_LOCK_SECONDS)));
     }
 
     #[test]
     fn keys_fold_what_is_the_same() {
-        assert_eq!(
-            account_key(" Alice@Contoso.example"),
-            account_key("alice@contoso.example")
-        );
+        assert_eq!(account_key(" Alice@Contoso.example"), account_key("alice@contoso.example"));
         assert_ne!(account_key("alice"), account_key("bob"));
         let key = |text: &str| address_key(text.parse().unwrap());
         assert_eq!(key("2001:db8:1:2::1"), key("2001:db8:1:2:ffff::"));

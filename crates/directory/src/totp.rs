@@ -40,10 +40,7 @@ impl Totp {
     /// The factor with what is known of its use: the later of two steps counts.
     #[must_use]
     pub fn after(self, used: Option<&UsedCode>) -> Self {
-        Self {
-            last_step: self.last_step.max(used.map(|used| used.step)),
-            ..self
-        }
+        Self { last_step: self.last_step.max(used.map(|used| used.step)), ..self }
     }
 }
 
@@ -64,17 +61,11 @@ impl TotpSecret {
     /// `Request_BadRequest` when it is not base32 or is too short or too long. The message does not repeat
     /// it.
     pub fn parse(text: &str) -> arm::Result<Self> {
-        let clean: String = text
-            .chars()
-            .filter(|c| !matches!(c, ' ' | '-' | '='))
-            .map(|c| c.to_ascii_uppercase())
-            .collect();
+        let clean: String =
+            text.chars().filter(|c| !matches!(c, ' ' | '-' | '=')).map(|c| c.to_ascii_uppercase()).collect();
         match BASE32_NOPAD.decode(clean.as_bytes()) {
             Ok(bytes) if SECRET_BYTES.contains(&bytes.len()) => Ok(Self(bytes)),
-            _ => Err(Error::invalid(
-                "Request_BadRequest",
-                "a TOTP secret is 10 to 64 bytes in base32",
-            )),
+            _ => Err(Error::invalid("Request_BadRequest", "a TOTP secret is 10 to 64 bytes in base32")),
         }
     }
 
@@ -147,52 +138,28 @@ mod tests {
             (20_000_000_000, "353130"),
         ];
         for (seconds, code) in vectors {
-            assert_eq!(
-                verify(&rfc(), code, at(seconds), None),
-                Some(seconds as u64 / 30),
-                "{seconds}"
-            );
+            assert_eq!(verify(&rfc(), code, at(seconds), None), Some(seconds as u64 / 30), "{seconds}");
         }
     }
 
     #[test]
     fn a_code_works_once_and_only_near_its_time() {
         let code = "287082"; // of step 1: seconds 30 to 59
-        for (seconds, fits) in [
-            (0, true),
-            (30, true),
-            (59, true),
-            (89, true),
-            (90, false),
-            (1_000, false),
-        ] {
-            assert_eq!(
-                verify(&rfc(), code, at(seconds), None).is_some(),
-                fits,
-                "{seconds}"
-            );
+        for (seconds, fits) in [(0, true), (30, true), (59, true), (89, true), (90, false), (1_000, false)] {
+            assert_eq!(verify(&rfc(), code, at(seconds), None).is_some(), fits, "{seconds}");
         }
         assert_eq!(verify(&rfc(), code, at(59), Some(0)), Some(1));
         for last in [1, 2] {
-            assert_eq!(
-                verify(&rfc(), code, at(59), Some(last)),
-                None,
-                "replayed after step {last}"
-            );
+            assert_eq!(verify(&rfc(), code, at(59), Some(last)), None, "replayed after step {last}");
         }
     }
 
     #[test]
     fn the_later_use_counts() {
         let user = ObjectId(uuid::Uuid::nil());
-        let totp = |last_step| Totp {
-            secret: rfc(),
-            last_step,
-        };
+        let totp = |last_step| Totp { secret: rfc(), last_step };
         let after = |last_step, used: Option<u64>| {
-            totp(last_step)
-                .after(used.map(|step| UsedCode { user, step }).as_ref())
-                .last_step
+            totp(last_step).after(used.map(|step| UsedCode { user, step }).as_ref()).last_step
         };
         assert_eq!(after(None, None), None);
         assert_eq!(after(None, Some(5)), Some(5));

@@ -80,9 +80,7 @@ impl Upn {
     pub fn parse(text: &str) -> arm::Result<Self> {
         let fits = |local: &str, domain: &str| {
             !local.is_empty()
-                && local
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || "'.-_!#^~+".contains(c))
+                && local.chars().all(|c| c.is_ascii_alphanumeric() || "'.-_!#^~+".contains(c))
                 && Domain::parse(domain).is_ok()
         };
         let parts = text.split_once('@');
@@ -90,10 +88,7 @@ impl Upn {
             let message = format!("'{}' is not a user principal name like name@domain", shown(text));
             return Err(invalid(message));
         }
-        Ok(Self {
-            text: text.to_string(),
-            folded: text.to_ascii_lowercase(),
-        })
+        Ok(Self { text: text.to_string(), folded: text.to_ascii_lowercase() })
     }
 
     /// The name under which a tenant with the given domain knows a guest:

@@ -55,10 +55,7 @@ impl User {
         created: Timestamp,
     ) -> arm::Result<Self> {
         if upn.is_guest_form() || !tenant.owns(&upn) {
-            let message = format!(
-                "'{upn}' must end in @{} and must not have a guest's form",
-                tenant.domain
-            );
+            let message = format!("'{upn}' must end in @{} and must not have a guest's form", tenant.domain);
             return Err(Error::invalid("Request_BadRequest", message));
         }
         Ok(Self {
@@ -96,10 +93,7 @@ impl User {
             display_name: self.display_name.clone(),
             mail: self.mail.clone().or_else(|| Some(self.upn.to_string())),
             enabled: true,
-            home: Some(Home {
-                tenant: self.tenant,
-                object: self.id,
-            }),
+            home: Some(Home { tenant: self.tenant, object: self.id }),
             password: None,
             totp: None,
             sessions_valid_from: None,
@@ -116,10 +110,7 @@ impl User {
     pub fn person(&self) -> Person {
         match self.home {
             Some(Home { tenant, object }) => Person::Human { tenant, object },
-            None => Person::Human {
-                tenant: self.tenant,
-                object: self.id,
-            },
+            None => Person::Human { tenant: self.tenant, object: self.id },
         }
     }
 }
@@ -142,25 +133,14 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn alice() -> User {
-        let (tenant, upn) = (
-            tenant(1, "contoso.example"),
-            Upn::parse("alice@contoso.example").unwrap(),
-        );
-        User::member(
-            &tenant,
-            ObjectId(Uuid::from_u128(10)),
-            upn,
-            "Alice Backup",
-            Timestamp::UNIX_EPOCH,
-        )
-        .unwrap()
+        let (tenant, upn) = (tenant(1, "contoso.example"), Upn::parse("alice@contoso.example").unwrap());
+        User::member(&tenant, ObjectId(Uuid::from_u128(10)), upn, "Alice Backup", Timestamp::UNIX_EPOCH)
+            .unwrap()
     }
 
     pub(crate) fn alice_at_fabsec() -> User {
         let host = tenant(2, "fabsec.example");
-        alice()
-            .as_guest_of(&host, ObjectId(Uuid::from_u128(20)), Timestamp::UNIX_EPOCH)
-            .unwrap()
+        alice().as_guest_of(&host, ObjectId(Uuid::from_u128(20)), Timestamp::UNIX_EPOCH).unwrap()
     }
 
     #[test]
@@ -186,16 +166,11 @@ pub(crate) mod tests {
         let id = ObjectId(Uuid::from_u128(11));
         assert!(alice().as_guest_of(&home, id, Timestamp::UNIX_EPOCH).is_err());
         assert!(
-            alice_at_fabsec()
-                .as_guest_of(&tenant(3, "third.example"), id, Timestamp::UNIX_EPOCH)
-                .is_err()
+            alice_at_fabsec().as_guest_of(&tenant(3, "third.example"), id, Timestamp::UNIX_EPOCH).is_err()
         );
         for name in ["alice@fabsec.example", "x_y#EXT#@contoso.example"] {
             let upn = Upn::parse(name).unwrap();
-            assert!(
-                User::member(&home, id, upn, "x", Timestamp::UNIX_EPOCH).is_err(),
-                "{name}"
-            );
+            assert!(User::member(&home, id, upn, "x", Timestamp::UNIX_EPOCH).is_err(), "{name}");
         }
     }
 

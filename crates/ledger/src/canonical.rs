@@ -54,9 +54,7 @@ fn node(value: &Value) -> Result<Node<'_>, Uncanonical> {
         Value::String(text) => Node::Text(text.into()),
         Value::Array(items) => Node::List(items.iter().map(node).collect::<Result<_, _>>()?),
         Value::Object(members) => {
-            let members = members
-                .iter()
-                .map(|(name, value)| Ok((name.as_str(), node(value)?)));
+            let members = members.iter().map(|(name, value)| Ok((name.as_str(), node(value)?)));
             Node::Object(members.collect::<Result<_, _>>()?)
         }
     })
@@ -149,10 +147,7 @@ mod tests {
     fn what_has_no_canonical_form_is_refused() {
         assert_eq!(canonical_json(&json!({"a": [null]})), Err(Uncanonical::Null));
         assert_eq!(canonical_json(&json!([1.0])), Err(Uncanonical::NotAnInteger));
-        assert_eq!(
-            canonical(&json!([u64::MAX, i64::MIN])),
-            format!("[{},{}]", u64::MAX, i64::MIN)
-        );
+        assert_eq!(canonical(&json!([u64::MAX, i64::MIN])), format!("[{},{}]", u64::MAX, i64::MIN));
     }
 
     fn any_value() -> impl Strategy<Value = Value> {

@@ -22,10 +22,7 @@ pub struct Head {
 
 impl Head {
     /// The head of a log without entries.
-    pub const EMPTY: Self = Self {
-        size: 0,
-        chain: Digest::ZERO,
-    };
+    pub const EMPTY: Self = Self { size: 0, chain: Digest::ZERO };
 
     fn next(self, leaf: Digest) -> Self {
         Self {
@@ -79,19 +76,12 @@ impl Chain {
     /// [`OutOfTurn`] when the entry's sequence is not the head's size; the chain then stays as it was.
     pub fn append(&mut self, entry: &Entry) -> Result<Link, OutOfTurn> {
         if entry.sequence != self.head.size {
-            return Err(OutOfTurn {
-                expected: self.head.size,
-                found: entry.sequence,
-            });
+            return Err(OutOfTurn { expected: self.head.size, found: entry.sequence });
         }
         let canonical = entry.canonical();
         let leaf = leaf_hash(&canonical);
         self.head = self.head.next(leaf);
-        Ok(Link {
-            canonical,
-            leaf,
-            head: self.head,
-        })
+        Ok(Link { canonical, leaf, head: self.head })
     }
 }
 
@@ -168,18 +158,11 @@ pub fn verify<B: AsRef<[u8]>>(
     let mut rest = stored.into_iter();
     check_expected(head, expected)?;
     while let Some(row) = rest.next() {
-        let broken = |fault| Break {
-            sequence: head.size,
-            fault,
-        };
+        let broken = |fault| Break { sequence: head.size, fault };
         let found = sequence_of(&row).map_err(broken)?;
         if found != head.size {
             let elsewhere = found < head.size || rest.any(|later| sequence_of(&later) == Ok(head.size));
-            return Err(broken(if elsewhere {
-                Fault::Reordered { found }
-            } else {
-                Fault::Gap { found }
-            }));
+            return Err(broken(if elsewhere { Fault::Reordered { found } } else { Fault::Gap { found } }));
         }
         let next = head.next(row.leaf);
         if next.chain != row.chain {
@@ -189,12 +172,9 @@ pub fn verify<B: AsRef<[u8]>>(
         check_expected(head, expected)?;
     }
     match expected {
-        Some(expected) if head.size < expected.size => Err(Break {
-            sequence: head.size,
-            fault: Fault::Truncated {
-                expected: expected.size,
-            },
-        }),
+        Some(expected) if head.size < expected.size => {
+            Err(Break { sequence: head.size, fault: Fault::Truncated { expected: expected.size } })
+        }
         _ => Ok(head),
     }
 }
@@ -212,10 +192,9 @@ fn sequence_of<B: AsRef<[u8]>>(row: &Stored<B>) -> Result<u64, Fault> {
 /// Whether a log that has come to `head` is the one that the expected head was taken from.
 fn check_expected(head: Head, expected: Option<Head>) -> Result<(), Break> {
     match expected {
-        Some(expected) if expected.size == head.size && expected.chain != head.chain => Err(Break {
-            sequence: head.size,
-            fault: Fault::Rewritten,
-        }),
+        Some(expected) if expected.size == head.size && expected.chain != head.chain => {
+            Err(Break { sequence: head.size, fault: Fault::Rewritten })
+        }
         _ => Ok(()),
     }
 }

@@ -132,18 +132,10 @@ impl Entry {
             ("target", text(&self.target)),
             ("verdict", text(self.verdict.word())),
             ("reason", text(&self.reason)),
-            (
-                "consent",
-                Node::List(self.consent.iter().map(Consent::node).collect()),
-            ),
+            ("consent", Node::List(self.consent.iter().map(Consent::node).collect())),
             (
                 "facts",
-                Node::Object(
-                    self.facts
-                        .iter()
-                        .map(|(name, fact)| (name.as_str(), text(fact)))
-                        .collect(),
-                ),
+                Node::Object(self.facts.iter().map(|(name, fact)| (name.as_str(), text(fact))).collect()),
             ),
         ];
         let change = self.change.map(|digest| ("change", owned(digest)));
@@ -184,10 +176,7 @@ impl Actor {
             ("tenant", owned(self.tenant)),
             ("kind", text(self.kind.word())),
             ("name", text(&self.name)),
-            (
-                "authentication",
-                Node::List(self.authentication.iter().map(|method| text(method)).collect()),
-            ),
+            ("authentication", Node::List(self.authentication.iter().map(|method| text(method)).collect())),
         ];
         let address = self.address.as_ref().map(|address| ("address", text(address)));
         Node::Object(members.into_iter().chain(address).collect())

@@ -99,10 +99,7 @@ mod tests {
         );
         assert_eq!(canonical(&bare()), bytes);
         let link = Chain::resume(Head::EMPTY).append(&bare()).unwrap();
-        assert_eq!(
-            link.leaf.to_string(),
-            "4244a574cfdc0d7b1b41ec84092f56df8dcff4bac225845732bd513310d5ca63"
-        );
+        assert_eq!(link.leaf.to_string(), "4244a574cfdc0d7b1b41ec84092f56df8dcff4bac225845732bd513310d5ca63");
         assert_eq!(
             link.head.chain.to_string(),
             "87ba7981b4ad3c93ff9c1063c6985bb339d191f66d444fa1112913c10c59d44e"
@@ -141,24 +138,14 @@ mod tests {
     #[test]
     fn an_entry_out_of_turn_is_not_appended() {
         let mut chain = Chain::resume(Head::EMPTY);
-        assert_eq!(
-            chain.append(&full()),
-            Err(OutOfTurn {
-                expected: 0,
-                found: 7
-            })
-        );
+        assert_eq!(chain.append(&full()), Err(OutOfTurn { expected: 0, found: 7 }));
         assert_eq!(chain.head(), Head::EMPTY);
     }
 
     type Log = Vec<Stored<Vec<u8>>>;
 
     fn entries(count: u64) -> Vec<Entry> {
-        let entry = |sequence| Entry {
-            sequence,
-            reason: format!("entry {sequence}"),
-            ..bare()
-        };
+        let entry = |sequence| Entry { sequence, reason: format!("entry {sequence}"), ..bare() };
         (0..count).map(entry).collect()
     }
 
@@ -166,21 +153,14 @@ mod tests {
         let mut chain = Chain::resume(Head::EMPTY);
         let mut append = |entry| {
             let link = chain.append(entry).unwrap();
-            Stored {
-                canonical: link.canonical,
-                leaf: link.leaf,
-                chain: link.head.chain,
-            }
+            Stored { canonical: link.canonical, leaf: link.leaf, chain: link.head.chain }
         };
         let log = entries.iter().map(&mut append).collect();
         (log, chain.head())
     }
 
     fn broken(sequence: usize, fault: Fault) -> Result<Head, Break> {
-        Err(Break {
-            sequence: sequence as u64,
-            fault,
-        })
+        Err(Break { sequence: sequence as u64, fault })
     }
 
     #[test]
@@ -208,10 +188,7 @@ mod tests {
         let (mut log, head) = write(&entries(4));
         log.remove(1);
         let text = verify(log, Some(head)).unwrap_err().to_string();
-        assert_eq!(
-            text,
-            "the ledger is broken at entry 1: it is missing; entry 2 stands in its place"
-        );
+        assert_eq!(text, "the ledger is broken at entry 1: it is missing; entry 2 stands in its place");
     }
 
     fn any_time() -> impl Strategy<Value = Timestamp> {

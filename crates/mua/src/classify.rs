@@ -33,10 +33,7 @@ pub fn classify(change: &VaultChange) -> Vec<Finding> {
         // Recovery points only arrive. Their end comes with their retention, never by a request.
         ChangeKind::RecoveryPoint(edit) => match edit.after() {
             Some(_) => Vec::new(),
-            None => found(
-                CriticalOperation::DeleteProtection,
-                "a recovery point would be deleted",
-            ),
+            None => found(CriticalOperation::DeleteProtection, "a recovery point would be deleted"),
         },
         // A credential opens a repository in which nothing can be destroyed.
         ChangeKind::Credential(_) => Vec::new(),
@@ -44,10 +41,7 @@ pub fn classify(change: &VaultChange) -> Vec<Finding> {
 }
 
 fn found(operation: CriticalOperation, why: impl Into<String>) -> Vec<Finding> {
-    vec![Finding {
-        operation,
-        why: why.into(),
-    }]
+    vec![Finding { operation, why: why.into() }]
 }
 
 fn vault_settings(edit: &Edit<Vault>) -> Vec<Finding> {
@@ -65,10 +59,7 @@ fn vault_settings(edit: &Edit<Vault>) -> Vec<Finding> {
         id: _,
         short: _,
         location: _,
-        soft_delete: SoftDelete {
-            state,
-            retention_days,
-        },
+        soft_delete: SoftDelete { state, retention_days },
         enhanced_security,
         immutability,
         encryption,
@@ -102,18 +93,12 @@ fn vault_settings(edit: &Edit<Vault>) -> Vec<Finding> {
         findings.extend(found(CriticalOperation::DisableSoftDelete, weaker.join("; ")));
     }
     if *immutability < before.immutability {
-        let why = format!(
-            "immutability goes from {} to {}",
-            before.immutability.as_str(),
-            immutability.as_str()
-        );
+        let why =
+            format!("immutability goes from {} to {}", before.immutability.as_str(), immutability.as_str());
         findings.extend(found(CriticalOperation::ReduceImmutability, why));
     }
     if *encryption != before.encryption {
-        findings.extend(found(
-            CriticalOperation::ModifyEncryption,
-            "the encryption settings change",
-        ));
+        findings.extend(found(CriticalOperation::ModifyEncryption, "the encryption settings change"));
     }
     findings
 }
@@ -141,10 +126,9 @@ fn item(change: &ItemChange) -> Vec<Finding> {
     let Some(after) = change.edit().after() else {
         return match before.deletion {
             // Nobody asks for this: a soft-deleted item goes when its time is over.
-            Some(_) => found(
-                CriticalOperation::DeleteProtection,
-                "a soft-deleted item would be purged early",
-            ),
+            Some(_) => {
+                found(CriticalOperation::DeleteProtection, "a soft-deleted item would be purged early")
+            }
             None => found(
                 CriticalOperation::DeleteProtection,
                 "the item and its backups would be deleted for good",
@@ -165,10 +149,8 @@ fn item(change: &ItemChange) -> Vec<Finding> {
     let mut findings = Vec::new();
     match (&before.deletion, deletion) {
         (None, Some(deletion)) => {
-            let why = format!(
-                "the item and its backups would be deleted, recoverable until {}",
-                deletion.until
-            );
+            let why =
+                format!("the item and its backups would be deleted, recoverable until {}", deletion.until);
             findings.extend(found(CriticalOperation::DeleteProtection, why));
         }
         (Some(then), Some(now)) if now.until < then.until => {
@@ -210,10 +192,9 @@ fn proxy(edit: &Edit<GuardProxy>) -> Vec<Finding> {
         return Vec::new();
     };
     match edit.after() {
-        None => found(
-            CriticalOperation::RemoveMua,
-            "multi-user authorization would be removed from the vault",
-        ),
+        None => {
+            found(CriticalOperation::RemoveMua, "multi-user authorization would be removed from the vault")
+        }
         Some(after) if after.guard != before.guard => {
             let why = format!("the vault would be linked to another guard, '{}'", after.guard);
             found(CriticalOperation::RemoveMua, why)

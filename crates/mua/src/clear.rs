@@ -128,11 +128,7 @@ pub fn clear(
     now: Timestamp,
 ) -> Result<Result<Clearance, Refusal>> {
     let Some(proxy) = proxy else {
-        return Ok(Ok(Clearance {
-            change,
-            permits: Vec::new(),
-            consumes: Vec::new(),
-        }));
+        return Ok(Ok(Clearance { change, permits: Vec::new(), consumes: Vec::new() }));
     };
     check_requests(&proxy.guard, kind, presented.requests)?;
     let Some(target) = change.target().cloned() else {
@@ -145,23 +141,12 @@ pub fn clear(
     let mut permits = Vec::new();
     let mut consumes = Vec::new();
     for finding in classify(&change) {
-        let case = Case {
-            finding: &finding,
-            guard: &proxy.guard,
-            target: &target,
-            caller,
-            now,
-        };
+        let case = Case { finding: &finding, guard: &proxy.guard, target: &target, caller, now };
         let granted = match case.decide(presented, ask) {
             Ok(granted) => granted,
             Err(refusal) => return Ok(Err(*refusal)),
         };
-        let Some(Granted {
-            holder,
-            right,
-            consumes: used,
-        }) = granted
-        else {
+        let Some(Granted { holder, right, consumes: used }) = granted else {
             continue;
         };
         consumes.extend(used);
@@ -176,11 +161,7 @@ pub fn clear(
             right,
         });
     }
-    Ok(Ok(Clearance {
-        change,
-        permits,
-        consumes,
-    }))
+    Ok(Ok(Clearance { change, permits, consumes }))
 }
 
 /// One critical operation of a change, on its way to a permit.
@@ -216,11 +197,7 @@ impl Case<'_> {
             (Consent::ByUnlock, Some(unlock)) => vec![unlock.holder.clone()],
             (Consent::ByUnlock, None) | (Consent::InRequest, _) => presented.callers.to_vec(),
         };
-        let question = GuardQuestion {
-            guard: self.guard.clone(),
-            operations: vec![operation],
-            holders,
-        };
+        let question = GuardQuestion { guard: self.guard.clone(), operations: vec![operation], holders };
         let answer = ask(&question);
         let refuse = |description, missing| self.refuse(description, missing);
         let unavailable = matches!(answer, GuardAnswer::Unavailable { .. });
@@ -237,14 +214,8 @@ impl Case<'_> {
             }
         }
         let mut granted = operations_granted(&question, &answer, &refuse)?;
-        let consumes = unlock
-            .filter(|_| operation.consent() == Consent::ByUnlock)
-            .map(Unlock::key);
-        Ok(granted.remove(&operation).map(|(holder, right)| Granted {
-            holder,
-            right,
-            consumes,
-        }))
+        let consumes = unlock.filter(|_| operation.consent() == Consent::ByUnlock).map(Unlock::key);
+        Ok(granted.remove(&operation).map(|(holder, right)| Granted { holder, right, consumes }))
     }
 
     fn refuse(&self, description: Option<String>, missing: Missing) -> Refusal {
@@ -289,11 +260,7 @@ pub(crate) fn operations_granted(
         GuardAnswer::Unavailable { why } => {
             return Err(Box::new(refuse(None, Missing::Guard { why: why.clone() })));
         }
-        GuardAnswer::Known {
-            guard,
-            description,
-            protection,
-        } => (guard, description, protection),
+        GuardAnswer::Known { guard, description, protection } => (guard, description, protection),
     };
     if *guard != question.guard {
         let why = "the answer came from another guard".to_string();

@@ -36,10 +36,7 @@ impl ResourceGuard {
         let parse = |name: &str| match CriticalOperation::by_name(name) {
             Some(operation) if operation.is_mandatory() => Err(Error::invalid(
                 "BMSUserErrorInvalidCriticalOperationExclusionList",
-                format!(
-                    "the operation '{}' is always protected and cannot be excluded",
-                    operation.name()
-                ),
+                format!("the operation '{}' is always protected and cannot be excluded", operation.name()),
             )),
             Some(operation) => Ok(operation),
             None => Err(Error::invalid(
@@ -57,10 +54,7 @@ impl ResourceGuard {
 
     /// The operations it protects, in the table's order.
     pub fn protected(&self) -> impl Iterator<Item = CriticalOperation> {
-        CriticalOperation::ALL
-            .iter()
-            .copied()
-            .filter(|operation| self.protects(*operation))
+        CriticalOperation::ALL.iter().copied().filter(|operation| self.protects(*operation))
     }
 
     /// The id of the request that consents to an operation.
@@ -138,34 +132,22 @@ pub fn answer(
     may: impl Fn(&Caller, &str) -> Option<Right>,
 ) -> GuardAnswer {
     let Some(guard) = guard.filter(|guard| guard.id == question.guard) else {
-        return GuardAnswer::Unavailable {
-            why: "it does not exist any more".into(),
-        };
+        return GuardAnswer::Unavailable { why: "it does not exist any more".into() };
     };
     let word = |operation: CriticalOperation| {
         if !guard.protects(operation) {
             return Protection::Exempt;
         }
         let action = operation.guard_action();
-        let granted = question
-            .holders
-            .iter()
-            .find_map(|holder| Some((holder, may(holder, &action)?)));
+        let granted = question.holders.iter().find_map(|holder| Some((holder, may(holder, &action)?)));
         match granted {
-            Some((holder, right)) => Protection::Granted {
-                holder: holder.clone(),
-                right,
-            },
+            Some((holder, right)) => Protection::Granted { holder: holder.clone(), right },
             None => Protection::Denied { action },
         }
     };
     GuardAnswer::Known {
         guard: guard.id.clone(),
         description: guard.description.clone(),
-        protection: question
-            .operations
-            .iter()
-            .map(|operation| (*operation, word(*operation)))
-            .collect(),
+        protection: question.operations.iter().map(|operation| (*operation, word(*operation))).collect(),
     }
 }

@@ -145,10 +145,7 @@ impl CriticalOperation {
 
     /// The operation with this full name, compared without case.
     pub fn by_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|operation| operation.name().eq_ignore_ascii_case(name))
+        Self::ALL.iter().copied().find(|operation| operation.name().eq_ignore_ascii_case(name))
     }
 
     /// The operation of a kind of vault that this kind of request consents to, compared without case.
@@ -167,10 +164,7 @@ mod tests {
     #[test]
     fn names_and_kinds_find_their_operation() {
         for operation in CriticalOperation::ALL {
-            assert_eq!(
-                CriticalOperation::by_name(&operation.name().to_uppercase()),
-                Some(*operation)
-            );
+            assert_eq!(CriticalOperation::by_name(&operation.name().to_uppercase()), Some(*operation));
             let found = CriticalOperation::by_request(operation.vault_kind(), operation.request_kind());
             assert_eq!(found, Some(*operation));
         }
@@ -180,11 +174,8 @@ mod tests {
     fn the_table_is_the_contracts() {
         let names: BTreeSet<String> = CriticalOperation::ALL.iter().map(|o| o.name()).collect();
         assert_eq!((CriticalOperation::ALL.len(), names.len()), (20, 20));
-        let mandatory: Vec<String> = CriticalOperation::ALL
-            .iter()
-            .filter(|o| o.is_mandatory())
-            .map(|o| o.name())
-            .collect();
+        let mandatory: Vec<String> =
+            CriticalOperation::ALL.iter().filter(|o| o.is_mandatory()).map(|o| o.name()).collect();
         assert_eq!(
             mandatory,
             [

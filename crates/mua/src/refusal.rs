@@ -47,22 +47,12 @@ impl Refusal {
             Missing::Right { action } => format!("the caller lacks '{action}' on the guard"),
             Missing::Guard { why } => format!("the guard did not answer: {why}"),
         };
-        format!(
-            "{} needs consent ({}): {missing}",
-            self.operation.title(),
-            self.why
-        )
+        format!("{} needs consent ({}): {missing}", self.operation.title(), self.why)
     }
 
     /// The refusal as an ARM error (contract 8.3).
     pub fn into_error(self) -> Error {
-        let Self {
-            operation,
-            why,
-            guard,
-            description,
-            missing,
-        } = &self;
+        let Self { operation, why, guard, description, missing } = &self;
         let title = operation.title();
         let request = format!("{guard}/{}/default", operation.request_kind());
         let ask = match description {

@@ -40,12 +40,7 @@ impl Unlock {
 
     /// The key of the unlock that a deletion by this caller would need.
     pub fn key_of(operation: CriticalOperation, target: &ResourceId, caller: &Caller) -> String {
-        format!(
-            "{}|{}|{}",
-            target.folded(),
-            operation.request_kind(),
-            caller.object
-        )
+        format!("{}|{}|{}", target.folded(), operation.request_kind(), caller.object)
     }
 
     /// Whether this unlock is for that deletion, now.
@@ -115,9 +110,7 @@ pub fn unlock(
         Err(refusal) => return Ok(Err(*refusal)),
     };
     // An exempt operation needs no consent; the unlock is given all the same, and nobody will ask for it.
-    let holder = granted
-        .get(&operation)
-        .map_or_else(|| caller.clone(), |(holder, _)| holder.clone());
+    let holder = granted.get(&operation).map_or_else(|| caller.clone(), |(holder, _)| holder.clone());
     Ok(Ok(Unlock {
         vault: request.vault.clone(),
         operation,
@@ -159,10 +152,7 @@ fn requested_operation(request: &UnlockRequest<'_>) -> Result<CriticalOperation>
 /// The resource to be deleted. Removing MUA may leave it out (az does) or name the proxy (PowerShell does); for
 /// everything else it is needed, or the unlock would be for anything.
 fn target_of<'a>(request: &UnlockRequest<'a>, operation: CriticalOperation) -> Result<&'a ResourceId> {
-    let removes_mua = matches!(
-        operation,
-        CriticalOperation::RemoveMua | CriticalOperation::RemoveBackupMua
-    );
+    let removes_mua = matches!(operation, CriticalOperation::RemoveMua | CriticalOperation::RemoveBackupMua);
     match request.target {
         None if removes_mua => Ok(request.proxy),
         Some(target) if removes_mua && target == request.proxy => Ok(target),
@@ -171,10 +161,7 @@ fn target_of<'a>(request: &UnlockRequest<'a>, operation: CriticalOperation) -> R
         }
         Some(target) => Err(Error::invalid(
             "UserErrorInvalidUnlockRequest",
-            format!(
-                "'{target}' is not a resource of this vault that '{}' deletes",
-                operation.title()
-            ),
+            format!("'{target}' is not a resource of this vault that '{}' deletes", operation.title()),
         )),
         None => Err(Error::invalid(
             "UserErrorInvalidUnlockRequest",

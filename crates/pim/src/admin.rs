@@ -52,16 +52,7 @@ pub fn request_eligibility(
     existing: &[Eligibility],
     cx: &Context<'_>,
 ) -> Result<Settled<Eligibility>> {
-    settle(
-        &Ask {
-            name,
-            body,
-            principal_kind,
-            policy,
-            cx,
-        },
-        existing,
-    )
+    settle(&Ask { name, body, principal_kind, policy, cx }, existing)
 }
 
 /// Settles an admin's request to `roleAssignmentScheduleRequests`. As [`request_eligibility`], with the direct
@@ -79,22 +70,13 @@ pub fn request_assignment(
     activations: &[ActivationRequest],
     cx: &Context<'_>,
 ) -> Result<Settled<DirectAssignment>> {
-    let ask = Ask {
-        name,
-        body,
-        principal_kind,
-        policy,
-        cx,
-    };
+    let ask = Ask { name, body, principal_kind, policy, cx };
     if body.request_type == RequestType::AdminRemove && ask.find(existing).is_none() {
         let theirs = activations.iter().find(|activation| ask.is_about(activation));
         if let Some(activation) = theirs {
             let record = ask.record(Family::Assignment, None, activation.name());
             let ended = activation.ended_by(cx.caller.object, cx.now)?;
-            return Ok(Settled {
-                record,
-                change: Change::Revoke(Box::new(ended)),
-            });
+            return Ok(Settled { record, change: Change::Revoke(Box::new(ended)) });
         }
     }
     settle(&ask, existing)
@@ -158,19 +140,12 @@ impl Ask<'_> {
             request: self.name,
         };
         let record = self.record(S::FAMILY, Some(window), grant.name);
-        Ok(Settled {
-            record,
-            change: Change::Put(S::around(grant)),
-        })
+        Ok(Settled { record, change: Change::Put(S::around(grant)) })
     }
 
     fn update<S: Schedule>(&self, existing: &[S]) -> Result<Settled<S>> {
         let window = self.window::<S>()?;
-        let mut grant = self
-            .find(existing)
-            .ok_or_else(|| self.nothing_there())?
-            .grant()
-            .clone();
+        let mut grant = self.find(existing).ok_or_else(|| self.nothing_there())?.grant().clone();
         // What has started goes on; the new time moves its end.
         let start = match grant.window.contains(self.cx.now) && self.body.schedule.start.is_none() {
             true => grant.window.start(),
@@ -181,19 +156,13 @@ impl Ask<'_> {
         grant.updated = Some(self.cx.now);
         grant.request = self.name;
         let record = self.record(S::FAMILY, Some(window), grant.name);
-        Ok(Settled {
-            record,
-            change: Change::Put(S::around(grant)),
-        })
+        Ok(Settled { record, change: Change::Put(S::around(grant)) })
     }
 
     fn remove<S: Schedule>(&self, existing: &[S]) -> Result<Settled<S>> {
         let schedule = self.find(existing).ok_or_else(|| self.nothing_there())?;
         let record = self.record(S::FAMILY, None, schedule.grant().name);
-        Ok(Settled {
-            record,
-            change: Change::Remove(schedule.clone()),
-        })
+        Ok(Settled { record, change: Change::Remove(schedule.clone()) })
     }
 
     /// The window asked for, if it keeps the policy's rules.

@@ -108,9 +108,7 @@ impl ScheduleRequestBody {
             return Err(conditions(&properties));
         }
         Ok(Self {
-            principal: properties
-                .id("principalId")?
-                .ok_or_else(|| missing("principalId"))?,
+            principal: properties.id("principalId")?.ok_or_else(|| missing("principalId"))?,
             role: role(&properties)?.ok_or_else(|| missing("roleDefinitionId"))?,
             request_type: properties
                 .word("requestType", &RequestType::WORDS)?
@@ -166,11 +164,8 @@ fn read_expiration(body: &Reader<'_>) -> Result<Expiration> {
         DateTime,
         Never,
     }
-    let words = [
-        ("AfterDuration", Kind::Duration),
-        ("AfterDateTime", Kind::DateTime),
-        ("NoExpiration", Kind::Never),
-    ];
+    let words =
+        [("AfterDuration", Kind::Duration), ("AfterDateTime", Kind::DateTime), ("NoExpiration", Kind::Never)];
     let duration = match body.filled("duration")? {
         Some(text) => {
             let length = Length::parse(text);

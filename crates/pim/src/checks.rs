@@ -17,30 +17,14 @@ pub(crate) fn broken_rules(
     let mut broken = Vec::new();
     broken.extend(expiration(policy, occasion, window));
     if body.justification.is_empty() && justification_required(policy, occasion) {
-        broken.push(Broken::new(
-            "JustificationRule",
-            "Say in `justification` why you need this.",
-        ));
+        broken.push(Broken::new("JustificationRule", "Say in `justification` why you need this."));
     }
-    let requires = |requirement| {
-        policy
-            .rules()
-            .enablement
-            .get(occasion)
-            .enabled
-            .contains(&requirement)
-    };
+    let requires = |requirement| policy.rules().enablement.get(occasion).enabled.contains(&requirement);
     if requires(Requirement::Ticketing) && !body.ticket.names_one() {
-        broken.push(Broken::new(
-            "TicketingRule",
-            "Name the ticket in `ticketInfo.ticketNumber`.",
-        ));
+        broken.push(Broken::new("TicketingRule", "Name the ticket in `ticketInfo.ticketNumber`."));
     }
     if requires(Requirement::MultiFactorAuthentication) && !cx.caller.authentication.shows_mfa() {
-        broken.push(Broken::new(
-            "MfaRule",
-            "Sign in again with a second factor and repeat the request.",
-        ));
+        broken.push(Broken::new("MfaRule", "Sign in again with a second factor and repeat the request."));
     }
     broken
 }
@@ -50,12 +34,7 @@ fn justification_required(policy: &RolePolicy, occasion: Occasion) -> bool {
     let by_approval = occasion == Occasion::EndUserAssignment
         && policy.needs_approval()
         && rules.approval.requestor_justification;
-    by_approval
-        || rules
-            .enablement
-            .get(occasion)
-            .enabled
-            .contains(&Requirement::Justification)
+    by_approval || rules.enablement.get(occasion).enabled.contains(&Requirement::Justification)
 }
 
 /// When a window that starts at `start` has to end at the latest; no limit when it need not end.

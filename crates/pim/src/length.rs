@@ -75,18 +75,14 @@ mod tests {
 
     #[test]
     fn lengths_keep_the_form_they_came_in() {
-        for text in [
-            "PT8H", "PT30M", "P180D", "P365D", "P1Y", "P1W", "P1DT12H", "PT90M",
-        ] {
+        for text in ["PT8H", "PT30M", "P180D", "P365D", "P1Y", "P1W", "P1DT12H", "PT90M"] {
             assert_eq!(Length::parse(text).unwrap().to_string(), text);
         }
     }
 
     #[test]
     fn only_iso_8601_and_only_more_than_nothing() {
-        for bad in [
-            "", "8h", "8 hours", "PT0S", "P0D", "-PT8H", "PT", "P", "PT8", "PT8Hx",
-        ] {
+        for bad in ["", "8h", "8 hours", "PT0S", "P0D", "-PT8H", "PT", "P", "PT8", "PT8Hx"] {
             assert_eq!(Length::parse(bad), None, "{bad}");
         }
     }

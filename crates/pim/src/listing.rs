@@ -56,11 +56,7 @@ impl Listing {
     fn add(&mut self, clause: &Clause) -> Result<()> {
         match clause {
             Clause::Call { name, arguments } => self.add_call(&name.to_ascii_lowercase(), arguments),
-            Clause::Compare {
-                property,
-                comparison: Comparison::Equal,
-                value,
-            } => {
+            Clause::Compare { property, comparison: Comparison::Equal, value } => {
                 match property.to_ascii_lowercase().as_str() {
                     "principalid" => self.principal = Some(id(value)?),
                     "roledefinitionid" => self.role = Some(id(value)?),
@@ -100,9 +96,7 @@ impl Listing {
         (!self.as_target || concerns(caller))
             && (!self.as_requestor || entry.requestor == Some(caller))
             && (!self.at_scope || scope.is_within(entry.scope))
-            && self
-                .principal
-                .is_none_or(|principal| principal == entry.principal)
+            && self.principal.is_none_or(|principal| principal == entry.principal)
             && self.assigned_to.is_none_or(concerns)
             && self.role.is_none_or(|role| role == entry.role)
     }
@@ -110,9 +104,7 @@ impl Listing {
     /// Whether a `status eq '…'` is absent or asks for this word.
     pub fn admits_status(&self, status: crate::Status) -> bool {
         let word = status.as_str();
-        self.status
-            .as_ref()
-            .is_none_or(|wanted| wanted.eq_ignore_ascii_case(word))
+        self.status.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(word))
     }
 }
 
@@ -136,12 +128,7 @@ fn unknown(what: &str) -> Error {
 impl Grant {
     /// What a filter compares.
     pub fn entry(&self) -> Entry<'_> {
-        Entry {
-            scope: &self.scope,
-            role: self.role,
-            principal: self.principal,
-            requestor: None,
-        }
+        Entry { scope: &self.scope, role: self.role, principal: self.principal, requestor: None }
     }
 }
 

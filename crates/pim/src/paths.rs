@@ -10,9 +10,7 @@ pub(crate) fn below(scope: &ResourceId, kind: &str, name: &str) -> String {
 
 /// A role definition's id as Azure writes it for a scope: below the scope's subscription, if it lies in one.
 pub fn role_definition_id(scope: &ResourceId, role: RoleId) -> String {
-    let scope = scope
-        .subscription_id()
-        .map_or_else(ResourceId::root, ResourceId::subscription);
+    let scope = scope.subscription_id().map_or_else(ResourceId::root, ResourceId::subscription);
     below(&scope, "roleDefinitions", &role.to_string())
 }
 

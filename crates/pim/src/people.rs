@@ -71,10 +71,7 @@ pub struct Context<'a> {
 impl Context<'_> {
     /// The caller as it is written into documents.
     pub(crate) fn actor(&self) -> Actor {
-        Actor {
-            object: self.caller.object,
-            person: self.people.person_of(self.caller.object),
-        }
+        Actor { object: self.caller.object, person: self.people.person_of(self.caller.object) }
     }
 }
 

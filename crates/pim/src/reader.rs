@@ -20,13 +20,8 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// The body itself.
     pub(crate) fn root(body: &'a Value) -> Result<Self> {
-        let object = body
-            .as_object()
-            .ok_or_else(|| content("", "the request body must be a JSON object"))?;
-        Ok(Self {
-            object,
-            path: String::new(),
-        })
+        let object = body.as_object().ok_or_else(|| content("", "the request body must be a JSON object"))?;
+        Ok(Self { object, path: String::new() })
     }
 
     /// The body's `properties`.
@@ -60,10 +55,7 @@ impl<'a> Reader<'a> {
             return Ok(None);
         };
         let object = value.as_object().ok_or_else(|| self.wrong(key, "an object"))?;
-        Ok(Some(Self {
-            object,
-            path: self.field(key),
-        }))
+        Ok(Some(Self { object, path: self.field(key) }))
     }
 
     pub(crate) fn text(&self, key: &str) -> Result<Option<&'a str>> {
@@ -116,17 +108,10 @@ impl<'a> Reader<'a> {
             return Ok(None);
         };
         let object = |(at, value): (usize, &'a Value)| match value.as_object() {
-            Some(object) => Ok(Self {
-                object,
-                path: format!("{}[{at}]", self.field(key)),
-            }),
+            Some(object) => Ok(Self { object, path: format!("{}[{at}]", self.field(key)) }),
             None => Err(self.wrong(key, "a list of objects")),
         };
-        list.iter()
-            .enumerate()
-            .map(object)
-            .collect::<Result<_>>()
-            .map(Some)
+        list.iter().enumerate().map(object).collect::<Result<_>>().map(Some)
     }
 
     /// A list of texts.
@@ -166,9 +151,7 @@ impl<'a> Reader<'a> {
             return Ok(None);
         };
         let last = text.rsplit('/').next().unwrap_or_default();
-        let id = last
-            .parse()
-            .map_err(|_| self.wrong(key, "a GUID or a resource id that ends in one"))?;
+        let id = last.parse().map_err(|_| self.wrong(key, "a GUID or a resource id that ends in one"))?;
         Ok(Some(id))
     }
 

@@ -16,10 +16,7 @@ pub(crate) struct Broken {
 
 impl Broken {
     pub(crate) fn new(rule: &'static str, why: impl Into<String>) -> Self {
-        Self {
-            rule,
-            why: why.into(),
-        }
+        Self { rule, why: why.into() }
     }
 }
 
@@ -27,11 +24,7 @@ impl Broken {
 pub(crate) fn policy_rules(broken: &[Broken]) -> Error {
     let rules: Vec<&str> = broken.iter().map(|broken| broken.rule).collect();
     let why: Vec<&str> = broken.iter().map(|broken| broken.why.as_str()).collect();
-    let message = format!(
-        "The following policy rules failed: {}. {}",
-        json!(rules),
-        why.join(" ")
-    );
+    let message = format!("The following policy rules failed: {}. {}", json!(rules), why.join(" "));
     Error::invalid("RoleAssignmentRequestPolicyValidationFailed", message)
 }
 

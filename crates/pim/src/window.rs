@@ -80,10 +80,7 @@ pub struct ScheduleInfo {
 
 impl Default for ScheduleInfo {
     fn default() -> Self {
-        Self {
-            start: None,
-            expiration: Expiration::NoExpiration,
-        }
+        Self { start: None, expiration: Expiration::NoExpiration }
     }
 }
 
@@ -124,11 +121,7 @@ mod tests {
         let window = Window::new(start, Some(end)).unwrap();
         assert!(window.contains(start) && !window.contains(end));
         assert!(!window.contains(at("2026-02-01T09:59:59Z")));
-        assert!(
-            Window::new(start, None)
-                .unwrap()
-                .contains(at("2099-01-01T00:00:00Z"))
-        );
+        assert!(Window::new(start, None).unwrap().contains(at("2099-01-01T00:00:00Z")));
         assert_eq!(Window::new(end, Some(end)), None);
     }
 
@@ -141,14 +134,7 @@ mod tests {
         let half = at("2026-02-01T10:30:00Z");
         assert_eq!(window.clipped(Some(half)).unwrap().end(), Some(half));
         assert_eq!(window.clipped(Some(start)), None);
-        assert_eq!(
-            Window::new(start, None)
-                .unwrap()
-                .clipped(Some(half))
-                .unwrap()
-                .end(),
-            Some(half)
-        );
+        assert_eq!(Window::new(start, None).unwrap().clipped(Some(half)).unwrap().end(), Some(half));
     }
 
     #[test]
@@ -159,17 +145,8 @@ mod tests {
             expiration: Expiration::AfterDuration(Length::hours(1)),
         };
         let window = asked.window(now).unwrap();
-        assert_eq!(
-            (window.start(), window.end()),
-            (now, Some(at("2026-02-01T11:00:00Z")))
-        );
-        let over = ScheduleInfo {
-            start: None,
-            expiration: Expiration::AfterDateTime(now),
-        };
-        assert_eq!(
-            over.window(now).unwrap_err().code,
-            "InvalidRoleAssignmentRequestSchedule"
-        );
+        assert_eq!((window.start(), window.end()), (now, Some(at("2026-02-01T11:00:00Z"))));
+        let over = ScheduleInfo { start: None, expiration: Expiration::AfterDateTime(now) };
+        assert_eq!(over.window(now).unwrap_err().code, "InvalidRoleAssignmentRequestSchedule");
     }
 }

@@ -45,10 +45,7 @@ impl Action {
         } else {
             Err(Error::invalid(
                 "InvalidAction",
-                format!(
-                    "'{}' is not an action such as 'Microsoft.Provider/type/read'",
-                    shorten(text)
-                ),
+                format!("'{}' is not an action such as 'Microsoft.Provider/type/read'", shorten(text)),
             ))
         }
     }
@@ -178,10 +175,7 @@ impl ActionPattern {
             ));
         }
         let pieces = text.to_ascii_lowercase().split('*').map(String::from).collect();
-        Ok(Self {
-            text: text.to_string(),
-            pieces,
-        })
+        Ok(Self { text: text.to_string(), pieces })
     }
 
     /// The pattern as it was given.
@@ -201,9 +195,7 @@ impl ActionPattern {
         let [first, between @ .., last] = self.pieces.as_slice() else {
             return self.pieces.first().is_some_and(|only| only == action);
         };
-        let inner = action
-            .strip_prefix(first.as_str())
-            .and_then(|rest| rest.strip_suffix(last.as_str()));
+        let inner = action.strip_prefix(first.as_str()).and_then(|rest| rest.strip_suffix(last.as_str()));
         let behind = |rest: &'a str, piece: &String| Some(rest.split_once(piece.as_str())?.1);
         inner.is_some_and(|inner| between.iter().try_fold(inner, behind).is_some())
     }
@@ -254,9 +246,7 @@ mod tests {
     const READ: Action = action!("Microsoft.RecoveryServices/Vaults/read");
 
     fn matches(pattern: &str, action: &str) -> bool {
-        ActionPattern::parse(pattern)
-            .unwrap()
-            .matches(&Action::parse(action).unwrap())
+        ActionPattern::parse(pattern).unwrap().matches(&Action::parse(action).unwrap())
     }
 
     #[test]
@@ -315,17 +305,7 @@ mod tests {
     #[test]
     fn what_is_no_pattern_is_refused() {
         let long = "a".repeat(MAX_ACTION_BYTES + 1);
-        for bad in [
-            "",
-            "/",
-            "a//b",
-            "/a/b/read",
-            "a/b/",
-            "a/b?/read",
-            "a/ b/read",
-            "a/\u{e9}/*",
-            &long,
-        ] {
+        for bad in ["", "/", "a//b", "/a/b/read", "a/b/", "a/b?/read", "a/ b/read", "a/\u{e9}/*", &long] {
             let error = ActionPattern::parse(bad).unwrap_err();
             assert_eq!(error.code, "InvalidActionOrNotAction", "{bad}");
         }

@@ -97,27 +97,15 @@ mod tests {
         let counts: Vec<(&str, RoleId, usize, usize)> = builtin_roles()
             .iter()
             .map(|role| {
-                let [permission] = role.permissions.as_slice() else {
-                    panic!("one permission each")
-                };
-                (
-                    role.role_name.as_str(),
-                    role.id,
-                    permission.actions.len(),
-                    permission.not_actions.len(),
-                )
+                let [permission] = role.permissions.as_slice() else { panic!("one permission each") };
+                (role.role_name.as_str(), role.id, permission.actions.len(), permission.not_actions.len())
             })
             .collect();
         let expected = [
             ("Owner", role_ids::OWNER, 1, 0),
             ("Contributor", role_ids::CONTRIBUTOR, 1, 11),
             ("Reader", role_ids::READER, 1, 0),
-            (
-                "User Access Administrator",
-                role_ids::USER_ACCESS_ADMINISTRATOR,
-                3,
-                0,
-            ),
+            ("User Access Administrator", role_ids::USER_ACCESS_ADMINISTRATOR, 3, 0),
             ("Backup Contributor", role_ids::BACKUP_CONTRIBUTOR, 84, 0),
             ("Backup Operator", role_ids::BACKUP_OPERATOR, 98, 0),
             ("Backup Reader", role_ids::BACKUP_READER, 60, 0),
@@ -130,11 +118,7 @@ mod tests {
     #[test]
     fn they_are_assignable_everywhere_and_have_a_description() {
         for role in builtin_roles() {
-            assert!(
-                role.assignable_scopes.iter().all(ResourceId::is_root),
-                "{}",
-                role.role_name
-            );
+            assert!(role.assignable_scopes.iter().all(ResourceId::is_root), "{}", role.role_name);
             assert!(!role.description.is_empty(), "{}", role.role_name);
             assert_eq!(builtin_role(role.id), Some(role));
         }
@@ -146,16 +130,9 @@ mod tests {
         let consent: Action = action!(
             "Microsoft.DataProtection/subscriptions/resourceGroups/providers/resourceGuards/deleteProtectedItemRequests/action"
         );
-        let pass: Vec<RoleId> = builtin_roles()
-            .iter()
-            .filter(|role| role.grants(&consent))
-            .map(|role| role.id)
-            .collect();
-        let expected = [
-            role_ids::OWNER,
-            role_ids::CONTRIBUTOR,
-            role_ids::BACKUP_MUA_OPERATOR,
-        ];
+        let pass: Vec<RoleId> =
+            builtin_roles().iter().filter(|role| role.grants(&consent)).map(|role| role.id).collect();
+        let expected = [role_ids::OWNER, role_ids::CONTRIBUTOR, role_ids::BACKUP_MUA_OPERATOR];
         assert_eq!(pass, expected);
     }
 }

@@ -65,11 +65,7 @@ impl Grant {
         );
         // Writing to a `String` cannot fail.
         for (at, group) in self.path.iter().enumerate() {
-            let link = if at == 0 {
-                ", held through the group"
-            } else {
-                " in the group"
-            };
+            let link = if at == 0 { ", held through the group" } else { " in the group" };
             let _ = write!(text, "{link} '{group}'");
         }
         if let Some(expires) = self.expires {

@@ -53,12 +53,8 @@ impl Index {
     ) -> Self {
         let mut index = Self::default();
         roles.into_iter().for_each(|role| index.put_role(role));
-        assignments
-            .into_iter()
-            .for_each(|assignment| index.put_assignment(assignment));
-        memberships
-            .into_iter()
-            .for_each(|(group, member)| index.add_member(group, member));
+        assignments.into_iter().for_each(|assignment| index.put_assignment(assignment));
+        memberships.into_iter().for_each(|(group, member)| index.add_member(group, member));
         index
     }
 
@@ -76,10 +72,7 @@ impl Index {
     pub fn put_assignment(&mut self, assignment: Assignment) {
         self.remove_assignment(&assignment.id);
         let holders = self.held.entry(assignment.scope.clone()).or_default();
-        holders
-            .entry(assignment.principal)
-            .or_default()
-            .insert(assignment.id.clone());
+        holders.entry(assignment.principal).or_default().insert(assignment.id.clone());
         self.assignments.insert(assignment.id.clone(), assignment);
     }
 
@@ -138,10 +131,8 @@ impl Index {
     ) -> Decision {
         let action = action.folded();
         let reach = self.memberships.above(principal);
-        let granting = self
-            .held_at(&reach, scope, now)
-            .into_iter()
-            .find(|(_, role)| role.grants_folded(&action));
+        let granting =
+            self.held_at(&reach, scope, now).into_iter().find(|(_, role)| role.grants_folded(&action));
         match granting {
             None => Decision::Denied,
             Some((assignment, role)) => Decision::Allowed(Grant {
@@ -165,9 +156,7 @@ impl Index {
     /// `assignedTo('…')` asks for (contract 6.2).
     pub fn assignments_for(&self, principal: ObjectId) -> impl Iterator<Item = &Assignment> {
         let holders: HashSet<ObjectId> = self.memberships.above(principal).order.into_iter().collect();
-        self.assignments
-            .values()
-            .filter(move |assignment| holders.contains(&assignment.principal))
+        self.assignments.values().filter(move |assignment| holders.contains(&assignment.principal))
     }
 
     /// The permissions that a principal has at a scope at this time: those of every role it holds there, each role
@@ -180,10 +169,7 @@ impl Index {
     ) -> Vec<Permission> {
         let held = self.held_at(&self.memberships.above(principal), scope, now);
         let mut seen = HashSet::new();
-        let roles = held
-            .into_iter()
-            .map(|(_, role)| role)
-            .filter(|role| seen.insert(role.id));
+        let roles = held.into_iter().map(|(_, role)| role).filter(|role| seen.insert(role.id));
         roles.flat_map(|role| role.permissions.iter().cloned()).collect()
     }
 
@@ -198,30 +184,19 @@ impl Index {
         let action = action.folded();
         let mut holders = BTreeSet::new();
         for scope in scope.lineage() {
-            let ids = self
-                .held
-                .get(&scope)
-                .into_iter()
-                .flat_map(HashMap::values)
-                .flatten();
-            let granting = ids
-                .filter_map(|id| self.live(id, now))
-                .filter(|(_, role)| role.grants_folded(&action));
+            let ids = self.held.get(&scope).into_iter().flat_map(HashMap::values).flatten();
+            let granting =
+                ids.filter_map(|id| self.live(id, now)).filter(|(_, role)| role.grants_folded(&action));
             holders.extend(granting.map(|(assignment, _)| assignment.principal));
         }
-        holders
-            .into_iter()
-            .flat_map(|holder| self.memberships.below(holder))
-            .collect()
+        holders.into_iter().flat_map(|holder| self.memberships.below(holder)).collect()
     }
 
     /// The subscriptions that a principal sees at this time: those at, above or below whose scope it holds any role.
     ///
     /// A role at a management group shows none, because no id says which subscriptions are in it.
     pub fn visible_subscriptions(&self, principal: ObjectId, now: Timestamp) -> Visibility {
-        let held = self
-            .assignments_for(principal)
-            .filter_map(|assignment| self.live(&assignment.id, now));
+        let held = self.assignments_for(principal).filter_map(|assignment| self.live(&assignment.id, now));
         let mut subscriptions = BTreeSet::new();
         for (assignment, _) in held {
             if assignment.scope.is_root() {
@@ -245,11 +220,7 @@ impl Index {
             let Some(holders) = self.held.get(&scope) else {
                 continue;
             };
-            let ids = reach
-                .order
-                .iter()
-                .filter_map(|holder| holders.get(holder))
-                .flatten();
+            let ids = reach.order.iter().filter_map(|holder| holders.get(holder)).flatten();
             held.extend(ids.filter_map(|id| self.live(id, now)));
         }
         held
@@ -257,10 +228,7 @@ impl Index {
 
     /// An assignment and its role, if it gives it now.
     fn live(&self, id: &ResourceId, now: Timestamp) -> Option<(&Assignment, &RoleDefinition)> {
-        let assignment = self
-            .assignments
-            .get(id)
-            .filter(|assignment| assignment.is_live(now))?;
+        let assignment = self.assignments.get(id).filter(|assignment| assignment.is_live(now))?;
         Some((assignment, self.roles.get(&assignment.role)?))
     }
 }

@@ -85,9 +85,7 @@ impl RoleDefinition {
     }
 
     pub(crate) fn grants_folded(&self, action: &str) -> bool {
-        self.permissions
-            .iter()
-            .any(|permission| permission.grants_folded(action))
+        self.permissions.iter().any(|permission| permission.grants_folded(action))
     }
 
     /// Whether the role may be assigned at the scope. Asked when an assignment is made; one that exists holds
@@ -137,10 +135,7 @@ impl RoleDefinition {
             )
             .with_target("properties.roleName"));
         }
-        if builtin_roles()
-            .iter()
-            .any(|role| same_name(&role.role_name, name))
-        {
+        if builtin_roles().iter().any(|role| same_name(&role.role_name, name)) {
             return Err(Error::conflict(
                 "RoleDefinitionWithSameNameExists",
                 format!("the name '{name}' belongs to a built-in role"),
@@ -185,10 +180,7 @@ mod tests {
     use crate::role_ids;
 
     fn patterns(texts: &[&str]) -> Vec<ActionPattern> {
-        texts
-            .iter()
-            .map(|text| ActionPattern::parse(text).unwrap())
-            .collect()
+        texts.iter().map(|text| ActionPattern::parse(text).unwrap()).collect()
     }
 
     fn role() -> RoleDefinition {
@@ -198,10 +190,7 @@ mod tests {
             description: String::new(),
             kind: RoleKind::Custom,
             assignable_scopes: vec![ResourceId::parse("/subscriptions/s").unwrap()],
-            permissions: vec![Permission {
-                actions: patterns(&["A.B/*"]),
-                ..Permission::default()
-            }],
+            permissions: vec![Permission { actions: patterns(&["A.B/*"]), ..Permission::default() }],
             created_on: None,
             updated_on: None,
             created_by: None,
@@ -217,10 +206,7 @@ mod tests {
         assert!(grants(&role, "A.B/c/read"));
         assert!(!grants(&role, "A.B/c/delete"));
         assert!(!grants(&role, "A.B/c/write"));
-        role.permissions.push(Permission {
-            actions: patterns(&["A.B/c/delete"]),
-            ..Permission::default()
-        });
+        role.permissions.push(Permission { actions: patterns(&["A.B/c/delete"]), ..Permission::default() });
         assert!(grants(&role, "A.B/c/delete"));
         assert!(!grants(&role, "A.B/d/delete"));
     }
@@ -228,10 +214,7 @@ mod tests {
     #[test]
     fn data_actions_grant_no_action() {
         let mut role = role();
-        role.permissions = vec![Permission {
-            data_actions: patterns(&["*"]),
-            ..Permission::default()
-        }];
+        role.permissions = vec![Permission { data_actions: patterns(&["*"]), ..Permission::default() }];
         assert!(!role.grants(&crate::action!("A.B/c/read")));
         assert_eq!(role.validate_custom(), Ok(()));
     }
@@ -244,30 +227,14 @@ mod tests {
             ("InvalidRoleDefinitionId", |role| role.kind = RoleKind::BuiltIn),
             ("InvalidRoleDefinitionId", |role| role.id = role_ids::OWNER),
             ("InvalidRoleDefinitionName", |role| role.role_name = " ".into()),
-            ("InvalidRoleDefinitionName", |role| {
-                role.role_name = " Reader".into()
-            }),
-            ("InvalidRoleDefinitionName", |role| {
-                role.role_name = "x".repeat(513)
-            }),
-            ("RoleDefinitionWithSameNameExists", |role| {
-                role.role_name = "backup reader".into()
-            }),
-            ("InvalidRoleDefinitionDescription", |role| {
-                role.description = "x".repeat(2049)
-            }),
-            ("InvalidRoleDefinitionAssignableScopes", |role| {
-                role.assignable_scopes.clear()
-            }),
-            ("InvalidRoleDefinitionAssignableScopes", |role| {
-                role.assignable_scopes.push(ResourceId::root())
-            }),
-            ("InvalidRoleDefinitionPermissions", |role| {
-                role.permissions.clear()
-            }),
-            ("InvalidRoleDefinitionPermissions", |role| {
-                role.permissions[0].actions.clear()
-            }),
+            ("InvalidRoleDefinitionName", |role| role.role_name = " Reader".into()),
+            ("InvalidRoleDefinitionName", |role| role.role_name = "x".repeat(513)),
+            ("RoleDefinitionWithSameNameExists", |role| role.role_name = "backup reader".into()),
+            ("InvalidRoleDefinitionDescription", |role| role.description = "x".repeat(2049)),
+            ("InvalidRoleDefinitionAssignableScopes", |role| role.assignable_scopes.clear()),
+            ("InvalidRoleDefinitionAssignableScopes", |role| role.assignable_scopes.push(ResourceId::root())),
+            ("InvalidRoleDefinitionPermissions", |role| role.permissions.clear()),
+            ("InvalidRoleDefinitionPermissions", |role| role.permissions[0].actions.clear()),
         ];
         for (code, spoil) in cases {
             let mut role = role();
@@ -278,9 +245,7 @@ mod tests {
             assert_eq!(error.kind == ErrorKind::Conflict, conflict);
         }
         let mut twice = role();
-        twice
-            .assignable_scopes
-            .push(ResourceId::parse("/SUBSCRIPTIONS/S").unwrap());
+        twice.assignable_scopes.push(ResourceId::parse("/SUBSCRIPTIONS/S").unwrap());
         assert!(twice.validate_custom().is_err());
     }
 

@@ -27,10 +27,8 @@ mod tests {
         "A.C/v/read",
         "A.C/r/v/delete",
     ];
-    const SUBSCRIPTIONS: [&str; 2] = [
-        "11111111-1111-4111-8111-aaaaaaaaaaaa",
-        "22222222-2222-4222-8222-bbbbbbbbbbbb",
-    ];
+    const SUBSCRIPTIONS: [&str; 2] =
+        ["11111111-1111-4111-8111-aaaaaaaaaaaa", "22222222-2222-4222-8222-bbbbbbbbbbbb"];
     /// `{1}` and `{2}` stand for the subscriptions.
     const SCOPES: [&str; 14] = [
         "/",
@@ -68,16 +66,12 @@ mod tests {
     fn mangle(text: &str, mask: u32) -> String {
         let upper = |at: usize| mask >> (at % 32) & 1 == 1;
         let mangled = text.chars().enumerate();
-        mangled
-            .map(|(at, c)| if upper(at) { c.to_ascii_uppercase() } else { c })
-            .collect()
+        mangled.map(|(at, c)| if upper(at) { c.to_ascii_uppercase() } else { c }).collect()
     }
 
     fn any_scope() -> impl Strategy<Value = ResourceId> {
         (prop::sample::select(SCOPES.to_vec()), any::<u32>()).prop_map(|(scope, mask)| {
-            let scope = scope
-                .replace("{1}", SUBSCRIPTIONS[0])
-                .replace("{2}", SUBSCRIPTIONS[1]);
+            let scope = scope.replace("{1}", SUBSCRIPTIONS[0]).replace("{2}", SUBSCRIPTIONS[1]);
             ResourceId::parse(&mangle(&scope, mask)).unwrap()
         })
     }
@@ -233,18 +227,12 @@ mod tests {
         scope: &ResourceId,
         now: Timestamp,
     ) -> bool {
-        let Some(assignment) = world
-            .assignments
-            .iter()
-            .find(|known| known.id == grant.assignment)
-        else {
+        let Some(assignment) = world.assignments.iter().find(|known| known.id == grant.assignment) else {
             return false;
         };
         let mut way = vec![principal];
         way.extend(&grant.path);
-        let steps = way
-            .windows(2)
-            .all(|step| world.memberships.contains(&(step[1], step[0])));
+        let steps = way.windows(2).all(|step| world.memberships.contains(&(step[1], step[0])));
         steps
             && way.last() == Some(&assignment.principal)
             && grant.scope == assignment.scope
@@ -343,17 +331,12 @@ mod tests {
     fn reader(principal: ObjectId, scope: &str) -> Assignment {
         let scope = ResourceId::parse(scope).unwrap();
         Assignment {
-            id: scope
-                .child("providers/Microsoft.Authorization/roleAssignments/r")
-                .unwrap(),
+            id: scope.child("providers/Microsoft.Authorization/roleAssignments/r").unwrap(),
             scope,
             role: rbac::role_ids::READER,
             principal,
             principal_kind: PrincipalKind::Group,
-            window: Some(Window {
-                start: time(10),
-                end: Some(time(20)),
-            }),
+            window: Some(Window { start: time(10), end: Some(time(20)) }),
             origin: Origin::Assigned,
             description: None,
             condition: None,
@@ -383,12 +366,7 @@ mod tests {
         let circle = chain.chain([(object(0), object(DEPTH))]);
         let roles = rbac::builtin_roles().iter().cloned();
         let index = Index::compile(roles, [reader(object(DEPTH), "/")], circle);
-        let decision = index.check(
-            object(0),
-            &rbac::action!("A.B/c/read"),
-            &ResourceId::root(),
-            time(10),
-        );
+        let decision = index.check(object(0), &rbac::action!("A.B/c/read"), &ResourceId::root(), time(10));
         assert_eq!(decision.grant().unwrap().path.len() as u128, DEPTH);
         assert_eq!(index.groups_of(object(7)).len() as u128, DEPTH);
         assert_eq!(index.visible_subscriptions(object(0), time(10)), Visibility::All);
@@ -397,9 +375,7 @@ mod tests {
     #[test]
     fn an_assignment_is_stored_as_json_and_read_back() {
         let mut assignment = reader(object(1), "/subscriptions/s");
-        assignment.origin = Origin::Activated {
-            request: arm::RequestId(Uuid::from_u128(5)),
-        };
+        assignment.origin = Origin::Activated { request: arm::RequestId(Uuid::from_u128(5)) };
         let json = serde_json::to_value(&assignment).unwrap();
         assert_eq!(json["principalKind"], "Group");
         assert_eq!(json["origin"]["kind"], "activated");

@@ -29,13 +29,7 @@ mod tests {
         ),
         (
             "Microsoft.RecoveryServices/Vaults/backupFabrics/protectionContainers/protectedItems",
-            &[
-                "write",
-                "delete",
-                "backup/action",
-                "recoveryPoints/read",
-                "recoveryPoints/restore/action",
-            ],
+            &["write", "delete", "backup/action", "recoveryPoints/read", "recoveryPoints/restore/action"],
         ),
         (
             "Microsoft.DataProtection/subscriptions/resourceGroups/providers/resourceGuards",
@@ -60,10 +54,7 @@ mod tests {
                 "locks/delete",
             ],
         ),
-        (
-            "Microsoft.Resources/subscriptions/resourceGroups",
-            &["read", "write", "delete"],
-        ),
+        ("Microsoft.Resources/subscriptions/resourceGroups", &["read", "write", "delete"]),
         ("Microsoft.RecoveryServices", &["register/action"]),
         ("Microsoft.DataProtection", &["register/action"]),
     ];
@@ -113,10 +104,7 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/permission-matrix.txt");
         let set = |name: &str, value: &str| std::env::var(name).is_ok_and(|is| is == value);
         if set("UPDATE_GOLDEN", "1") {
-            assert!(
-                !set("CI", "true"),
-                "golden files are updated by people, not by CI"
-            );
+            assert!(!set("CI", "true"), "golden files are updated by people, not by CI");
             std::fs::write(&path, table()).unwrap();
         }
         let golden = std::fs::read_to_string(&path).unwrap();

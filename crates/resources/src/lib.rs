@@ -96,19 +96,11 @@ pub fn check_locks<'a>(
                 Effect::Delete => true,
             }
     };
-    let scopes: Vec<&str> = locks
-        .into_iter()
-        .filter(forbids)
-        .map(|lock| lock.scope.as_str())
-        .collect();
+    let scopes: Vec<&str> = locks.into_iter().filter(forbids).map(|lock| lock.scope.as_str()).collect();
     if scopes.is_empty() {
         return Ok(());
     }
-    let verb = if effect == Effect::Delete {
-        "delete"
-    } else {
-        "write"
-    };
+    let verb = if effect == Effect::Delete { "delete" } else { "write" };
     Err(Error::conflict(
         "ScopeLocked",
         format!(
@@ -126,12 +118,7 @@ mod tests {
     fn lock(scope: &str, level: LockLevel) -> Lock {
         let scope = ResourceId::parse(scope).unwrap();
         let id = scope.child("providers/Microsoft.Authorization/locks/l").unwrap();
-        Lock {
-            id,
-            scope,
-            level,
-            notes: None,
-        }
+        Lock { id, scope, level, notes: None }
     }
 
     #[test]

@@ -40,9 +40,7 @@ impl App {
         let app = self.clone();
         match tokio::task::spawn_blocking(move || work(&app)).await {
             Ok(outcome) => outcome,
-            Err(error) => Err(Error::internal(format!(
-                "a request's task ended abnormally: {error}"
-            ))),
+            Err(error) => Err(Error::internal(format!("a request's task ended abnormally: {error}"))),
         }
     }
 }

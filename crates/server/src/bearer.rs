@@ -47,11 +47,7 @@ pub fn auxiliary_tokens(app: &App, headers: &HeaderMap, audiences: &[String]) ->
     let mut tokens = Vec::new();
     for value in headers.get_all("x-ms-authorization-auxiliary") {
         let value = value.to_str().map_err(|_| invalid("is not text"))?;
-        for part in value
-            .split([',', ';'])
-            .map(str::trim)
-            .filter(|part| !part.is_empty())
-        {
+        for part in value.split([',', ';']).map(str::trim).filter(|part| !part.is_empty()) {
             let token =
                 bearer(part).ok_or_else(|| invalid("must hold 'Bearer' tokens, separated by commas"))?;
             tokens.push(read(app, token, audiences)?);
@@ -71,10 +67,7 @@ fn bearer(text: &str) -> Option<&str> {
 
 fn read(app: &App, token: &str, audiences: &[String]) -> Result<SignedIn> {
     let origins = app.origins.arm();
-    let expected = Expected {
-        audiences,
-        origins: &origins,
-    };
+    let expected = Expected { audiences, origins: &origins };
     let claims = verify(&app.keys, token, &expected, app.edge.now()).map_err(|fault| fault.to_error())?;
     Ok(signed_in(&claims))
 }

@@ -135,11 +135,7 @@ impl SecretEntry {
                 .trim_end_matches(['\r', '\n'])
                 .to_string(),
         };
-        if secret.is_empty() {
-            Err("the secret is empty".into())
-        } else {
-            Ok(secret)
-        }
+        if secret.is_empty() { Err("the secret is empty".into()) } else { Ok(secret) }
     }
 }
 
@@ -160,13 +156,7 @@ struct Organisations {
 pub fn fill(store: &Store, edge: &Edge, path: &Path) -> Result<(), BootstrapError> {
     let text =
         std::fs::read_to_string(path).map_err(|error| BootstrapError::Read(path.to_path_buf(), error))?;
-    let organisations = Reader {
-        path,
-        text: &text,
-        edge,
-        now: edge.now(),
-    }
-    .read()?;
+    let organisations = Reader { path, text: &text, edge, now: edge.now() }.read()?;
     let (correlation, now) = (edge.uuid(), edge.now());
     let written = store.transact(|tx| {
         if !tx.is_pristine()? {
@@ -224,12 +214,7 @@ impl Reader<'_> {
     fn tenant(&self, entry: &TenantEntry) -> Result<Tenant, BootstrapError> {
         let domain = Domain::parse(entry.domain.get_ref())
             .map_err(|error| self.wrong(&entry.domain.span(), message(&error)))?;
-        Ok(Tenant {
-            id: TenantId(self.id(entry.id)),
-            name: entry.name.clone(),
-            domain,
-            created: self.now,
-        })
+        Ok(Tenant { id: TenantId(self.id(entry.id)), name: entry.name.clone(), domain, created: self.now })
     }
 
     fn members(
@@ -242,11 +227,8 @@ impl Reader<'_> {
             all.users.push(self.user(user, tenant)?);
         }
         for application in &entry.service_principals {
-            let secret = application
-                .get_ref()
-                .secret
-                .read()
-                .map_err(|what| self.wrong(&application.span(), what))?;
+            let secret =
+                application.get_ref().secret.read().map_err(|what| self.wrong(&application.span(), what))?;
             let hash = PasswordHash::new(&secret, self.edge.bytes())
                 .map_err(|error| self.wrong(&application.span(), message(&error)))?;
             let application = application.get_ref();
@@ -277,10 +259,7 @@ impl Reader<'_> {
         if let Some(secret) = &fields.totp_secret {
             let secret =
                 TotpSecret::parse(&secret.read().map_err(wrong)?).map_err(|error| wrong(message(&error)))?;
-            user.totp = Some(Totp {
-                secret,
-                last_step: None,
-            });
+            user.totp = Some(Totp { secret, last_step: None });
         }
         Ok(user)
     }
@@ -293,10 +272,8 @@ impl Reader<'_> {
     ) -> Result<(), BootstrapError> {
         for guest in &entry.guests {
             let home = find_user(&all.users, &guest.get_ref().upn).ok_or_else(|| {
-                let what = format!(
-                    "no tenant has a user `{}` who could be a guest here",
-                    guest.get_ref().upn
-                );
+                let what =
+                    format!("no tenant has a user `{}` who could be a guest here", guest.get_ref().upn);
                 self.wrong(&guest.span(), what)
             })?;
             let id = ObjectId(self.id(guest.get_ref().id));
@@ -314,11 +291,8 @@ impl Reader<'_> {
         entry: &TenantEntry,
         tenant: &Tenant,
     ) -> Result<(), BootstrapError> {
-        let ids: Vec<ObjectId> = entry
-            .groups
-            .iter()
-            .map(|group| ObjectId(self.id(group.get_ref().id)))
-            .collect();
+        let ids: Vec<ObjectId> =
+            entry.groups.iter().map(|group| ObjectId(self.id(group.get_ref().id))).collect();
         let names: BTreeMap<String, ObjectId> = entry
             .groups
             .iter()
@@ -333,12 +307,7 @@ impl Reader<'_> {
                     nested.or_else(|| find_principal(all, tenant.id, member.get_ref()).map(|(id, _)| id));
                 members.insert(found.ok_or_else(|| self.dangling(member, tenant))?);
             }
-            let nickname: String = group
-                .get_ref()
-                .name
-                .chars()
-                .filter(char::is_ascii_alphanumeric)
-                .collect();
+            let nickname: String = group.get_ref().name.chars().filter(char::is_ascii_alphanumeric).collect();
             all.groups.push(Group {
                 id,
                 tenant: tenant.id,
@@ -370,8 +339,7 @@ impl Reader<'_> {
                 let (principal, kind) = find_principal(all, tenant.id, owner.get_ref())
                     .ok_or_else(|| self.dangling(owner, tenant))?;
                 let assignment = self.owner(id, principal, kind);
-                all.owners
-                    .push(assignment.map_err(|error| self.wrong(&owner.span(), message(&error)))?);
+                all.owners.push(assignment.map_err(|error| self.wrong(&owner.span(), message(&error)))?);
             }
         }
         Ok(())
@@ -384,10 +352,8 @@ impl Reader<'_> {
         principal_kind: PrincipalKind,
     ) -> ::arm::Result<Assignment> {
         let scope = ResourceId::subscription(subscription);
-        let id = scope.child(&format!(
-            "providers/Microsoft.Authorization/roleAssignments/{}",
-            self.edge.uuid()
-        ))?;
+        let id = scope
+            .child(&format!("providers/Microsoft.Authorization/roleAssignments/{}", self.edge.uuid()))?;
         Ok(Assignment {
             id,
             scope,
@@ -408,36 +374,26 @@ impl Reader<'_> {
 
     /// Ids, names and domains must be unique; one that is not would make one document of two.
     fn check_ids(&self, all: &Organisations, file: &File) -> Result<(), BootstrapError> {
-        let spans: BTreeMap<TenantId, Span> = all
-            .tenants
-            .iter()
-            .zip(&file.tenants)
-            .map(|(tenant, entry)| (tenant.id, entry.span()))
-            .collect();
+        let spans: BTreeMap<TenantId, Span> =
+            all.tenants.iter().zip(&file.tenants).map(|(tenant, entry)| (tenant.id, entry.span())).collect();
         let mut seen = BTreeSet::new();
         let mut check = |tenant: TenantId, what: String| match seen.insert(what.to_ascii_lowercase()) {
             true => Ok(()),
-            false => Err(self.wrong(
-                &spans.get(&tenant).cloned().unwrap_or_default(),
-                format!("{what} appears twice"),
-            )),
+            false => {
+                Err(self
+                    .wrong(&spans.get(&tenant).cloned().unwrap_or_default(), format!("{what} appears twice")))
+            }
         };
         for (tenant, entry) in all.tenants.iter().zip(&file.tenants) {
             check(tenant.id, format!("the tenant id `{}`", tenant.id))?;
             let domain = format!("the domain `{}`", tenant.domain);
             check(tenant.id, domain).map_err(|_| {
                 let span = entry.get_ref().domain.span();
-                self.wrong(
-                    &span,
-                    format!("the domain `{}` belongs to another tenant already", tenant.domain),
-                )
+                self.wrong(&span, format!("the domain `{}` belongs to another tenant already", tenant.domain))
             })?;
         }
         for subscription in &all.subscriptions {
-            check(
-                subscription.tenant,
-                format!("the subscription id `{}`", subscription.id),
-            )?;
+            check(subscription.tenant, format!("the subscription id `{}`", subscription.id))?;
         }
         for user in &all.users {
             check(user.tenant, format!("the object id `{}`", user.id))?;
@@ -449,13 +405,7 @@ impl Reader<'_> {
         for application in &all.applications {
             let tenant = application.tenant;
             check(tenant, format!("the object id `{}`", application.id))?;
-            check(
-                tenant,
-                format!(
-                    "the application `{}` in the tenant `{tenant}`",
-                    application.app_id
-                ),
-            )?;
+            check(tenant, format!("the application `{}` in the tenant `{tenant}`", application.app_id))?;
         }
         Ok(())
     }
@@ -474,18 +424,8 @@ impl Reader<'_> {
     }
 
     fn wrong(&self, span: &Span, what: impl fmt::Display) -> BootstrapError {
-        let line = self
-            .text
-            .bytes()
-            .take(span.start)
-            .filter(|byte| *byte == b'\n')
-            .count()
-            + 1;
-        BootstrapError::Invalid {
-            path: self.path.to_path_buf(),
-            line,
-            what: what.to_string(),
-        }
+        let line = self.text.bytes().take(span.start).filter(|byte| *byte == b'\n').count() + 1;
+        BootstrapError::Invalid { path: self.path.to_path_buf(), line, what: what.to_string() }
     }
 }
 
@@ -494,9 +434,7 @@ fn message(error: &::arm::Error) -> String {
 }
 
 fn find_user<'a>(users: &'a [User], upn: &str) -> Option<&'a User> {
-    users
-        .iter()
-        .find(|user| user.upn.as_str().eq_ignore_ascii_case(upn) && !user.is_guest())
+    users.iter().find(|user| user.upn.as_str().eq_ignore_ascii_case(upn) && !user.is_guest())
 }
 
 /// A user by name (guests also by the name they have at home), a group or an application by its name, within one tenant.
@@ -507,11 +445,7 @@ fn find_principal(all: &Organisations, tenant: TenantId, name: &str) -> Option<(
             && (user.upn.as_str().eq_ignore_ascii_case(name)
                 || home.is_some_and(|person| user.person() == person))
     };
-    let user = all
-        .users
-        .iter()
-        .find(is_user)
-        .map(|user| (user.id, PrincipalKind::User));
+    let user = all.users.iter().find(is_user).map(|user| (user.id, PrincipalKind::User));
     let group = || {
         let group = all
             .groups
@@ -521,10 +455,7 @@ fn find_principal(all: &Organisations, tenant: TenantId, name: &str) -> Option<(
     };
     let application = || {
         let fits = |app: &&ServicePrincipal| app.tenant == tenant && app.name.eq_ignore_ascii_case(name);
-        Some((
-            all.applications.iter().find(fits)?.id,
-            PrincipalKind::ServicePrincipal,
-        ))
+        Some((all.applications.iter().find(fits)?.id, PrincipalKind::ServicePrincipal))
     };
     user.or_else(group).or_else(application)
 }
@@ -534,12 +465,8 @@ impl Organisations {
         self.tenants.iter().try_for_each(|tenant| tx.put(tenant))?;
         self.users.iter().try_for_each(|user| tx.put(user))?;
         self.groups.iter().try_for_each(|group| tx.put(group))?;
-        self.applications
-            .iter()
-            .try_for_each(|application| tx.put(application))?;
-        self.subscriptions
-            .iter()
-            .try_for_each(|subscription| tx.put(subscription))?;
+        self.applications.iter().try_for_each(|application| tx.put(application))?;
+        self.subscriptions.iter().try_for_each(|subscription| tx.put(subscription))?;
         self.owners.iter().try_for_each(|owner| tx.put(owner))
     }
 }
@@ -572,9 +499,7 @@ fn entry(organisations: &Organisations, correlation: Uuid, at: Timestamp) -> led
         verdict: ledger::Verdict::Done,
         reason: "the data folder was filled from a bootstrap file".into(),
         consent: Vec::new(),
-        facts: facts
-            .map(|(name, count)| (name.to_string(), count.to_string()))
-            .into(),
+        facts: facts.map(|(name, count)| (name.to_string(), count.to_string())).into(),
     }
 }
 
@@ -626,60 +551,24 @@ subscriptions = [{ name = "Security", owners = ["sam@fabsec.example", "alice@con
     #[test]
     fn what_makes_no_sense_names_its_line() {
         for (from, to, line, says) in [
-            (
-                "upn = \"sam@fabsec.example\"",
-                "upm = \"sam@fabsec.example\"",
-                15,
-                "unknown field",
-            ),
-            (
-                "members = [\"alice@",
-                "members = [\"malice@",
-                7,
-                "malice@contoso.example",
-            ),
-            (
-                "guests = [{ upn = \"alice@",
-                "guests = [{ upn = \"nobody@",
-                14,
-                "nobody@contoso.example",
-            ),
+            ("upn = \"sam@fabsec.example\"", "upm = \"sam@fabsec.example\"", 15, "unknown field"),
+            ("members = [\"alice@", "members = [\"malice@", 7, "malice@contoso.example"),
+            ("guests = [{ upn = \"alice@", "guests = [{ upn = \"nobody@", 14, "nobody@contoso.example"),
             ("owners = [\"sam@", "owners = [\"max@", 16, "max@fabsec.example"),
-            (
-                "{ env = \"PATH\" }",
-                "{ env = \"COUNTERSIGN_NOT_SET\" }",
-                15,
-                "COUNTERSIGN_NOT_SET",
-            ),
-            (
-                "upn = \"sam@fabsec.example\"",
-                "upn = \"sam@contoso.example\"",
-                15,
-                "fabsec.example",
-            ),
+            ("{ env = \"PATH\" }", "{ env = \"COUNTERSIGN_NOT_SET\" }", 15, "COUNTERSIGN_NOT_SET"),
+            ("upn = \"sam@fabsec.example\"", "upn = \"sam@contoso.example\"", 15, "fabsec.example"),
             ("\"Correct-Horse-9\"", "\"short\"", 6, "8"),
-            (
-                "domain = \"fabsec.example\"",
-                "domain = \"Contoso.example\"",
-                13,
-                "another tenant",
-            ),
+            ("domain = \"fabsec.example\"", "domain = \"Contoso.example\"", 13, "another tenant"),
             ("name = \"Contoso\"", "nome = \"Contoso\"", 4, "unknown field"),
         ] {
             assert!(GOOD.contains(from), "{from}");
             let text = GOOD.replacen(from, to, 1);
-            let text = if says == "another tenant" {
-                text.replace("sam@fabsec", "sam@contoso")
-            } else {
-                text
-            };
+            let text =
+                if says == "another tenant" { text.replace("sam@fabsec", "sam@contoso") } else { text };
             let (filled, store, _folder) = fill_with(&text);
             let error = filled.unwrap_err();
             let text = error.to_string();
-            assert!(
-                text.contains(says) && text.contains(&format!("line {line}:")),
-                "{from}: {text}"
-            );
+            assert!(text.contains(says) && text.contains(&format!("line {line}:")), "{from}: {text}");
             assert!(store.transact(|tx| tx.is_pristine()).unwrap());
         }
     }

@@ -23,18 +23,13 @@ pub fn clock_mark(store: &Store) -> ::arm::Result<Option<Timestamp>> {
 /// Moves the mark every minute, and once more when the server stops.
 pub(crate) async fn keep(app: App, mut stop: watch::Receiver<bool>) {
     loop {
-        let stopping = tokio::time::timeout(INTERVAL, stop.wait_for(|stop| *stop))
-            .await
-            .is_ok();
+        let stopping = tokio::time::timeout(INTERVAL, stop.wait_for(|stop| *stop)).await.is_ok();
         let moved = app.blocking(|app| {
             let mark = ClockMark { at: app.edge.now() };
             app.store.transact(|tx| tx.put(&mark))
         });
         if let Err(error) = moved.await {
-            tracing::error!(
-                internal = error.internal,
-                "the clock's high-water mark could not be kept"
-            );
+            tracing::error!(internal = error.internal, "the clock's high-water mark could not be kept");
         }
         if stopping {
             return;

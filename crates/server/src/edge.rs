@@ -61,10 +61,7 @@ impl Edge {
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place where randomness enters"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place where randomness enters")]
     fn fill(&self, buffer: &mut [u8]) {
         if let Err(error) = getrandom::fill(buffer) {
             tracing::error!(%error, "the operating system gives no random bytes");
@@ -90,26 +87,16 @@ pub struct SystemClock {
 
 impl SystemClock {
     /// A clock that starts now, and not before the mark.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place where time enters"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place where time enters")]
     pub fn start(high_water: Option<Timestamp>) -> Self {
         let wall = Timestamp::now();
         let start = high_water.map_or(wall, |mark| wall.max(mark));
-        Self {
-            start,
-            started: std::time::Instant::now(),
-            last: Mutex::new(start),
-        }
+        Self { start, started: std::time::Instant::now(), last: Mutex::new(start) }
     }
 }
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place where time enters"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place where time enters")]
     fn now(&self) -> Timestamp {
         let passed = SignedDuration::try_from(self.started.elapsed()).unwrap_or(SignedDuration::MAX);
         let mut last = self.last.lock();
@@ -120,9 +107,7 @@ impl Clock for SystemClock {
 
 /// The guarded time: the wall clock, held between the last reading and what the monotonic clock allows.
 fn guarded(start: Timestamp, passed: SignedDuration, wall: Timestamp, last: Timestamp) -> Timestamp {
-    let ceiling = start
-        .checked_add(passed.saturating_add(FORWARD_SLACK))
-        .unwrap_or(last);
+    let ceiling = start.checked_add(passed.saturating_add(FORWARD_SLACK)).unwrap_or(last);
     wall.min(ceiling).max(last)
 }
 
@@ -136,31 +121,19 @@ mod tests {
 
     #[test]
     fn time_follows_the_wall_clock_when_nobody_touches_it() {
-        assert_eq!(
-            guarded(at(0), SignedDuration::from_mins(10), at(10), at(9)),
-            at(10)
-        );
+        assert_eq!(guarded(at(0), SignedDuration::from_mins(10), at(10), at(9)), at(10));
     }
 
     #[test]
     fn a_clock_set_back_stands_still() {
-        assert_eq!(
-            guarded(at(0), SignedDuration::from_mins(10), at(-5000), at(9)),
-            at(9)
-        );
+        assert_eq!(guarded(at(0), SignedDuration::from_mins(10), at(-5000), at(9)), at(9));
     }
 
     #[test]
     fn a_clock_set_forward_advances_only_with_real_time() {
         let year = 525_600;
-        assert_eq!(
-            guarded(at(0), SignedDuration::from_mins(10), at(year), at(9)),
-            at(15)
-        );
+        assert_eq!(guarded(at(0), SignedDuration::from_mins(10), at(year), at(9)), at(15));
         // Again and again: the slack does not add up.
-        assert_eq!(
-            guarded(at(0), SignedDuration::from_mins(11), at(2 * year), at(15)),
-            at(16)
-        );
+        assert_eq!(guarded(at(0), SignedDuration::from_mins(11), at(2 * year), at(15)), at(16));
     }
 }

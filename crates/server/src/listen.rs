@@ -42,13 +42,7 @@ pub async fn serve(
         match accepted {
             Ok((stream, peer)) => {
                 let watcher = graceful.watcher();
-                tokio::spawn(connection(
-                    stream,
-                    peer,
-                    acceptor.clone(),
-                    router.clone(),
-                    watcher,
-                ));
+                tokio::spawn(connection(stream, peer, acceptor.clone(), router.clone(), watcher));
             }
             Err(error) => {
                 // Out of file descriptors, most likely: give connections a moment to end.
@@ -58,10 +52,7 @@ pub async fn serve(
         }
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not finish in time and were cut off");
     }
 }
@@ -82,10 +73,7 @@ async fn connection(
     };
     let service = TowerToHyperService::new(router.layer(axum::Extension(ConnectInfo(peer))));
     let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -93,9 +81,7 @@ async fn connection(
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_frame_size(FRAME)
         .max_concurrent_streams(128);
-    let connection = builder
-        .serve_connection_with_upgrades(TokioIo::new(stream), service)
-        .into_owned();
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%peer, %error, "connection ended early");
     }

@@ -52,14 +52,8 @@ pub use tidy::keep_tidy;
 pub fn router(app: &App) -> Router<App> {
     let authorize = get(browser::ask).post(browser::post);
     Router::new()
-        .route(
-            "/{tenant}/v2.0/.well-known/openid-configuration",
-            get(discovery::openid),
-        )
-        .route(
-            "/{tenant}/.well-known/openid-configuration",
-            get(discovery::openid),
-        )
+        .route("/{tenant}/v2.0/.well-known/openid-configuration", get(discovery::openid))
+        .route("/{tenant}/.well-known/openid-configuration", get(discovery::openid))
         .route("/{tenant}/discovery/v2.0/keys", get(discovery::keys))
         .route("/{tenant}/discovery/keys", get(discovery::keys))
         .route("/{tenant}/discovery/instance", get(discovery::instance))
@@ -88,9 +82,7 @@ async fn finish(State(app): State<App>, request: Request, next: Next) -> Respons
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers
-        .entry(CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     app.metrics.request("login", &method, response.status().as_u16());
     response
 }

@@ -69,11 +69,7 @@ impl Default for Metrics {
             refused_critical_operations.clone(),
         );
         let failed_sign_ins = Counter::default();
-        registry.register(
-            "countersign_failed_sign_ins",
-            "Failed sign-ins",
-            failed_sign_ins.clone(),
-        );
+        registry.register("countersign_failed_sign_ins", "Failed sign-ins", failed_sign_ins.clone());
         let store_retries = Gauge::default();
         let text = "Decisions that were made again because what they read had changed";
         registry.register("countersign_store_retries", text, store_retries.clone());
@@ -109,19 +105,12 @@ fn known_method(method: &str) -> &'static str {
 impl Metrics {
     /// Counts a finished request.
     pub fn request(&self, face: &'static str, method: &str, status: u16) {
-        self.requests
-            .get_or_create(&RequestLabels {
-                face,
-                method: known_method(method),
-                status,
-            })
-            .inc();
+        self.requests.get_or_create(&RequestLabels { face, method: known_method(method), status }).inc();
     }
 
     /// All metrics in Prometheus' text format.
     pub fn render(&self, store: &store::Store) -> String {
-        self.store_retries
-            .set(i64::try_from(store.retries()).unwrap_or(i64::MAX));
+        self.store_retries.set(i64::try_from(store.retries()).unwrap_or(i64::MAX));
         let mut text = String::new();
         if let Err(error) = encode(&mut text, &self.registry) {
             tracing::error!(%error, "the metrics could not be written");

@@ -28,9 +28,7 @@ impl Origins {
             Some(rest) => host.get(..rest.find(']')? + 2)?,
             None => host.split(':').next()?,
         };
-        self.names()
-            .any(|known| known.eq_ignore_ascii_case(name))
-            .then(|| self.of_name(name))
+        self.names().any(|known| known.eq_ignore_ascii_case(name)).then(|| self.of_name(name))
     }
 
     /// All origins of ARM and sign-in, without trailing slashes.
@@ -49,26 +47,17 @@ impl Origins {
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
-        ["localhost", "127.0.0.1", "[::1]"]
-            .into_iter()
-            .chain(self.public_name.as_deref())
+        ["localhost", "127.0.0.1", "[::1]"].into_iter().chain(self.public_name.as_deref())
     }
 
     fn of_name(&self, name: &str) -> Origin {
         let name = name.to_ascii_lowercase();
-        Origin {
-            arm: origin(&name, self.arm_port),
-            graph: origin(&name, self.graph_port),
-        }
+        Origin { arm: origin(&name, self.arm_port), graph: origin(&name, self.graph_port) }
     }
 }
 
 fn origin(name: &str, port: u16) -> String {
-    if port == 443 {
-        format!("https://{name}")
-    } else {
-        format!("https://{name}:{port}")
-    }
+    if port == 443 { format!("https://{name}") } else { format!("https://{name}:{port}") }
 }
 
 #[cfg(test)]
@@ -76,11 +65,7 @@ mod tests {
     use super::*;
 
     fn origins() -> Origins {
-        Origins {
-            arm_port: 8443,
-            graph_port: 8444,
-            public_name: Some("backup.example".into()),
-        }
+        Origins { arm_port: 8443, graph_port: 8444, public_name: Some("backup.example".into()) }
     }
 
     #[test]

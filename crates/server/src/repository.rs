@@ -74,13 +74,9 @@ async fn serve(
         Ok(response) => response,
         Err(refusal) => refusal.into_response(),
     };
-    app.metrics
-        .request("repository", parts.method.as_str(), response.status().as_u16());
+    app.metrics.request("repository", parts.method.as_str(), response.status().as_u16());
     let headers = response.headers_mut();
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
@@ -88,17 +84,8 @@ async fn serve(
 async fn answer(app: &App, gate: Arc<Gate>, parts: &Parts, body: Body) -> Result<Response, Refusal> {
     let address = Address::parse(parts.uri.path()).ok_or_else(Refusal::no_such_address)?;
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    let client = Client::of(
-        &parts.headers,
-        peer.map(|ConnectInfo(peer)| peer.ip()),
-        app.edge.uuid(),
-    )?;
-    let visit = Visit {
-        app: app.clone(),
-        gate,
-        client: Arc::new(client),
-        address: Arc::new(address),
-    };
+    let client = Client::of(&parts.headers, peer.map(|ConnectInfo(peer)| peer.ip()), app.edge.uuid())?;
+    let visit = Visit { app: app.clone(), gate, client: Arc::new(client), address: Arc::new(address) };
     let outcome = route(&visit, parts, body).await;
     outcome.map_err(|refusal| visit.gate.count_failure(&visit.client, refusal, app.edge.now()))
 }
@@ -127,17 +114,13 @@ async fn route(visit: &Visit, parts: &Parts, body: Body) -> Result<Response, Ref
 /// `POST {base}?create=true`: an item has its repository from the beginning, so there is nothing to do but to say so.
 async fn create(visit: &Visit, query: Option<&str>) -> Result<Response, Refusal> {
     if !query.is_some_and(|query| query.split('&').any(|pair| pair == "create=true")) {
-        return Err(Refusal::new(
-            StatusCode::BAD_REQUEST,
-            "to create a repository, say ?create=true",
-        ));
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, "to create a repository, say ?create=true"));
     }
     let (client, address) = (Arc::clone(&visit.client), Arc::clone(&visit.address));
     visit
         .app
         .blocking(move |app| {
-            app.store
-                .transact(|tx| admission::admit(tx, &client, &address, Purpose::Write).map(drop))
+            app.store.transact(|tx| admission::admit(tx, &client, &address, Purpose::Write).map(drop))
         })
         .await?;
     Ok(StatusCode::OK.into_response())

@@ -108,31 +108,13 @@ pub async fn start(config: &Config, store: Store, edge: Edge) -> Result<Running,
     };
     let (stop, stopped) = watch::channel(false);
     let mut tasks = vec![
-        tokio::spawn(listen::serve(
-            arm,
-            Arc::clone(&tls),
-            arm_router(&app),
-            stopped.clone(),
-        )),
-        tokio::spawn(listen::serve(
-            graph,
-            Arc::clone(&tls),
-            graph_router(&app),
-            stopped.clone(),
-        )),
+        tokio::spawn(listen::serve(arm, Arc::clone(&tls), arm_router(&app), stopped.clone())),
+        tokio::spawn(listen::serve(graph, Arc::clone(&tls), graph_router(&app), stopped.clone())),
         tokio::spawn(crate::login::keep_tidy(app.clone(), stopped.clone())),
     ];
-    tasks.push(tokio::spawn(crate::clock_mark::keep(
-        app.clone(),
-        stopped.clone(),
-    )));
+    tasks.push(tokio::spawn(crate::clock_mark::keep(app.clone(), stopped.clone())));
     if let Some(address) = config.userrealm_listen {
-        tasks.push(tokio::spawn(listen::serve(
-            bind(address).await?,
-            tls,
-            userrealm_router(&app),
-            stopped,
-        )));
+        tasks.push(tokio::spawn(listen::serve(bind(address).await?, tls, userrealm_router(&app), stopped)));
     }
     let name = config.public_name.clone().unwrap_or_else(|| dialled(arm_at.ip()));
     Ok(Running {
@@ -168,10 +150,7 @@ fn userrealm_router(app: &App) -> Router {
 
 /// Ready means that the store answers.
 async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
-    match app
-        .blocking(|app| app.store.transact(|tx| tx.is_pristine()))
-        .await
-    {
+    match app.blocking(|app| app.store.transact(|tx| tx.is_pristine())).await {
         Ok(_) => (StatusCode::OK, "ready"),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer"),
     }
@@ -179,13 +158,7 @@ async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
 
 async fn metrics(State(app): State<App>) -> ([(&'static str, &'static str); 1], String) {
     let text = app.metrics.render(&app.store);
-    (
-        [(
-            "content-type",
-            "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        )],
-        text,
-    )
+    ([("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
 }
 
 /// The stored signing keys, newest first; one is made at first start.
@@ -205,15 +178,11 @@ fn signing_keys(store: &Store, edge: &Edge) -> ::arm::Result<Vec<SigningKey>> {
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| StartError::Listen(address, error))
+    TcpListener::bind(address).await.map_err(|error| StartError::Listen(address, error))
 }
 
 fn local(listener: &TcpListener, asked: SocketAddr) -> Result<SocketAddr, StartError> {
-    listener
-        .local_addr()
-        .map_err(|error| StartError::Listen(asked, error))
+    listener.local_addr().map_err(|error| StartError::Listen(asked, error))
 }
 
 /// The name by which to dial a listening address: one that listens everywhere is dialled on loopback.

@@ -128,15 +128,12 @@ fn read(path: &Path) -> Result<String, TlsError> {
 }
 
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), TlsError> {
-    let written = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(mode)
-        .open(path)
-        .and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        });
+    let written =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path).and_then(
+            |mut file| {
+                file.write_all(text.as_bytes())?;
+                file.sync_all()
+            },
+        );
     written.map_err(|error| TlsError::Io(path.display().to_string(), error))
 }

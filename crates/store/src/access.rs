@@ -63,14 +63,8 @@ impl Access {
             indexes: HashMap::new(),
             principals: HashMap::new(),
             groups: HashMap::new(),
-            tenants: all::<Tenant>(snapshot)?
-                .into_iter()
-                .map(|tenant| (tenant.id, tenant))
-                .collect(),
-            subscriptions: all::<Subscription>(snapshot)?
-                .into_iter()
-                .map(|sub| (sub.id, sub))
-                .collect(),
+            tenants: all::<Tenant>(snapshot)?.into_iter().map(|tenant| (tenant.id, tenant)).collect(),
+            subscriptions: all::<Subscription>(snapshot)?.into_iter().map(|sub| (sub.id, sub)).collect(),
         };
         for user in all::<User>(snapshot)? {
             access.add(Principal::from(&user));
@@ -91,19 +85,18 @@ impl Access {
     }
 
     /// One index per tenant: object ids, groups and custom roles belong to one.
-    fn compile(&mut self, custom: Vec<RoleDefinition>, assignments: Vec<Assignment>, activations: &Activations) {
+    fn compile(
+        &mut self,
+        custom: Vec<RoleDefinition>,
+        assignments: Vec<Assignment>,
+        activations: &Activations,
+    ) {
         for tenant in self.tenants.keys() {
-            self.indexes.insert(
-                *tenant,
-                Index::compile(rbac::builtin_roles().iter().cloned(), [], []),
-            );
+            self.indexes.insert(*tenant, Index::compile(rbac::builtin_roles().iter().cloned(), [], []));
         }
         for role in custom {
-            let tenants: BTreeSet<TenantId> = role
-                .assignable_scopes
-                .iter()
-                .filter_map(|scope| self.tenant_of(scope))
-                .collect();
+            let tenants: BTreeSet<TenantId> =
+                role.assignable_scopes.iter().filter_map(|scope| self.tenant_of(scope)).collect();
             for tenant in tenants {
                 if let Some(index) = self.indexes.get_mut(&tenant) {
                     index.put_role(role.clone());
@@ -112,10 +105,7 @@ impl Access {
         }
         for group in self.groups.values() {
             if let Some(index) = self.indexes.get_mut(&group.tenant) {
-                group
-                    .members
-                    .iter()
-                    .for_each(|member| index.add_member(group.id, *member));
+                group.members.iter().for_each(|member| index.add_member(group.id, *member));
             }
         }
         for assignment in assignments {
@@ -135,9 +125,7 @@ impl Access {
 
     /// The tenant that owns a scope: that of its subscription. The root and what is in no known subscription have none.
     pub fn tenant_of(&self, scope: &ResourceId) -> Option<TenantId> {
-        self.subscriptions
-            .get(&scope.subscription_id()?)
-            .map(|subscription| subscription.tenant)
+        self.subscriptions.get(&scope.subscription_id()?).map(|subscription| subscription.tenant)
     }
 
     /// Whether a principal may do an action at a scope now, and what allows it.
@@ -183,9 +171,7 @@ impl Access {
 
     /// All principals of a tenant, in no order.
     pub fn principals(&self, tenant: TenantId) -> impl Iterator<Item = &Principal> {
-        self.principals
-            .values()
-            .filter(move |principal| principal.tenant == tenant)
+        self.principals.values().filter(move |principal| principal.tenant == tenant)
     }
 
     /// A group by its object id.
@@ -195,13 +181,8 @@ impl Access {
 
     /// The groups that a principal is in, directly or through other groups.
     pub fn groups_of(&self, object: ObjectId) -> BTreeSet<ObjectId> {
-        let index = self
-            .principals
-            .get(&object)
-            .and_then(|principal| self.indexes.get(&principal.tenant));
-        index
-            .map(|index| index.groups_of(object).into_iter().collect())
-            .unwrap_or_default()
+        let index = self.principals.get(&object).and_then(|principal| self.indexes.get(&principal.tenant));
+        index.map(|index| index.groups_of(object).into_iter().collect()).unwrap_or_default()
     }
 
     /// A tenant.
@@ -221,9 +202,7 @@ impl Access {
 
     /// All subscriptions of a tenant.
     pub fn subscriptions(&self, tenant: TenantId) -> impl Iterator<Item = &Subscription> {
-        self.subscriptions
-            .values()
-            .filter(move |subscription| subscription.tenant == tenant)
+        self.subscriptions.values().filter(move |subscription| subscription.tenant == tenant)
     }
 }
 
@@ -285,7 +264,10 @@ struct Activations {
 impl Activations {
     fn load(snapshot: &Snapshot) -> Result<Self> {
         Ok(Self {
-            requests: all::<ActivationRequest>(snapshot)?.into_iter().map(|request| (request.name(), request)).collect(),
+            requests: all::<ActivationRequest>(snapshot)?
+                .into_iter()
+                .map(|request| (request.name(), request))
+                .collect(),
             eligibilities: all::<Eligibility>(snapshot)?
                 .into_iter()
                 .map(|eligibility| (eligibility.grant().name, eligibility))
@@ -315,11 +297,7 @@ fn all<D: Document>(snapshot: &Snapshot) -> Result<Vec<D>> {
     let rows = snapshot.range(D::KIND, "", "\u{10ffff}")?;
     let read = |row: &crate::batch::Row| {
         serde_json::from_str(&row.body).map_err(|error| {
-            Error::internal(format!(
-                "the stored {} `{}` cannot be read: {error}",
-                D::KIND,
-                row.key
-            ))
+            Error::internal(format!("the stored {} `{}` cannot be read: {error}", D::KIND, row.key))
         })
     };
     rows.iter().map(read).collect()

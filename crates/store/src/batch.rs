@@ -33,48 +33,20 @@ impl Batch {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Condition {
     /// One document: its revision, or that it did not exist.
-    Document {
-        kind: &'static str,
-        key: String,
-        revision: Option<i64>,
-    },
+    Document { kind: &'static str, key: String, revision: Option<i64> },
     /// All documents of a kind from `lower` up to, not including, `upper`.
-    Range {
-        kind: &'static str,
-        lower: String,
-        upper: String,
-        seen: Fingerprint,
-    },
+    Range { kind: &'static str, lower: String, upper: String, seen: Fingerprint },
     /// All documents of a kind with this second key.
-    Lookup {
-        kind: &'static str,
-        lookup: String,
-        seen: Fingerprint,
-    },
+    Lookup { kind: &'static str, lookup: String, seen: Fingerprint },
     /// The revision of what decisions about access read.
     Access(i64),
     /// One repository object: the sequence of its present lifetime, or that it had none.
-    Object {
-        repository: String,
-        object_type: &'static str,
-        name: String,
-        sequence: Option<i64>,
-    },
+    Object { repository: String, object_type: &'static str, name: String, sequence: Option<i64> },
     /// Whether a repository object ever existed, deleted since or not.
-    ObjectKnown {
-        repository: String,
-        object_type: &'static str,
-        name: String,
-        known: bool,
-    },
+    ObjectKnown { repository: String, object_type: &'static str, name: String, known: bool },
     /// Whether fewer than so many objects of a type are alive. Not their number: two uploads that both find room do
     /// not disturb each other.
-    Room {
-        repository: String,
-        object_type: &'static str,
-        limit: i64,
-        room: bool,
-    },
+    Room { repository: String, object_type: &'static str, limit: i64, room: bool },
 }
 
 /// What tells two readings of a range apart. Revisions never repeat and only grow, so any insertion or change raises
@@ -113,7 +85,9 @@ pub(crate) enum DocumentWrite {
 #[derive(Clone, Debug)]
 pub(crate) enum ObjectWrite {
     /// A new repository, under a name that none ever had.
-    CreateRepository { repository: String },
+    CreateRepository {
+        repository: String,
+    },
     Put {
         repository: String,
         object_type: &'static str,
@@ -136,7 +110,11 @@ pub(crate) enum ObjectWrite {
         name: String,
     },
     /// Gives a repository up: its objects are gone at once, its bytes afterwards.
-    DropRepository { repository: String },
+    DropRepository {
+        repository: String,
+    },
     /// Notes that the bytes of a repository that was given up are gone.
-    RepositoryGone { repository: String },
+    RepositoryGone {
+        repository: String,
+    },
 }

@@ -82,12 +82,7 @@ pub struct Kept {
 impl Blobs {
     /// Opens the folder and removes what unfinished uploads left.
     pub(crate) fn open(root: &Path) -> Result<Self, StoreError> {
-        let blobs = Self {
-            shared: Arc::new(Shared {
-                root: root.to_path_buf(),
-                state: Mutex::default(),
-            }),
-        };
+        let blobs = Self { shared: Arc::new(Shared { root: root.to_path_buf(), state: Mutex::default() }) };
         let temporary = blobs.shared.temporary();
         if temporary.exists() {
             fs::remove_dir_all(&temporary).map_err(|error| StoreError::Io(temporary.clone(), error))?;
@@ -218,10 +213,7 @@ impl Shared {
             return Err(io::Error::other("the repository was given up"));
         }
         *state.claims.entry(path.clone()).or_default() += 1;
-        Ok(Kept {
-            shared: Arc::clone(self),
-            path,
-        })
+        Ok(Kept { shared: Arc::clone(self), path })
     }
 }
 
@@ -231,9 +223,9 @@ impl Upload {
         self.hash.update(bytes);
         self.size += bytes.len() as u64;
         match &mut self.file {
-            Some(file) => file
-                .write_all(bytes)
-                .map_err(|error| StoreError::Io(self.temporary.clone(), error)),
+            Some(file) => {
+                file.write_all(bytes).map_err(|error| StoreError::Io(self.temporary.clone(), error))
+            }
             None => Err(StoreError::Closed),
         }
     }
@@ -241,21 +233,10 @@ impl Upload {
     /// Flushes the bytes and says what they hash to. The caller compares that with the name it was promised.
     pub fn finish(self) -> Result<Finished, StoreError> {
         if let Some(file) = &self.file {
-            file.sync_data()
-                .map_err(|error| StoreError::Io(self.temporary.clone(), error))?;
+            file.sync_data().map_err(|error| StoreError::Io(self.temporary.clone(), error))?;
         }
-        let content = self
-            .hash
-            .clone()
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        Ok(Finished {
-            content,
-            size: self.size,
-            upload: self,
-        })
+        let content = self.hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Finished { content, size: self.size, upload: self })
     }
 }
 
@@ -267,14 +248,12 @@ impl Finished {
         let shared = Arc::clone(&self.upload.shared);
         let folder = shared.folder(&self.upload.repository, self.upload.object_type, &self.content);
         let target = folder.join(&self.content);
-        let kept = shared
-            .claim(&self.upload.repository, target.clone())
-            .and_then(|kept| {
-                shared.create_flushed(&folder)?;
-                fs::rename(&self.upload.temporary, &target)?;
-                flush_folder(&folder)?;
-                Ok(kept)
-            });
+        let kept = shared.claim(&self.upload.repository, target.clone()).and_then(|kept| {
+            shared.create_flushed(&folder)?;
+            fs::rename(&self.upload.temporary, &target)?;
+            flush_folder(&folder)?;
+            Ok(kept)
+        });
         kept.map_err(|error| StoreError::Io(target, error))
     }
 }

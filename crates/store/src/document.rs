@@ -63,20 +63,9 @@ macro_rules! free {
 }
 
 // What belongs to a vault: behind the door.
-document!(
-    vault::Vault,
-    "vault",
-    |vault| vault.id.folded().to_string(),
-    lookup = Some(vault.short.clone())
-);
-document!(vault::BackupPolicy, "policy", |policy| policy
-    .id
-    .folded()
-    .to_string());
-document!(vault::Container, "container", |container| container
-    .id
-    .folded()
-    .to_string());
+document!(vault::Vault, "vault", |vault| vault.id.folded().to_string(), lookup = Some(vault.short.clone()));
+document!(vault::BackupPolicy, "policy", |policy| policy.id.folded().to_string());
+document!(vault::Container, "container", |container| container.id.folded().to_string());
 document!(
     vault::ProtectedItem,
     "item",
@@ -114,12 +103,7 @@ document!(
     |tenant| tenant.id.to_string(),
     lookup = Some(tenant.domain.as_str().to_ascii_lowercase())
 );
-document!(
-    directory::Subscription,
-    "subscription",
-    access = true,
-    |subscription| subscription.id.to_string()
-);
+document!(directory::Subscription, "subscription", access = true, |subscription| subscription.id.to_string());
 document!(
     directory::User,
     "user",
@@ -127,9 +111,7 @@ document!(
     |user| user.id.to_string(),
     lookup = Some(user.upn.as_str().to_ascii_lowercase())
 );
-document!(directory::Group, "group", access = true, |group| group
-    .id
-    .to_string());
+document!(directory::Group, "group", access = true, |group| group.id.to_string());
 document!(
     directory::ServicePrincipal,
     "servicePrincipal",
@@ -137,9 +119,7 @@ document!(
     |application| application.id.to_string(),
     lookup = Some(application.app_id.to_string())
 );
-document!(rbac::RoleDefinition, "roleDefinition", access = true, |role| role
-    .id
-    .to_string());
+document!(rbac::RoleDefinition, "roleDefinition", access = true, |role| role.id.to_string());
 document!(
     rbac::Assignment,
     "roleAssignment",
@@ -147,31 +127,17 @@ document!(
     |assignment| assignment.id.folded().to_string(),
     lookup = Some(assignment.id.name().to_ascii_lowercase())
 );
-document!(resources::ResourceGroup, "resourceGroup", |group| group
-    .id
-    .folded()
-    .to_string());
+document!(resources::ResourceGroup, "resourceGroup", |group| group.id.folded().to_string());
 document!(resources::Registration, "registration", |r| format!(
     "{}/{}",
     r.subscription,
     r.namespace.to_ascii_lowercase()
 ));
 document!(resources::Lock, "lock", |lock| lock.id.folded().to_string());
-document!(
-    directory::token::StoredSigningKey,
-    "signingKey",
-    audited = false,
-    |key| key.created.to_string()
-);
-document!(crate::ClockMark, "clockMark", audited = false, |_mark| Self::KEY
-    .to_string());
-document!(vault::Job, "job", audited = false, |job| job
-    .id
-    .folded()
-    .to_string());
-document!(vault::Operation, "operation", audited = false, |operation| {
-    operation.id.clone()
-});
+document!(directory::token::StoredSigningKey, "signingKey", audited = false, |key| key.created.to_string());
+document!(crate::ClockMark, "clockMark", audited = false, |_mark| Self::KEY.to_string());
+document!(vault::Job, "job", audited = false, |job| job.id.folded().to_string());
+document!(vault::Operation, "operation", audited = false, |done| done.id.clone());
 free!(
     directory::Tenant,
     directory::Subscription,
@@ -239,12 +205,9 @@ pub fn pim_key(scope: &arm::ResourceId, resource_type: &str, name: &impl std::fm
 }
 
 // Sign-in. None of it is a decision about what the server guards, so none of it is audited.
-document!(
-    directory::oauth::AuthorizationCode,
-    "authorizationCode",
-    audited = false,
-    |code| code.digest.to_string()
-);
+document!(directory::oauth::AuthorizationCode, "authorizationCode", audited = false, |code| code
+    .digest
+    .to_string());
 document!(
     directory::oauth::DeviceCode,
     "deviceCode",
@@ -260,21 +223,11 @@ document!(
     |token| token.digest.to_string(),
     lookup = Some(token.family.to_string())
 );
-document!(
-    directory::oauth::RevokedFamily,
-    "revokedFamily",
-    audited = false,
-    |revoked| revoked.family.to_string()
-);
-document!(
-    directory::throttle::Counter,
-    "signInThrottle",
-    audited = false,
-    |counter| counter.key.clone()
-);
-document!(directory::UsedCode, "usedCode", audited = false, |used| used
-    .user
+document!(directory::oauth::RevokedFamily, "revokedFamily", audited = false, |revoked| revoked
+    .family
     .to_string());
+document!(directory::throttle::Counter, "signInThrottle", audited = false, |counter| counter.key.clone());
+document!(directory::UsedCode, "usedCode", audited = false, |used| used.user.to_string());
 free!(
     directory::oauth::AuthorizationCode,
     directory::oauth::DeviceCode,

@@ -21,9 +21,7 @@ impl Inspector {
     /// # Errors
     /// When there is none, or it was written by a newer program.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        Ok(Self {
-            reader: Reader::open(&folder.join("countersign.db"))?,
-        })
+        Ok(Self { reader: Reader::open(&folder.join("countersign.db"))? })
     }
 
     /// Checks the whole ledger: every entry against its hashes, every hash against the one before, and the whole against
@@ -33,12 +31,8 @@ impl Inspector {
     /// The inner error names the first entry that does not fit.
     pub fn verify_ledger(&self, expected: Option<Head>) -> Result<Result<Head, Break>, StoreError> {
         let mut failure = None;
-        let rows = Rows {
-            reader: &self.reader,
-            next: 0,
-            chunk: Vec::new().into_iter(),
-            failure: &mut failure,
-        };
+        let rows =
+            Rows { reader: &self.reader, next: 0, chunk: Vec::new().into_iter(), failure: &mut failure };
         let verdict = ledger::verify(rows, expected);
         match failure {
             Some(error) => Err(error),
@@ -77,11 +71,7 @@ impl Rows<'_> {
         let Some(row) = self.chunk.next() else {
             return Ok(None);
         };
-        Ok(Some(Stored {
-            leaf: digest(&row.leaf)?,
-            chain: digest(&row.chain)?,
-            canonical: row.canonical,
-        }))
+        Ok(Some(Stored { leaf: digest(&row.leaf)?, chain: digest(&row.chain)?, canonical: row.canonical }))
     }
 }
 

@@ -90,9 +90,7 @@ impl Store {
             retries: AtomicU64::new(0),
             _lock: lock,
         };
-        Ok(Self {
-            shared: Arc::new(shared),
-        })
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Runs a decision and commits what it wants written. It may run several times, so it must have no effect but its
@@ -158,9 +156,7 @@ impl Store {
             let snapshot = self.shared.engine.snapshot()?;
             snapshot.refers_to(repository, object_type.as_str(), content)
         };
-        self.shared
-            .blobs
-            .remove_unclaimed(repository, object_type, content, referred_to)
+        self.shared.blobs.remove_unclaimed(repository, object_type, content, referred_to)
     }
 
     /// Ends the writer after it has finished what was queued.
@@ -174,20 +170,12 @@ impl Store {
     }
 
     fn cached_access(&self, revision: i64) -> Option<Arc<Access>> {
-        self.shared
-            .access
-            .read()
-            .as_ref()
-            .filter(|access| access.revision() == revision)
-            .map(Arc::clone)
+        self.shared.access.read().as_ref().filter(|access| access.revision() == revision).map(Arc::clone)
     }
 
     fn cache_access(&self, access: &Arc<Access>) {
         let mut cached = self.shared.access.write();
-        if cached
-            .as_ref()
-            .is_none_or(|cached| cached.revision() < access.revision())
-        {
+        if cached.as_ref().is_none_or(|cached| cached.revision() < access.revision()) {
             *cached = Some(Arc::clone(access));
         }
     }

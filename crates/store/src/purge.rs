@@ -31,22 +31,12 @@ struct Worker {
 impl Purger {
     /// Starts, with what the process before this one left.
     pub(crate) fn start(engine: Arc<Sqlite>, blobs: Blobs) -> std::io::Result<Self> {
-        let worker = Arc::new(Worker {
-            engine,
-            blobs,
-            stop: AtomicBool::new(false),
-            turn: Mutex::new(()),
-        });
+        let worker = Arc::new(Worker { engine, blobs, stop: AtomicBool::new(false), turn: Mutex::new(()) });
         let (wake, woken) = channel();
         let for_thread = Arc::clone(&worker);
-        let thread = std::thread::Builder::new()
-            .name("store-purger".into())
-            .spawn(move || for_thread.run(&woken))?;
-        let purger = Self {
-            worker,
-            wake: Mutex::new(Some(wake)),
-            thread: Mutex::new(Some(thread)),
-        };
+        let thread =
+            std::thread::Builder::new().name("store-purger".into()).spawn(move || for_thread.run(&woken))?;
+        let purger = Self { worker, wake: Mutex::new(Some(wake)), thread: Mutex::new(Some(thread)) };
         purger.wake();
         Ok(purger)
     }
@@ -104,9 +94,7 @@ impl Worker {
                 Ok(()) => {}
                 Err(CommitError::Failed(error)) => return Err(error),
                 Err(CommitError::Conflict) => {
-                    return Err(StoreError::Corrupt(
-                        "a batch without conditions conflicted".into(),
-                    ));
+                    return Err(StoreError::Corrupt("a batch without conditions conflicted".into()));
                 }
             }
         }

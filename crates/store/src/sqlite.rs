@@ -43,13 +43,7 @@ impl Sqlite {
         let (queue, jobs) = channel();
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || {
-                Writer {
-                    connection: writer,
-                    chain,
-                }
-                .run(&jobs)
-            })
+            .spawn(move || Writer { connection: writer, chain }.run(&jobs))
             .map_err(|error| StoreError::Io(path.to_path_buf(), error))?;
         Ok(Arc::new(Self {
             path: path.to_path_buf(),
@@ -71,10 +65,7 @@ impl Sqlite {
             }
         };
         connection.execute_batch("BEGIN DEFERRED")?;
-        Ok(Snapshot {
-            connection: Some(connection),
-            engine: Arc::clone(self),
-        })
+        Ok(Snapshot { connection: Some(connection), engine: Arc::clone(self) })
     }
 
     /// Commits a batch if everything it read still holds. Returns after the commit is on disk.
@@ -87,9 +78,7 @@ impl Sqlite {
         if !sent {
             return Err(CommitError::Failed(StoreError::Closed));
         }
-        answer
-            .recv()
-            .unwrap_or(Err(CommitError::Failed(StoreError::Closed)))
+        answer.recv().unwrap_or(Err(CommitError::Failed(StoreError::Closed)))
     }
 
     /// Lets the writer finish what was queued and ends it.
@@ -123,10 +112,7 @@ fn check_schema(connection: &Connection) -> Result<usize, StoreError> {
     let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let found = found as usize;
     if found > MIGRATIONS.len() {
-        return Err(StoreError::NewerSchema {
-            found,
-            known: MIGRATIONS.len(),
-        });
+        return Err(StoreError::NewerSchema { found, known: MIGRATIONS.len() });
     }
     Ok(found)
 }
@@ -134,10 +120,7 @@ fn check_schema(connection: &Connection) -> Result<usize, StoreError> {
 fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let found = check_schema(connection)?;
     for (number, statements) in MIGRATIONS.iter().enumerate().skip(found) {
-        let step = format!(
-            "BEGIN IMMEDIATE; {statements} PRAGMA user_version = {}; COMMIT;",
-            number + 1
-        );
+        let step = format!("BEGIN IMMEDIATE; {statements} PRAGMA user_version = {}; COMMIT;", number + 1);
         connection.execute_batch(&step)?;
     }
     Ok(())
@@ -145,11 +128,9 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 
 fn read_head(connection: &Connection) -> Result<Head, StoreError> {
     let last = connection
-        .query_row(
-            "SELECT sequence, chain FROM ledger ORDER BY sequence DESC LIMIT 1",
-            [],
-            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)),
-        )
+        .query_row("SELECT sequence, chain FROM ledger ORDER BY sequence DESC LIMIT 1", [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))
+        })
         .optional()?;
     match last {
         None => Ok(Head::EMPTY),
@@ -231,9 +212,7 @@ impl Snapshot {
             "SELECT name, sequence, content, size, created_at, created_by FROM objects
              WHERE repository = ?1 AND type = ?2 AND name = ?3 AND deleted_sequence IS NULL",
         )?;
-        Ok(statement
-            .query_row(params![repository, object_type, name], read_object)
-            .optional()?)
+        Ok(statement.query_row(params![repository, object_type, name], read_object).optional()?)
     }
 
     /// Whether the object ever existed, alive or not.
@@ -254,11 +233,7 @@ impl Snapshot {
         content: &str,
     ) -> Result<bool, StoreError> {
         // All names but that of the config are their content.
-        let name = if object_type == "config" {
-            "config"
-        } else {
-            content
-        };
+        let name = if object_type == "config" { "config" } else { content };
         let mut statement = self.connection()?.prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM objects
              WHERE repository = ?1 AND type = ?2 AND name = ?3 AND content = ?4)",
@@ -343,12 +318,7 @@ fn read_ledger(connection: &Connection, from: i64, limit: i64) -> Result<Vec<Led
 }
 
 fn read_ledger_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<LedgerRow> {
-    Ok(LedgerRow {
-        sequence: row.get(0)?,
-        canonical: row.get(1)?,
-        leaf: row.get(2)?,
-        chain: row.get(3)?,
-    })
+    Ok(LedgerRow { sequence: row.get(0)?, canonical: row.get(1)?, leaf: row.get(2)?, chain: row.get(3)? })
 }
 
 /// A read-only connection for looking at a database from outside.
@@ -371,11 +341,7 @@ impl Reader {
 }
 
 fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
-    Ok(Row {
-        key: row.get(0)?,
-        revision: row.get(1)?,
-        body: row.get(2)?,
-    })
+    Ok(Row { key: row.get(0)?, revision: row.get(1)?, body: row.get(2)? })
 }
 
 fn read_object(row: &rusqlite::Row<'_>) -> rusqlite::Result<ObjectRow> {
@@ -410,10 +376,7 @@ fn alive(connection: &Connection, repository: &str, object_type: &str) -> Result
 
 fn counter(connection: &Connection, name: &str) -> Result<i64, StoreError> {
     let mut statement = connection.prepare_cached("SELECT value FROM counters WHERE name = ?1")?;
-    Ok(statement
-        .query_row(params![name], |row| row.get(0))
-        .optional()?
-        .unwrap_or(0))
+    Ok(statement.query_row(params![name], |row| row.get(0)).optional()?.unwrap_or(0))
 }
 
 /// The one writer. Batches that wait while a flush is under way share the next one.
@@ -425,9 +388,8 @@ struct Writer {
 impl Writer {
     fn run(mut self, jobs: &Receiver<Job>) {
         while let Ok(first) = jobs.recv() {
-            let waiting: Vec<Job> = std::iter::once(first)
-                .chain(jobs.try_iter().take(BATCHES_PER_FLUSH - 1))
-                .collect();
+            let waiting: Vec<Job> =
+                std::iter::once(first).chain(jobs.try_iter().take(BATCHES_PER_FLUSH - 1)).collect();
             self.flush(waiting);
         }
         if let Err(error) = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
@@ -473,9 +435,7 @@ impl Writer {
     }
 
     fn run_statement(&self, statement: &str) -> Result<(), String> {
-        self.connection
-            .execute_batch(statement)
-            .map_err(|error| error.to_string())
+        self.connection.execute_batch(statement).map_err(|error| error.to_string())
     }
 
     /// Checks a batch's conditions against everything before it, earlier batches of this flush included, and writes
@@ -487,9 +447,7 @@ impl Writer {
             }
         }
         let before = self.chain.clone();
-        self.connection
-            .execute_batch("SAVEPOINT batch")
-            .map_err(StoreError::from)?;
+        self.connection.execute_batch("SAVEPOINT batch").map_err(StoreError::from)?;
         let written = self.write(batch);
         let end = match &written {
             Ok(()) => "RELEASE batch",
@@ -520,10 +478,7 @@ impl Writer {
         for entry in &batch.entries {
             let mut entry = entry.clone();
             entry.sequence = self.chain.head().size;
-            let link = self
-                .chain
-                .append(&entry)
-                .map_err(|error| StoreError::Corrupt(error.to_string()))?;
+            let link = self.chain.append(&entry).map_err(|error| StoreError::Corrupt(error.to_string()))?;
             let sequence =
                 i64::try_from(entry.sequence).map_err(|_| StoreError::Corrupt("ledger size".into()))?;
             self.connection
@@ -558,17 +513,10 @@ fn holds(connection: &Connection, condition: &Condition) -> Result<bool, StoreEr
         Condition::Document { kind, key, revision } => {
             let mut statement =
                 connection.prepare_cached("SELECT revision FROM documents WHERE kind = ?1 AND key = ?2")?;
-            let found: Option<i64> = statement
-                .query_row(params![kind, key], |row| row.get(0))
-                .optional()?;
+            let found: Option<i64> = statement.query_row(params![kind, key], |row| row.get(0)).optional()?;
             Ok(found == *revision)
         }
-        Condition::Range {
-            kind,
-            lower,
-            upper,
-            seen,
-        } => {
+        Condition::Range { kind, lower, upper, seen } => {
             let mut statement = connection.prepare_cached(
                 "SELECT count(*), coalesce(max(revision), 0) FROM documents WHERE kind = ?1 AND key >= ?2 AND key < ?3",
             )?;
@@ -581,41 +529,26 @@ fn holds(connection: &Connection, condition: &Condition) -> Result<bool, StoreEr
             Ok(statement.query_row(params![kind, lookup], read_fingerprint)? == *seen)
         }
         Condition::Access(revision) => Ok(counter(connection, "access")? == *revision),
-        Condition::Object {
-            repository,
-            object_type,
-            name,
-            sequence,
-        } => {
+        Condition::Object { repository, object_type, name, sequence } => {
             let mut statement = connection.prepare_cached(
                 "SELECT sequence FROM objects
                  WHERE repository = ?1 AND type = ?2 AND name = ?3 AND deleted_sequence IS NULL",
             )?;
-            let found: Option<i64> = statement
-                .query_row(params![repository, object_type, name], |row| row.get(0))
-                .optional()?;
+            let found: Option<i64> =
+                statement.query_row(params![repository, object_type, name], |row| row.get(0)).optional()?;
             Ok(found == *sequence)
         }
-        Condition::ObjectKnown {
-            repository,
-            object_type,
-            name,
-            known: seen,
-        } => Ok(known(connection, repository, object_type, name)? == *seen),
-        Condition::Room {
-            repository,
-            object_type,
-            limit,
-            room,
-        } => Ok((alive(connection, repository, object_type)? < *limit) == *room),
+        Condition::ObjectKnown { repository, object_type, name, known: seen } => {
+            Ok(known(connection, repository, object_type, name)? == *seen)
+        }
+        Condition::Room { repository, object_type, limit, room } => {
+            Ok((alive(connection, repository, object_type)? < *limit) == *room)
+        }
     }
 }
 
 fn read_fingerprint(row: &rusqlite::Row<'_>) -> rusqlite::Result<Fingerprint> {
-    Ok(Fingerprint {
-        count: row.get(0)?,
-        highest: row.get(1)?,
-    })
+    Ok(Fingerprint { count: row.get(0)?, highest: row.get(1)? })
 }
 
 fn write_document(
@@ -642,15 +575,7 @@ fn write_document(
 
 fn write_object(connection: &Connection, write: &ObjectWrite) -> Result<(), StoreError> {
     match write {
-        ObjectWrite::Put {
-            repository,
-            object_type,
-            name,
-            content,
-            size,
-            at,
-            by,
-        } => {
+        ObjectWrite::Put { repository, object_type, name, content, size, at, by } => {
             let sequence = next_sequence(connection, repository)?;
             connection
                 .prepare_cached(
@@ -659,13 +584,7 @@ fn write_object(connection: &Connection, write: &ObjectWrite) -> Result<(), Stor
                 )?
                 .execute(params![repository, object_type, name, sequence, content, size, at, by])?;
         }
-        ObjectWrite::Tombstone {
-            repository,
-            object_type,
-            name,
-            at,
-            by,
-        } => {
+        ObjectWrite::Tombstone { repository, object_type, name, at, by } => {
             let sequence = next_sequence(connection, repository)?;
             connection
                 .prepare_cached(
@@ -674,11 +593,7 @@ fn write_object(connection: &Connection, write: &ObjectWrite) -> Result<(), Stor
                 )?
                 .execute(params![repository, object_type, name, sequence, at, by])?;
         }
-        ObjectWrite::Forget {
-            repository,
-            object_type,
-            name,
-        } => {
+        ObjectWrite::Forget { repository, object_type, name } => {
             connection
                 .prepare_cached("DELETE FROM objects WHERE repository = ?1 AND type = ?2 AND name = ?3")?
                 .execute(params![repository, object_type, name])?;
@@ -732,10 +647,7 @@ mod tests {
 
     fn batch(key: &str, bytes: usize) -> Batch {
         let mut batch = Batch::default();
-        let write = DocumentWrite::Put {
-            lookup: None,
-            body: "x".repeat(bytes),
-        };
+        let write = DocumentWrite::Put { lookup: None, body: "x".repeat(bytes) };
         batch.documents.insert(("test", key.to_string()), write);
         batch
     }
@@ -749,17 +661,11 @@ mod tests {
             })
             .unzip();
         writer.flush(jobs);
-        answers
-            .into_iter()
-            .map(|answer| answer.recv().unwrap().is_ok())
-            .collect()
+        answers.into_iter().map(|answer| answer.recv().unwrap().is_ok()).collect()
     }
 
     fn keys(writer: &Writer) -> Vec<String> {
-        let mut statement = writer
-            .connection
-            .prepare("SELECT key FROM documents ORDER BY key")
-            .unwrap();
+        let mut statement = writer.connection.prepare("SELECT key FROM documents ORDER BY key").unwrap();
         let keys = statement.query_map([], |row| row.get(0)).unwrap();
         keys.collect::<Result<_, _>>().unwrap()
     }
@@ -784,10 +690,7 @@ mod tests {
         assert_eq!(flush(&mut writer, full), [false, false, false]);
         assert_eq!(keys(&writer), ["a"]);
         pages(&writer, 1 << 20);
-        assert_eq!(
-            flush(&mut writer, vec![batch("b", 10), batch("d", 10)]),
-            [true, true]
-        );
+        assert_eq!(flush(&mut writer, vec![batch("b", 10), batch("d", 10)]), [true, true]);
         assert_eq!(keys(&writer), ["a", "b", "d"]);
     }
 }

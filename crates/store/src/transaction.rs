@@ -47,11 +47,7 @@ impl Transaction {
         }
         let row = self.snapshot.document(D::KIND, key)?;
         let revision = row.as_ref().map(|row| row.revision);
-        self.batch.conditions.push(Condition::Document {
-            kind: D::KIND,
-            key: key.to_string(),
-            revision,
-        });
+        self.batch.conditions.push(Condition::Document { kind: D::KIND, key: key.to_string(), revision });
         row.map(|row| read(&row.key, &row.body)).transpose()
     }
 
@@ -78,23 +74,14 @@ impl Transaction {
     pub fn find<D: Document>(&mut self, lookup: &str) -> Result<Vec<D>> {
         let rows = self.snapshot.lookup(D::KIND, lookup)?;
         let seen = Fingerprint::of(&rows);
-        self.batch.conditions.push(Condition::Lookup {
-            kind: D::KIND,
-            lookup: lookup.to_string(),
-            seen,
-        });
+        self.batch.conditions.push(Condition::Lookup { kind: D::KIND, lookup: lookup.to_string(), seen });
         read_all(&rows)
     }
 
     fn range<D: Document>(&mut self, lower: String, upper: String) -> Result<Vec<D>> {
         let rows = self.snapshot.range(D::KIND, &lower, &upper)?;
         let seen = Fingerprint::of(&rows);
-        self.batch.conditions.push(Condition::Range {
-            kind: D::KIND,
-            lower,
-            upper,
-            seen,
-        });
+        self.batch.conditions.push(Condition::Range { kind: D::KIND, lower, upper, seen });
         read_all(&rows)
     }
 
@@ -178,9 +165,7 @@ impl Transaction {
         };
         let stored: Option<D> = self.get(&key)?;
         if stored.as_ref() != edit.before() {
-            return Err(Error::internal(format!(
-                "a change of `{key}` does not start from what is stored"
-            )));
+            return Err(Error::internal(format!("a change of `{key}` does not start from what is stored")));
         }
         match edit.after() {
             Some(after) if after.key() != key => {
@@ -196,10 +181,7 @@ impl Transaction {
 
     fn write<D: Document>(&mut self, document: &D) -> Result<()> {
         let body = to_json(document)?;
-        let write = DocumentWrite::Put {
-            lookup: document.lookup(),
-            body,
-        };
+        let write = DocumentWrite::Put { lookup: document.lookup(), body };
         self.note::<D>(document.key(), write);
         Ok(())
     }
@@ -243,9 +225,7 @@ impl Transaction {
                 DocumentWrite::Delete => (*kind, key.as_str(), None),
             })
             .collect();
-        serde_json::to_vec(&writes)
-            .ok()
-            .map(|bytes| ledger::Digest::of(&bytes))
+        serde_json::to_vec(&writes).ok().map(|bytes| ledger::Digest::of(&bytes))
     }
 
     /// The live object with this name.
@@ -267,9 +247,7 @@ impl Transaction {
 
     /// Whether an object of this name ever arrived, deleted since or not.
     pub fn object_known(&mut self, repository: &str, object_type: ObjectType, name: &str) -> Result<bool> {
-        let known = self
-            .snapshot
-            .object_known(repository, object_type.as_str(), name)?;
+        let known = self.snapshot.object_known(repository, object_type.as_str(), name)?;
         self.batch.conditions.push(Condition::ObjectKnown {
             repository: repository.to_string(),
             object_type: object_type.as_str(),
@@ -305,14 +283,10 @@ impl Transaction {
         after: i64,
         limit: u32,
     ) -> Result<(Vec<Object>, Option<i64>)> {
-        let rows = self
-            .snapshot
-            .objects(repository, object_type.as_str(), after, i64::from(limit))?;
+        let rows = self.snapshot.objects(repository, object_type.as_str(), after, i64::from(limit))?;
         let full = rows.len() >= limit as usize;
         let next = rows.last().filter(|_| full).map(|row| row.sequence);
-        let objects = rows
-            .into_iter()
-            .map(|row| Object::try_from(row).map_err(Error::from));
+        let objects = rows.into_iter().map(|row| Object::try_from(row).map_err(Error::from));
         Ok((objects.collect::<Result<_>>()?, next))
     }
 
@@ -386,17 +360,11 @@ impl Transaction {
     pub(crate) fn into_batch(mut self, succeeded: bool) -> Result<Batch> {
         if !succeeded {
             let conditions = std::mem::take(&mut self.batch.conditions);
-            return Ok(Batch {
-                conditions,
-                entries: self.refusals,
-                ..Batch::default()
-            });
+            return Ok(Batch { conditions, entries: self.refusals, ..Batch::default() });
         }
         self.batch.entries.append(&mut self.refusals);
         if self.audited && self.batch.entries.is_empty() {
-            return Err(Error::internal(
-                "a decision would change something without saying so in the ledger",
-            ));
+            return Err(Error::internal("a decision would change something without saying so in the ledger"));
         }
         Ok(self.batch)
     }
@@ -405,12 +373,8 @@ impl Transaction {
 /// A new item gets a repository, and one that is gone for good gives its own up.
 fn repository_write(edit: &Edit<vault::ProtectedItem>) -> Option<ObjectWrite> {
     match (edit.before(), edit.after()) {
-        (None, Some(item)) => Some(ObjectWrite::CreateRepository {
-            repository: item.short.clone(),
-        }),
-        (Some(item), None) => Some(ObjectWrite::DropRepository {
-            repository: item.short.clone(),
-        }),
+        (None, Some(item)) => Some(ObjectWrite::CreateRepository { repository: item.short.clone() }),
+        (Some(item), None) => Some(ObjectWrite::DropRepository { repository: item.short.clone() }),
         (Some(_), Some(_)) | (None, None) => None,
     }
 }

@@ -23,34 +23,22 @@ pub struct Edit<T> {
 impl<T> Edit<T> {
     /// Something that was not there.
     pub fn create(after: T) -> Self {
-        Self {
-            before: None,
-            after: Some(after),
-        }
+        Self { before: None, after: Some(after) }
     }
 
     /// Something that was there, and is different afterwards.
     pub fn replace(before: T, after: T) -> Self {
-        Self {
-            before: Some(before),
-            after: Some(after),
-        }
+        Self { before: Some(before), after: Some(after) }
     }
 
     /// Created or replaced, whichever fits.
     pub fn put(before: Option<T>, after: T) -> Self {
-        Self {
-            before,
-            after: Some(after),
-        }
+        Self { before, after: Some(after) }
     }
 
     /// Something that is gone afterwards.
     pub fn delete(before: T) -> Self {
-        Self {
-            before: Some(before),
-            after: None,
-        }
+        Self { before: Some(before), after: None }
     }
 
     /// The state before.
@@ -181,10 +169,7 @@ impl VaultChange {
         if let Some(before) = &before {
             check_one_way(before, &after)?;
         }
-        Ok(Self(ChangeKind::Vault(Box::new(Edit {
-            before,
-            after: Some(after),
-        }))))
+        Ok(Self(ChangeKind::Vault(Box::new(Edit { before, after: Some(after) }))))
     }
 
     /// Deletes a vault that holds nothing any more, with its policies and its link to a guard.
@@ -205,11 +190,7 @@ impl VaultChange {
                 proxy: proxy.map(Edit::delete),
             }))));
         }
-        let names: Vec<&str> = items
-            .iter()
-            .map(|item| item.friendly_name.as_str())
-            .take(5)
-            .collect();
+        let names: Vec<&str> = items.iter().map(|item| item.friendly_name.as_str()).take(5).collect();
         Err(Error::invalid(
             "ServiceResourceNotEmptyWithBackendMessage",
             format!(
@@ -229,15 +210,9 @@ impl VaultChange {
     /// `UserErrorOperationDeniedOnImmutableItem` when it would become weaker and the vault is immutable.
     pub fn policy(vault: &Vault, before: Option<BackupPolicy>, after: BackupPolicy) -> Result<Self> {
         if let Some(why) = before.as_ref().and_then(|before| weaker(before, &after)) {
-            check_mutable(
-                vault,
-                &format!("the policy '{}' may not become weaker ({why})", after.id.name()),
-            )?;
+            check_mutable(vault, &format!("the policy '{}' may not become weaker ({why})", after.id.name()))?;
         }
-        Ok(Self(ChangeKind::Policy(Edit {
-            before,
-            after: Some(after),
-        })))
+        Ok(Self(ChangeKind::Policy(Edit { before, after: Some(after) })))
     }
 
     /// Deletes a policy that no item uses.
@@ -245,10 +220,8 @@ impl VaultChange {
     /// # Errors
     /// `BMSUserErrorPolicyInUse` while an item uses it.
     pub fn delete_policy(policy: BackupPolicy, items: &[ProtectedItem]) -> Result<Self> {
-        let users: Vec<&ProtectedItem> = items
-            .iter()
-            .filter(|item| item.policy.as_ref() == Some(&policy.id))
-            .collect();
+        let users: Vec<&ProtectedItem> =
+            items.iter().filter(|item| item.policy.as_ref() == Some(&policy.id)).collect();
         match users.first() {
             None => Ok(Self(ChangeKind::Policy(Edit::delete(policy)))),
             Some(first) => Err(Error::invalid(
@@ -266,10 +239,7 @@ impl VaultChange {
 
     /// Registers a container or refreshes its registration.
     pub fn container(before: Option<Container>, after: Container) -> Self {
-        Self(ChangeKind::Container(Edit {
-            before,
-            after: Some(after),
-        }))
+        Self(ChangeKind::Container(Edit { before, after: Some(after) }))
     }
 
     /// Removes a container that holds no item.
@@ -300,11 +270,7 @@ impl VaultChange {
         policy_before: Option<BackupPolicy>,
         policy_after: Option<BackupPolicy>,
     ) -> Result<Self> {
-        let change = ItemChange {
-            edit,
-            policy_before,
-            policy_after,
-        };
+        let change = ItemChange { edit, policy_before, policy_after };
         let deletes = match (change.edit.before(), change.edit.after()) {
             (Some(before), after) => {
                 before.deletion.is_none() && after.is_none_or(|after| after.deletion.is_some())
@@ -315,10 +281,7 @@ impl VaultChange {
             check_mutable(vault, "backup data may not be deleted")?;
         }
         if let Some(why) = change.weaker_policy() {
-            check_mutable(
-                vault,
-                &format!("the item may not move to a weaker policy ({why})"),
-            )?;
+            check_mutable(vault, &format!("the item may not move to a weaker policy ({why})"))?;
         }
         Ok(Self(ChangeKind::Item(Box::new(change))))
     }
@@ -340,10 +303,7 @@ impl VaultChange {
 
     /// Links a guard, or another guard in place of the present one.
     pub fn link(before: Option<GuardProxy>, after: GuardProxy) -> Self {
-        Self(ChangeKind::Proxy(Edit {
-            before,
-            after: Some(after),
-        }))
+        Self(ChangeKind::Proxy(Edit { before, after: Some(after) }))
     }
 
     /// Removes the link to the guard: multi-user authorization is off afterwards.
@@ -380,12 +340,7 @@ impl VaultChange {
 
     /// SHA-256 of the change in canonical form: the same change always has the same digest.
     pub fn digest(&self) -> Digest {
-        Digest::of(
-            serde_json::to_value(self)
-                .unwrap_or_default()
-                .to_string()
-                .as_bytes(),
-        )
+        Digest::of(serde_json::to_value(self).unwrap_or_default().to_string().as_bytes())
     }
 }
 
@@ -403,19 +358,12 @@ fn check_one_way(before: &Vault, after: &Vault) -> Result<()> {
     if before.location != after.location {
         return Err(Error::conflict(
             "InvalidResourceLocation",
-            format!(
-                "the vault is in '{}' and cannot be moved to '{}'",
-                before.location, after.location
-            ),
+            format!("the vault is in '{}' and cannot be moved to '{}'", before.location, after.location),
         ));
     }
     let features = [
         ("soft delete", before.soft_delete.state, after.soft_delete.state),
-        (
-            "the security features",
-            before.enhanced_security,
-            after.enhanced_security,
-        ),
+        ("the security features", before.enhanced_security, after.enhanced_security),
     ];
     for (name, from, to) in features {
         if from == Feature::AlwaysOn && to != Feature::AlwaysOn {

@@ -51,10 +51,7 @@ impl SoftDelete {
 impl Default for SoftDelete {
     /// Secure by default: on, 14 days.
     fn default() -> Self {
-        Self {
-            state: Feature::Enabled,
-            retention_days: *Self::DAYS.start(),
-        }
+        Self { state: Feature::Enabled, retention_days: *Self::DAYS.start() }
     }
 }
 

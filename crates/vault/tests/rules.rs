@@ -22,11 +22,7 @@ mod tests {
     }
 
     fn vault() -> Vault {
-        let stamp = Stamp {
-            by: "alice@contoso.example".into(),
-            kind: "User".into(),
-            at: now(),
-        };
+        let stamp = Stamp { by: "alice@contoso.example".into(), kind: "User".into(), at: now() };
         Vault {
             id: ResourceId::parse(VAULT).unwrap(),
             short: "short".into(),
@@ -42,10 +38,7 @@ mod tests {
     }
 
     fn immutable() -> Vault {
-        Vault {
-            immutability: Immutability::Unlocked,
-            ..vault()
-        }
+        Vault { immutability: Immutability::Unlocked, ..vault() }
     }
 
     fn policy(name: &str, days: u32) -> BackupPolicy {
@@ -93,11 +86,8 @@ mod tests {
     }
 
     const FEATURES: [Feature; 3] = [Feature::Disabled, Feature::Enabled, Feature::AlwaysOn];
-    const IMMUTABILITIES: [Immutability; 3] = [
-        Immutability::Disabled,
-        Immutability::Unlocked,
-        Immutability::Locked,
-    ];
+    const IMMUTABILITIES: [Immutability; 3] =
+        [Immutability::Disabled, Immutability::Unlocked, Immutability::Locked];
 
     #[test]
     fn always_on_stays_on() {
@@ -162,10 +152,7 @@ mod tests {
     fn a_vault_does_not_move() {
         let mut after = vault();
         after.location = Region::parse("northeurope").unwrap();
-        assert_eq!(
-            code(VaultChange::vault(Some(vault()), after)),
-            "InvalidResourceLocation"
-        );
+        assert_eq!(code(VaultChange::vault(Some(vault()), after)), "InvalidResourceLocation");
     }
 
     #[test]
@@ -187,20 +174,10 @@ mod tests {
         let policies = vec![policy("p", 30), policy("q", 30)];
         let change = VaultChange::delete_vault(vault(), &[], &[], policies, Some(proxy.clone())).unwrap();
         assert_eq!(change.target(), Some(&vault().id));
-        let ChangeKind::Removal(removal) = change.kind() else {
-            panic!("a removal")
-        };
-        assert_eq!(
-            (removal.vault().before(), removal.vault().after()),
-            (Some(&vault()), None)
-        );
+        let ChangeKind::Removal(removal) = change.kind() else { panic!("a removal") };
+        assert_eq!((removal.vault().before(), removal.vault().after()), (Some(&vault()), None));
         assert_eq!(removal.policies().len(), 2);
-        assert!(
-            removal
-                .policies()
-                .iter()
-                .all(|edit| edit.before().is_some() && edit.after().is_none())
-        );
+        assert!(removal.policies().iter().all(|edit| edit.before().is_some() && edit.after().is_none()));
         assert_eq!(removal.proxy().and_then(Edit::before), Some(&proxy));
     }
 
@@ -208,20 +185,11 @@ mod tests {
     fn what_is_in_use_is_not_deleted() {
         let used = policy("used", 30);
         let items = [item(Some(&used), Protection::Protected)];
-        assert_eq!(
-            code(VaultChange::delete_policy(used.clone(), &items)),
-            "BMSUserErrorPolicyInUse"
-        );
-        assert_eq!(
-            code(VaultChange::delete_policy(policy("free", 30), &items)),
-            "allowed"
-        );
+        assert_eq!(code(VaultChange::delete_policy(used.clone(), &items)), "BMSUserErrorPolicyInUse");
+        assert_eq!(code(VaultChange::delete_policy(policy("free", 30), &items)), "allowed");
         let mut shouted = used;
         shouted.id = ResourceId::parse(&shouted.id.as_str().to_uppercase()).unwrap();
-        assert_eq!(
-            code(VaultChange::delete_policy(shouted, &items)),
-            "BMSUserErrorPolicyInUse"
-        );
+        assert_eq!(code(VaultChange::delete_policy(shouted, &items)), "BMSUserErrorPolicyInUse");
         let full = "BMSUserErrorContainerHasDatasources";
         assert_eq!(code(VaultChange::delete_container(container(), &items)), full);
         let gone = [deleted(item(None, Protection::Stopped))];
@@ -237,18 +205,10 @@ mod tests {
         let on = |policy| item(Some(policy), Protection::Protected);
         let bare = || item(None, Protection::Protected);
         let change = |vault: &Vault, edit, before: &BackupPolicy, after: Option<&BackupPolicy>| {
-            code(VaultChange::item(
-                vault,
-                edit,
-                Some(before.clone()),
-                after.cloned(),
-            ))
+            code(VaultChange::item(vault, edit, Some(before.clone()), after.cloned()))
         };
         for (vault, expected) in [(vault(), "allowed"), (immutable(), denied)] {
-            assert_eq!(
-                code(VaultChange::policy(&vault, Some(long.clone()), short.clone())),
-                expected
-            );
+            assert_eq!(code(VaultChange::policy(&vault, Some(long.clone()), short.clone())), expected);
             let moves = Edit::replace(on(&long), on(&other));
             assert_eq!(change(&vault, moves, &long, Some(&other)), expected);
             let deletes = Edit::replace(bare(), deleted(bare()));
@@ -266,15 +226,8 @@ mod tests {
 
     #[test]
     fn the_security_level_says_what_can_still_be_undone() {
-        let always_on = SoftDelete {
-            state: Feature::AlwaysOn,
-            retention_days: 14,
-        };
-        let with = |soft_delete: SoftDelete, immutability| Vault {
-            soft_delete,
-            immutability,
-            ..vault()
-        };
+        let always_on = SoftDelete { state: Feature::AlwaysOn, retention_days: 14 };
+        let with = |soft_delete: SoftDelete, immutability| Vault { soft_delete, immutability, ..vault() };
         let on = SoftDelete::default();
         for (vault, alone, guarded) in [
             (with(on, Immutability::Disabled), "Poor", "Fair"),
@@ -290,17 +243,9 @@ mod tests {
 
     fn vaults() -> impl Strategy<Value = Vault> {
         let feature = || prop::sample::select(FEATURES.to_vec());
-        let parts = (
-            feature(),
-            14..=180_u16,
-            feature(),
-            prop::sample::select(IMMUTABILITIES.to_vec()),
-        );
+        let parts = (feature(), 14..=180_u16, feature(), prop::sample::select(IMMUTABILITIES.to_vec()));
         parts.prop_map(|(state, retention_days, enhanced_security, immutability)| Vault {
-            soft_delete: SoftDelete {
-                state,
-                retention_days,
-            },
+            soft_delete: SoftDelete { state, retention_days },
             enhanced_security,
             immutability,
             ..vault()

@@ -35,29 +35,22 @@ impl Answer {
     }
 
     pub(crate) fn message(&self) -> &str {
-        self.body
-            .pointer("/error/message")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
+        self.body.pointer("/error/message").and_then(Value::as_str).unwrap_or_default()
     }
 
     /// A text in the body.
     pub(crate) fn text(&self, pointer: &str) -> anyhow::Result<String> {
         let found = self.body.pointer(pointer).and_then(Value::as_str);
-        found
-            .map(String::from)
-            .with_context(|| format!("the answer has no {pointer}: {}", self.body))
+        found.map(String::from).with_context(|| format!("the answer has no {pointer}: {}", self.body))
     }
 
     /// The answer, if the request went through.
     pub(crate) fn done(self) -> anyhow::Result<Self> {
         match self.status {
             200..300 => Ok(self),
-            status => bail!(
-                "it was refused: {status} {} {}",
-                self.code().unwrap_or_default(),
-                self.message()
-            ),
+            status => {
+                bail!("it was refused: {status} {} {}", self.code().unwrap_or_default(), self.message())
+            }
         }
     }
 }
@@ -74,24 +67,13 @@ impl Client {
         let ca = reqwest::Certificate::from_pem(&std::fs::read(ca)?)?;
         let http = Http::builder().tls_certs_only([ca]).build()?;
         let token = password_token(&http, origin, person, tenant)?;
-        let auxiliary = other
-            .map(|tenant| password_token(&http, origin, person, tenant))
-            .transpose()?;
-        Ok(Self {
-            name: person.name,
-            http,
-            origin: origin.to_string(),
-            token,
-            auxiliary,
-        })
+        let auxiliary = other.map(|tenant| password_token(&http, origin, person, tenant)).transpose()?;
+        Ok(Self { name: person.name, http, origin: origin.to_string(), token, auxiliary })
     }
 
     /// The same person, acting in the other tenant.
     pub(crate) fn elsewhere(&self) -> anyhow::Result<Self> {
-        let token = self
-            .auxiliary
-            .clone()
-            .context("there is no token of another tenant")?;
+        let token = self.auxiliary.clone().context("there is no token of another tenant")?;
         Ok(Self {
             name: self.name,
             http: self.http.clone(),
@@ -115,10 +97,7 @@ impl Client {
         let response = request.send()?;
         let status = response.status().as_u16();
         let text = response.text()?;
-        Ok(Answer {
-            status,
-            body: serde_json::from_str(&text).unwrap_or(Value::Null),
-        })
+        Ok(Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::Null) })
     }
 }
 
@@ -131,13 +110,8 @@ fn password_token(http: &Http, origin: &str, person: &Person, tenant: &str) -> a
         ("password", &person.password),
         ("scope", &scope),
     ];
-    let answer: Value = http
-        .post(format!("{origin}/{tenant}/oauth2/v2.0/token"))
-        .form(&form)
-        .send()?
-        .json()?;
+    let answer: Value =
+        http.post(format!("{origin}/{tenant}/oauth2/v2.0/token")).form(&form).send()?.json()?;
     let token = answer.get("access_token").and_then(Value::as_str);
-    token
-        .map(String::from)
-        .with_context(|| format!("{} could not sign in: {answer}", person.upn))
+    token.map(String::from).with_context(|| format!("{} could not sign in: {answer}", person.upn))
 }

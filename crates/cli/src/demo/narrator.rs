@@ -12,17 +12,11 @@ pub(crate) struct Narrator {
 
 impl Narrator {
     pub(crate) fn new() -> Self {
-        Self {
-            colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
-        }
+        Self { colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() }
     }
 
     fn paint(&self, code: &str, text: &str) -> String {
-        if self.colour {
-            format!("\u{1b}[{code}m{text}\u{1b}[0m")
-        } else {
-            text.to_string()
-        }
+        if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_string() }
     }
 
     /// A new chapter.
@@ -40,10 +34,7 @@ impl Narrator {
     pub(crate) fn answer(&self, answer: &Answer) {
         match answer.code() {
             Some(code) => {
-                println!(
-                    "    {} {code}",
-                    self.paint("1;31", &format!("refused, {}", answer.status))
-                );
+                println!("    {} {code}", self.paint("1;31", &format!("refused, {}", answer.status)));
                 for line in wrapped(&shortened(answer.message()), 100) {
                     println!("      {line}");
                 }
@@ -70,24 +61,15 @@ impl Narrator {
         println!("\n  The server goes on at {origin} until you press Ctrl-C.");
         println!("\n  Sign-ins (this demo only):");
         for (person, tenant) in [(&o.alice, &o.backup_tenant), (&o.sam, &o.security_tenant)] {
-            println!(
-                "    {:<24} password {}   tenant {tenant}",
-                person.upn, person.password
-            );
+            println!("    {:<24} password {}   tenant {tenant}", person.upn, person.password);
         }
         println!("\n  Try it with the az CLI:");
-        println!(
-            "    export REQUESTS_CA_BUNDLE={} AZURE_CORE_INSTANCE_DISCOVERY=false",
-            ca.display()
-        );
+        println!("    export REQUESTS_CA_BUNDLE={} AZURE_CORE_INSTANCE_DISCOVERY=false", ca.display());
         println!("    az cloud register -n Countersign --endpoint-resource-manager {origin}");
         println!("    az cloud set -n Countersign");
         println!("    az login --use-device-code");
         println!("    az backup vault list -o table");
-        println!(
-            "\n  Try it with restic (repository password {}):",
-            o.repository_password
-        );
+        println!("\n  Try it with restic (repository password {}):", o.repository_password);
         println!(
             "    the address and its credentials are in {}",
             stage.folder.join("repository.txt").display()

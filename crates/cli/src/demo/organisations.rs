@@ -31,11 +31,7 @@ impl Organisations {
     pub(crate) fn make() -> Self {
         let edge = Edge::new(Arc::new(SystemClock::start(None)), Arc::new(SystemEntropy));
         let id = || edge.uuid().to_string();
-        let person = |name, upn| Person {
-            name,
-            upn,
-            password: edge.short_name(),
-        };
+        let person = |name, upn| Person { name, upn, password: edge.short_name() };
         Self {
             alice: person("Alice", "alice@contoso.example"),
             sam: person("Sam", "sam@fabsec.example"),

@@ -21,21 +21,12 @@ pub(crate) struct Said {
 impl Said {
     /// The text, if the command succeeded.
     pub(crate) fn done(self) -> anyhow::Result<String> {
-        if self.succeeded {
-            Ok(self.text)
-        } else {
-            bail!("restic failed: {}", self.text.trim())
-        }
+        if self.succeeded { Ok(self.text) } else { bail!("restic failed: {}", self.text.trim()) }
     }
 
     /// The last line with something on it.
     pub(crate) fn last_line(&self) -> &str {
-        self.text
-            .lines()
-            .rev()
-            .find(|line| !line.trim().is_empty())
-            .unwrap_or_default()
-            .trim()
+        self.text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().trim()
     }
 }
 
@@ -62,9 +53,6 @@ impl Repository {
             .context("restic could not be started")?;
         let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
         text.push_str(&String::from_utf8_lossy(&output.stderr));
-        Ok(Said {
-            succeeded: output.status.success(),
-            text,
-        })
+        Ok(Said { succeeded: output.status.success(), text })
     }
 }

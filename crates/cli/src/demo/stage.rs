@@ -36,24 +36,14 @@ impl Stage {
             .arg(folder.join("data"))
             .arg("--bootstrap")
             .arg(&bootstrap)
-            .args([
-                "--listen",
-                &listen.to_string(),
-                "--graph-listen",
-                &graph_listen.to_string(),
-            ])
+            .args(["--listen", &listen.to_string(), "--graph-listen", &graph_listen.to_string()])
             .stdout(Stdio::piped())
             .stderr(log)
             .stdin(Stdio::null())
             .spawn()
             .context("the server could not be started")?;
         match ready_line(&mut server) {
-            Some(origin) => Ok(Self {
-                origin,
-                folder,
-                organisations,
-                server,
-            }),
+            Some(origin) => Ok(Self { origin, folder, organisations, server }),
             None => {
                 let _ = server.kill();
                 let _ = server.wait();
@@ -83,10 +73,7 @@ impl Stage {
             .arg(self.folder.join("data"))
             .output()?;
         if !output.status.success() {
-            bail!(
-                "the ledger is broken: {}",
-                String::from_utf8_lossy(&output.stderr).trim()
-            );
+            bail!("the ledger is broken: {}", String::from_utf8_lossy(&output.stderr).trim());
         }
         narrator.note(String::from_utf8_lossy(&output.stdout).trim());
         Ok(())
@@ -95,11 +82,7 @@ impl Stage {
     /// Serves until somebody interrupts: the server gets the same signal and stops cleanly.
     pub(crate) fn wait(&mut self) -> anyhow::Result<()> {
         let status = self.server.wait()?;
-        if status.success() {
-            Ok(())
-        } else {
-            bail!("the server ended with {status}")
-        }
+        if status.success() { Ok(()) } else { bail!("the server ended with {status}") }
     }
 }
 
@@ -115,10 +98,7 @@ impl Drop for Stage {
 fn fresh(folder: &Path) -> anyhow::Result<PathBuf> {
     if folder.exists() {
         if !folder.join(MARKER).is_file() {
-            bail!(
-                "`{}` exists and is not a demo's folder: name another one with --data",
-                folder.display()
-            );
+            bail!("`{}` exists and is not a demo's folder: name another one with --data", folder.display());
         }
         fs::remove_dir_all(folder).with_context(|| format!("`{}` could not be removed", folder.display()))?;
     }

@@ -20,22 +20,10 @@ const PIM: &str = "providers/Microsoft.Authorization";
 pub(crate) fn tell(stage: &Stage, source: &Path, narrator: &Narrator) -> anyhow::Result<()> {
     let o = &stage.organisations;
     let ca = stage.ca();
-    let alice = Client::sign_in(
-        &stage.origin,
-        &ca,
-        &o.alice,
-        &o.backup_tenant,
-        Some(&o.security_tenant),
-    )?;
+    let alice = Client::sign_in(&stage.origin, &ca, &o.alice, &o.backup_tenant, Some(&o.security_tenant))?;
     let sam = Client::sign_in(&stage.origin, &ca, &o.sam, &o.security_tenant, None)?;
-    let story = Story {
-        stage,
-        narrator,
-        alice,
-        sam,
-        names: Names::of(stage),
-        source: source.canonicalize()?,
-    };
+    let story =
+        Story { stage, narrator, alice, sam, names: Names::of(stage), source: source.canonicalize()? };
     story.backup()?;
     story.guard()?;
     story.attack()?;
@@ -62,10 +50,7 @@ impl Names {
         let backup_group = format!("/subscriptions/{}/resourceGroups/backup", o.backup_subscription);
         let vault = format!("{backup_group}/providers/Microsoft.RecoveryServices/vaults/production");
         let container = format!("{vault}/backupFabrics/Azure/protectionContainers/Windows;fileserver");
-        let security_group = format!(
-            "/subscriptions/{}/resourceGroups/security",
-            o.security_subscription
-        );
+        let security_group = format!("/subscriptions/{}/resourceGroups/security", o.security_subscription);
         Self {
             policy: format!("{vault}/backupPolicies/thirty-days"),
             item: format!("{container}/protectedItems/FileFolder;documents"),
@@ -105,8 +90,7 @@ impl Story<'_> {
         path: &str,
         body: Option<Value>,
     ) -> anyhow::Result<Answer> {
-        self.narrator
-            .act(who.name, what, &format!("{method} {}", short(path)));
+        self.narrator.act(who.name, what, &format!("{method} {}", short(path)));
         let answer = who.call(method, path, body.as_ref())?;
         self.narrator.answer(&answer);
         Ok(answer)
@@ -120,9 +104,7 @@ impl Story<'_> {
         path: &str,
         body: Option<Value>,
     ) -> anyhow::Result<Answer> {
-        self.step(who, what, method, path, body)?
-            .done()
-            .with_context(|| what.to_string())
+        self.step(who, what, method, path, body)?.done().with_context(|| what.to_string())
     }
 
     fn refused(
@@ -146,47 +128,24 @@ impl Story<'_> {
     }
 
     fn quietly(&self, who: &Client, method: &str, path: &str, body: Option<Value>) -> anyhow::Result<Answer> {
-        who.call(method, path, body.as_ref())?
-            .done()
-            .with_context(|| format!("{method} {path}"))
+        who.call(method, path, body.as_ref())?.done().with_context(|| format!("{method} {path}"))
     }
 
     fn backup(&self) -> anyhow::Result<()> {
         self.narrator.chapter("1. A real backup");
         let (alice, names) = (&self.alice, &self.names);
         self.register(alice, &self.stage.organisations.backup_subscription)?;
-        self.quietly(
-            alice,
-            "PUT",
-            &names.backup_group,
-            Some(json!({"location": "westeurope"})),
-        )?;
+        self.quietly(alice, "PUT", &names.backup_group, Some(json!({"location": "westeurope"})))?;
         let vault = json!({"location": "westeurope", "sku": {"name": "Standard"}, "properties": {}});
         self.allowed(alice, "creates a vault", "PUT", &names.vault, Some(vault))?;
-        self.allowed(
-            alice,
-            "keeps backups for 30 days",
-            "PUT",
-            &names.policy,
-            Some(policy(30)),
-        )?;
+        self.allowed(alice, "keeps backups for 30 days", "PUT", &names.policy, Some(policy(30)))?;
         let container = json!({"properties": {"containerType": "Windows", "backupManagementType": "MAB", "friendlyName": "fileserver"}});
         self.quietly(alice, "PUT", &names.container, Some(container))?;
         let item = json!({"properties": {"protectedItemType": "MabFileFolderProtectedItem",
             "friendlyName": "documents", "policyId": names.policy}});
-        self.allowed(
-            alice,
-            "protects a folder of the file server",
-            "PUT",
-            &names.item,
-            Some(item),
-        )?;
-        let credentials = self.quietly(
-            alice,
-            "POST",
-            &format!("{}/repositoryCredentials", names.item),
-            None,
-        )?;
+        self.allowed(alice, "protects a folder of the file server", "PUT", &names.item, Some(item))?;
+        let credentials =
+            self.quietly(alice, "POST", &format!("{}/repositoryCredentials", names.item), None)?;
         self.remember_repository(&credentials)?;
         self.first_snapshot()
     }
@@ -195,11 +154,7 @@ impl Story<'_> {
         let (alice, names) = (&self.alice, &self.names);
         let repository = self.repository()?;
         repository.run(&self.source, &["init"])?.done()?;
-        self.narrator.act(
-            "restic",
-            &format!("backs up {}", self.source.display()),
-            "restic backup .",
-        );
+        self.narrator.act("restic", &format!("backs up {}", self.source.display()), "restic backup .");
         let said = repository.run(
             &self.source,
             &[
@@ -216,79 +171,38 @@ impl Story<'_> {
         self.narrator.note(said.last_line());
         said.done()?;
         let points = self.quietly(alice, "GET", &format!("{}/recoveryPoints", names.item), None)?;
-        let count = points
-            .body
-            .pointer("/value")
-            .and_then(Value::as_array)
-            .map_or(0, Vec::len);
-        ensure!(
-            count == 1,
-            "the vault lists {count} recovery points after one backup"
-        );
+        let count = points.body.pointer("/value").and_then(Value::as_array).map_or(0, Vec::len);
+        ensure!(count == 1, "the vault lists {count} recovery points after one backup");
         self.narrator.note("The vault lists one recovery point.");
         Ok(())
     }
 
     fn guard(&self) -> anyhow::Result<()> {
-        self.narrator
-            .chapter("2. The security team puts a guard in front of it, in a tenant of its own");
+        self.narrator.chapter("2. The security team puts a guard in front of it, in a tenant of its own");
         let (alice, sam, names, o) = (&self.alice, &self.sam, &self.names, &self.stage.organisations);
         self.register(sam, &o.security_subscription)?;
-        self.quietly(
-            sam,
-            "PUT",
-            &names.security_group,
-            Some(json!({"location": "westeurope"})),
-        )?;
+        self.quietly(sam, "PUT", &names.security_group, Some(json!({"location": "westeurope"})))?;
         let guard = json!({"location": "westeurope", "properties": {
             "description": "Call the security desk, extension 4711, with a ticket number."}});
         self.allowed(sam, "creates a Resource Guard", "PUT", &names.guard, Some(guard))?;
         let reader = json!({"properties": {"principalId": o.alice_in_security, "principalType": "User",
             "roleDefinitionId": self.role(READER)}});
         let assignment = format!("{}/{PIM}/roleAssignments/{}", names.guard, o.new_id());
-        self.allowed(
-            sam,
-            "lets Alice see the guard, and no more",
-            "PUT",
-            &assignment,
-            Some(reader),
-        )?;
+        self.allowed(sam, "lets Alice see the guard, and no more", "PUT", &assignment, Some(reader))?;
         let policy = self.role_policy()?;
         let approver = json!({"properties": {"rules": [{
             "id": "Approval_EndUser_Assignment", "ruleType": "RoleManagementPolicyApprovalRule",
             "setting": {"isApprovalRequired": true, "approvalMode": "SingleStage", "isRequestorJustificationRequired": true,
                 "approvalStages": [{"approvalStageTimeOutInDays": 1, "isApproverJustificationRequired": true,
                     "primaryApprovers": [{"id": o.sam_id, "userType": "User", "description": "Sam Security", "isBackup": false}]}]}}]}});
-        self.allowed(
-            sam,
-            "names himself as the approver",
-            "PATCH",
-            &policy,
-            Some(approver),
-        )?;
+        self.allowed(sam, "names himself as the approver", "PATCH", &policy, Some(approver))?;
         let eligible = json!({"properties": {"principalId": o.alice_in_security, "roleDefinitionId": self.role(OPERATOR),
             "requestType": "AdminAssign", "justification": "backup administrator on duty",
             "scheduleInfo": {"expiration": {"type": "AfterDuration", "duration": "P180D"}}}});
-        let request = format!(
-            "{}/{PIM}/roleEligibilityScheduleRequests/{}",
-            names.guard,
-            o.new_id()
-        );
-        self.allowed(
-            sam,
-            "makes Alice eligible to ask for consent",
-            "PUT",
-            &request,
-            Some(eligible),
-        )?;
+        let request = format!("{}/{PIM}/roleEligibilityScheduleRequests/{}", names.guard, o.new_id());
+        self.allowed(sam, "makes Alice eligible to ask for consent", "PUT", &request, Some(eligible))?;
         let link = json!({"properties": {"resourceGuardResourceId": names.guard}});
-        self.allowed(
-            alice,
-            "links the vault to the guard",
-            "PUT",
-            &names.proxy(),
-            Some(link),
-        )?;
+        self.allowed(alice, "links the vault to the guard", "PUT", &names.proxy(), Some(link))?;
         Ok(())
     }
 
@@ -300,56 +214,21 @@ impl Story<'_> {
             "resourceToBeDeleted": names.item});
         let unlock = format!("{}/unlockDelete", names.proxy());
         let linked = "LinkedAuthorizationFailed";
-        self.refused(
-            alice,
-            "deletes the backup",
-            "DELETE",
-            &names.item,
-            None,
-            "UserErrorDeleteNotUnlocked",
-        )?;
-        self.refused(
-            alice,
-            "unlocks the deletion first",
-            "POST",
-            &unlock,
-            Some(delete),
-            linked,
-        )?;
+        self.refused(alice, "deletes the backup", "DELETE", &names.item, None, "UserErrorDeleteNotUnlocked")?;
+        self.refused(alice, "unlocks the deletion first", "POST", &unlock, Some(delete), linked)?;
         let remove =
             json!({"resourceGuardOperationRequests": [names.request("deleteResourceGuardProxyRequests")]});
-        self.refused(
-            alice,
-            "removes multi-user authorization",
-            "POST",
-            &unlock,
-            Some(remove),
-            linked,
-        )?;
+        self.refused(alice, "removes multi-user authorization", "POST", &unlock, Some(remove), linked)?;
         let config = format!("{}/backupconfig/vaultconfig", names.vault);
         let off = json!({"properties": {"softDeleteFeatureState": "Disabled"}});
         let code = "UserErrorResourceGuardOperationRequestMissing";
-        self.refused(
-            alice,
-            "switches soft delete off",
-            "PATCH",
-            &config,
-            Some(off),
-            code,
-        )?;
+        self.refused(alice, "switches soft delete off", "PATCH", &config, Some(off), code)?;
         let mut shorter = policy(1);
         if let Some(properties) = shorter.pointer_mut("/properties").and_then(Value::as_object_mut) {
             let request = names.request("updateProtectionPolicyRequests");
             properties.insert("resourceGuardOperationRequests".into(), json!([request]));
         }
-        self.refused(
-            alice,
-            "keeps backups for one day only",
-            "PUT",
-            &names.policy,
-            Some(shorter),
-            linked,
-        )
+        self.refused(alice, "keeps backups for one day only", "PUT", &names.policy, Some(shorter), linked)
     }
 
     /// The activation: asked for, not approved by oneself, approved by Sam. Returns the body that ends it.
@@ -360,50 +239,23 @@ impl Story<'_> {
         let activate = json!({"properties": {"principalId": o.alice_in_security, "roleDefinitionId": self.role(OPERATOR),
             "requestType": "SelfActivate", "justification": "ticket 1234: the file server is retired",
             "scheduleInfo": {"expiration": {"type": "AfterDuration", "duration": "PT1H"}}}});
-        let request = format!(
-            "{}/{PIM}/roleAssignmentScheduleRequests/{}",
-            names.guard,
-            o.new_id()
-        );
-        let asked = self.allowed(
-            &alice,
-            "asks for one hour of consent",
-            "PUT",
-            &request,
-            Some(activate),
-        )?;
-        self.narrator
-            .note(&format!("Status: {}", asked.text("/properties/status")?));
+        let request = format!("{}/{PIM}/roleAssignmentScheduleRequests/{}", names.guard, o.new_id());
+        let asked = self.allowed(&alice, "asks for one hour of consent", "PUT", &request, Some(activate))?;
+        self.narrator.note(&format!("Status: {}", asked.text("/properties/status")?));
         let approval = asked.text("/properties/approvalId")?;
         let yes = json!({"properties": {"reviewResult": "Approve", "justification": "looks fine to me"}});
         let stage = self.first_stage(&approval)?;
-        let answer = self.step(
-            &alice,
-            "approves her own request",
-            "PATCH",
-            &stage,
-            Some(yes.clone()),
-        )?;
+        let answer = self.step(&alice, "approves her own request", "PATCH", &stage, Some(yes.clone()))?;
         ensure!(answer.code().is_some(), "Alice could approve her own request");
-        self.allowed(
-            &self.sam,
-            "checks the ticket and approves",
-            "PATCH",
-            &stage,
-            Some(yes),
-        )?;
+        self.allowed(&self.sam, "checks the ticket and approves", "PATCH", &stage, Some(yes))?;
         let now = self.quietly(&alice, "GET", &request, None)?;
-        self.narrator
-            .note(&format!("Status: {}", now.text("/properties/status")?));
-        Ok(
-            json!({"properties": {"principalId": o.alice_in_security, "roleDefinitionId": self.role(OPERATOR),
-            "requestType": "SelfDeactivate"}}),
-        )
+        self.narrator.note(&format!("Status: {}", now.text("/properties/status")?));
+        Ok(json!({"properties": {"principalId": o.alice_in_security, "roleDefinitionId": self.role(OPERATOR),
+            "requestType": "SelfDeactivate"}}))
     }
 
     fn delete_with_consent(&self) -> anyhow::Result<()> {
-        self.narrator
-            .chapter("5. With consent the deletion goes through, and can still be undone");
+        self.narrator.chapter("5. With consent the deletion goes through, and can still be undone");
         let (alice, names) = (&self.alice, &self.names);
         let delete = json!({"resourceGuardOperationRequests": [names.request("deleteProtectedItemRequests")],
             "resourceToBeDeleted": names.item});
@@ -412,21 +264,15 @@ impl Story<'_> {
         self.allowed(alice, "deletes the backup", "DELETE", &names.item, None)?;
         let item = self.quietly(alice, "GET", &names.item, None)?;
         let until = item.text("/recoverableUntil")?;
-        self.narrator
-            .note(&format!("It is soft-deleted, and recoverable until {until}."));
+        self.narrator.note(&format!("It is soft-deleted, and recoverable until {until}."));
         let said = self.repository()?.run(&self.source, &["snapshots"])?;
-        ensure!(
-            !said.succeeded,
-            "the repository of a deleted item can still be read"
-        );
-        self.narrator
-            .note("Its repository is closed: restic snapshots fails.");
+        ensure!(!said.succeeded, "the repository of a deleted item can still be read");
+        self.narrator.note("Its repository is closed: restic snapshots fails.");
         Ok(())
     }
 
     fn undelete(&self) -> anyhow::Result<()> {
-        self.narrator
-            .chapter("6. It was the wrong folder. Undeleting needs nobody's consent");
+        self.narrator.chapter("6. It was the wrong folder. Undeleting needs nobody's consent");
         let (alice, names) = (&self.alice, &self.names);
         let body = json!({"properties": {"protectedItemType": "MabFileFolderProtectedItem",
             "protectionState": "ProtectionStopped", "isRehydrate": true, "policyId": ""}});
@@ -442,34 +288,18 @@ impl Story<'_> {
         said.done()?;
         let file = some_file(&self.source)?;
         let target = self.stage.folder.join("restored");
-        self.narrator.act(
-            "restic",
-            &format!("restores {}", file.display()),
-            "restic restore latest",
-        );
+        self.narrator.act("restic", &format!("restores {}", file.display()), "restic restore latest");
         let include = format!("/{}", file.display());
         let whole = format!("{}{include}", self.source.display());
         let target_text = target.display().to_string();
         repository
             .run(
                 &self.source,
-                &[
-                    "restore",
-                    "latest",
-                    "--target",
-                    &target_text,
-                    "--include",
-                    &include,
-                    "--include",
-                    &whole,
-                ],
+                &["restore", "latest", "--target", &target_text, "--include", &include, "--include", &whole],
             )?
             .done()?;
         let restored = find_restored(&target, &self.source, &file)?;
-        ensure!(
-            fs::read(&restored)? == fs::read(self.source.join(&file))?,
-            "the restored file differs"
-        );
+        ensure!(fs::read(&restored)? == fs::read(self.source.join(&file))?, "the restored file differs");
         self.narrator.note("It is the same, byte for byte.");
         Ok(())
     }
@@ -477,19 +307,9 @@ impl Story<'_> {
     fn end_of_consent(&self, deactivation: &Value) -> anyhow::Result<()> {
         self.narrator.chapter("7. Consent ends");
         let (names, o) = (&self.names, &self.stage.organisations);
-        let request = format!(
-            "{}/{PIM}/roleAssignmentScheduleRequests/{}",
-            names.guard,
-            o.new_id()
-        );
+        let request = format!("{}/{PIM}/roleAssignmentScheduleRequests/{}", names.guard, o.new_id());
         let alice = self.alice.elsewhere()?;
-        self.allowed(
-            &alice,
-            "gives the activation back",
-            "PUT",
-            &request,
-            Some(deactivation.clone()),
-        )?;
+        self.allowed(&alice, "gives the activation back", "PUT", &request, Some(deactivation.clone()))?;
         let delete = json!({"resourceGuardOperationRequests": [names.request("deleteProtectedItemRequests")],
             "resourceToBeDeleted": names.item});
         let unlock = format!("{}/unlockDelete", names.proxy());
@@ -523,27 +343,20 @@ impl Story<'_> {
     /// The id of the policy that says how Backup MUA Operator on the guard is activated.
     fn role_policy(&self) -> anyhow::Result<String> {
         let filter = format!("roleDefinitionId%20eq%20'{}'", self.role(OPERATOR));
-        let path = format!(
-            "{}/{PIM}/roleManagementPolicyAssignments?$filter={filter}",
-            self.names.guard
-        );
-        self.quietly(&self.sam, "GET", &path, None)?
-            .text("/value/0/properties/policyId")
+        let path = format!("{}/{PIM}/roleManagementPolicyAssignments?$filter={filter}", self.names.guard);
+        self.quietly(&self.sam, "GET", &path, None)?.text("/value/0/properties/policyId")
     }
 
     /// The address of an approval's one stage, as its approver finds it.
     fn first_stage(&self, approval: &str) -> anyhow::Result<String> {
-        self.quietly(&self.sam, "GET", approval, None)?
-            .text("/properties/stages/0/id")
+        self.quietly(&self.sam, "GET", approval, None)?.text("/properties/stages/0/id")
     }
 
     /// Keeps the repository's address and credentials for this story and for who wants to try restic afterwards.
     fn remember_repository(&self, answer: &Answer) -> anyhow::Result<()> {
         let (user, secret) = (answer.text("/userName")?, answer.text("/secret")?);
         let url = answer.text("/repositoryUrl")?;
-        let rest = url
-            .strip_prefix("https://")
-            .context("the repository's address is not https")?;
+        let rest = url.strip_prefix("https://").context("the repository's address is not https")?;
         fs::write(
             self.stage.folder.join("repository.txt"),
             format!("rest:https://{user}:{secret}@{rest}\n"),
@@ -614,8 +427,7 @@ fn some_file(folder: &Path) -> anyhow::Result<PathBuf> {
 }
 
 fn hidden(path: &Path) -> bool {
-    path.file_name()
-        .is_some_and(|name| name.to_string_lossy().starts_with('.'))
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }
 
 /// restic restores below the target with the path it saw, relative or absolute.

@@ -80,16 +80,10 @@ impl AuthorizeRequest {
             None | Some("query") => ResponseMode::Query,
             Some("form_post") => ResponseMode::FormPost,
             Some(_) => {
-                return Err(OAuthError::malformed(
-                    "response_mode must be 'form_post' or 'query'",
-                ));
+                return Err(OAuthError::malformed("response_mode must be 'form_post' or 'query'"));
             }
         };
-        if [&self.state, &self.nonce]
-            .into_iter()
-            .flatten()
-            .any(|text| text.len() > MAX_ECHO_BYTES)
-        {
+        if [&self.state, &self.nonce].into_iter().flatten().any(|text| text.len() > MAX_ECHO_BYTES) {
             return Err(OAuthError::malformed("state or nonce is too long"));
         }
         Ok(Authorization {
@@ -175,19 +169,13 @@ pub(crate) mod tests {
             request.check().map_err(|error| error.code)
         };
         assert_eq!(set(|r| r.client_id = Some("evil".into())), Err(700_016));
-        assert_eq!(
-            set(|r| r.redirect_uri = Some("https://evil.example".into())),
-            Err(50011)
-        );
+        assert_eq!(set(|r| r.redirect_uri = Some("https://evil.example".into())), Err(50011));
         assert_eq!(set(|r| r.response_type = Some("token".into())), Err(9_002_313));
         assert_eq!(set(|r| r.response_mode = Some("fragment".into())), Err(9_002_313));
         assert_eq!(set(|r| r.state = Some("x".repeat(5000))), Err(9_002_313));
         assert_eq!(set(|r| r.scope = Some("User.Read".into())), Err(70011));
         assert_eq!(set(|r| r.code_challenge = None), Err(9_002_325));
-        assert_eq!(
-            set(|r| r.code_challenge_method = Some("plain".into())),
-            Err(9_002_325)
-        );
+        assert_eq!(set(|r| r.code_challenge_method = Some("plain".into())), Err(9_002_325));
         assert!(set(|r| r.response_mode = None).is_ok());
     }
 }

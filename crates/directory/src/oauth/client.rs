@@ -31,18 +31,9 @@ pub fn requested_capabilities(claims: Option<&str>) -> Vec<String> {
         let claims: Value = serde_json::from_str(text).ok()?;
         claims.pointer("/access_token/xms_cc/values").cloned()
     };
-    let values = claims
-        .filter(|text| text.len() <= MAX_CLAIMS_BYTES)
-        .and_then(read)
-        .unwrap_or_default();
-    let can_answer = values
-        .as_array()
-        .is_some_and(|values| values.iter().any(|value| value == "CP1"));
-    if can_answer {
-        vec!["CP1".into()]
-    } else {
-        Vec::new()
-    }
+    let values = claims.filter(|text| text.len() <= MAX_CLAIMS_BYTES).and_then(read).unwrap_or_default();
+    let can_answer = values.as_array().is_some_and(|values| values.iter().any(|value| value == "CP1"));
+    if can_answer { vec!["CP1".into()] } else { Vec::new() }
 }
 
 #[cfg(test)]
@@ -51,10 +42,7 @@ mod tests {
 
     #[test]
     fn only_the_azure_cli_is_a_public_client() {
-        assert_eq!(
-            public_client(Some("04B07795-8DDB-461A-BBEE-02F9E1BF7B46")),
-            Ok(AZURE_CLI)
-        );
+        assert_eq!(public_client(Some("04B07795-8DDB-461A-BBEE-02F9E1BF7B46")), Ok(AZURE_CLI));
         assert_eq!(public_client(None).unwrap_err().code, 900_144);
         for other in ["", "1950a258-227b-4e31-a9cf-717495945fc2", "az"] {
             assert_eq!(public_client(Some(other)).unwrap_err().code, 700_016, "{other}");
@@ -65,13 +53,9 @@ mod tests {
     fn capabilities_are_read_from_what_az_sends() {
         let sent = r#"{"access_token": {"xms_cc": {"values": ["CP1"]}}}"#;
         assert_eq!(requested_capabilities(Some(sent)), ["CP1"]);
-        for none in [
-            None,
-            Some(""),
-            Some("{}"),
-            Some("[1]"),
-            Some(r#"{"access_token":{"xms_cc":{"values":["X"]}}}"#),
-        ] {
+        for none in
+            [None, Some(""), Some("{}"), Some("[1]"), Some(r#"{"access_token":{"xms_cc":{"values":["X"]}}}"#)]
+        {
             assert!(requested_capabilities(none).is_empty(), "{none:?}");
         }
     }

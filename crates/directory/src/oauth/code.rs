@@ -77,25 +77,15 @@ impl AuthorizationCode {
             return Err(OAuthError::grant_expired().into());
         }
         let same_client = request.client == self.granted.client;
-        let same_tenant = request
-            .authority
-            .is_none_or(|tenant| tenant == self.granted.tenant);
+        let same_tenant = request.authority.is_none_or(|tenant| tenant == self.granted.tenant);
         if !same_client || !same_tenant || request.redirect_uri != Some(self.redirect.as_str()) {
             return Err(OAuthError::invalid_grant().into());
         }
-        let verifier = request
-            .verifier
-            .ok_or_else(|| OAuthError::missing_parameter("code_verifier"))?;
+        let verifier = request.verifier.ok_or_else(|| OAuthError::missing_parameter("code_verifier"))?;
         if !self.challenge.is_met_by(verifier) {
             return Err(OAuthError::verifier_mismatch().into());
         }
-        Ok((
-            self.granted.clone(),
-            Self {
-                used: true,
-                ..self.clone()
-            },
-        ))
+        Ok((self.granted.clone(), Self { used: true, ..self.clone() }))
     }
 }
 
@@ -116,10 +106,7 @@ mod tests {
 
     fn code() -> AuthorizationCode {
         let (secret, code) =
-            request()
-                .check()
-                .unwrap()
-                .approve(contoso(), sign_in(), FAMILY, at(1000), [9; 32]);
+            request().check().unwrap().approve(contoso(), sign_in(), FAMILY, at(1000), [9; 32]);
         assert!(code.digest.matches(secret.expose()));
         code
     }
@@ -127,10 +114,7 @@ mod tests {
     #[test]
     fn the_right_request_gets_what_was_asked_for() {
         let (granted, after) = code().redeem(RIGHT, at(1001)).unwrap();
-        assert_eq!(
-            granted.scope,
-            Scope::parse(crate::oauth::tests::ARM_SCOPE).unwrap()
-        );
+        assert_eq!(granted.scope, Scope::parse(crate::oauth::tests::ARM_SCOPE).unwrap());
         assert_eq!(
             (granted.sign_in, granted.family, granted.nonce.as_deref()),
             (sign_in(), FAMILY, Some("nonce"))
@@ -141,26 +125,15 @@ mod tests {
     #[test]
     fn wrong_requests_are_refused_and_change_nothing() {
         let by_client = |client| CodeRedemption { client, ..RIGHT };
-        let elsewhere = |redirect_uri| CodeRedemption {
-            redirect_uri,
-            ..RIGHT
-        };
+        let elsewhere = |redirect_uri| CodeRedemption { redirect_uri, ..RIGHT };
         let proved_by = |verifier| CodeRedemption { verifier, ..RIGHT };
-        let at_tenant = |n| CodeRedemption {
-            authority: Some(TenantId(Uuid::from_u128(n))),
-            ..RIGHT
-        };
+        let at_tenant = |n| CodeRedemption { authority: Some(TenantId(Uuid::from_u128(n))), ..RIGHT };
         let last = 1000 + CODE_SECONDS - 1;
         let cases = [
             ("another client", by_client(Uuid::nil()), last, 70000),
             ("another tenant", at_tenant(2), last, 70000),
             ("another port", elsewhere(Some("http://localhost:1")), last, 70000),
-            (
-                "a slash more",
-                elsewhere(Some("http://localhost:54321/")),
-                last,
-                70000,
-            ),
+            ("a slash more", elsewhere(Some("http://localhost:54321/")), last, 70000),
             ("no redirect", elsewhere(None), last, 70000),
             ("no verifier", proved_by(None), last, 900_144),
             ("a wrong verifier", proved_by(Some("x")), last, 501_481),

@@ -39,10 +39,7 @@ impl UserCode {
         let mut rest = u64::from_be_bytes(bytes);
         let mut letters = String::new();
         for _ in 0..8 {
-            let letter = usize::try_from(rest % 20)
-                .ok()
-                .and_then(|at| LETTERS.get(at))
-                .copied();
+            let letter = usize::try_from(rest % 20).ok().and_then(|at| LETTERS.get(at)).copied();
             letters.extend(letter.map(char::from));
             rest /= 20;
         }
@@ -177,11 +174,7 @@ impl DeviceCode {
     /// AADSTS70018 when it is expired or already decided.
     pub fn check_open(&self, now: Timestamp) -> Result<(), OAuthError> {
         let open = self.state == DeviceState::Pending && now < self.expires;
-        if open {
-            Ok(())
-        } else {
-            Err(OAuthError::bad_user_code())
-        }
+        if open { Ok(()) } else { Err(OAuthError::bad_user_code()) }
     }
 
     /// The person signed in and agreed; `tenant` is the one asked for or, without one, their home. Returns
@@ -200,18 +193,9 @@ impl DeviceCode {
         if self.tenant.is_some_and(|asked| asked != tenant) {
             return Err(OAuthError::invalid_grant());
         }
-        let granted = Granted {
-            tenant,
-            client: self.client,
-            scope: self.scope.clone(),
-            nonce: None,
-            sign_in,
-            family,
-        };
-        Ok(Self {
-            state: DeviceState::Approved(granted),
-            ..self.clone()
-        })
+        let granted =
+            Granted { tenant, client: self.client, scope: self.scope.clone(), nonce: None, sign_in, family };
+        Ok(Self { state: DeviceState::Approved(granted), ..self.clone() })
     }
 
     /// The person refused. Returns the document to write.
@@ -220,10 +204,7 @@ impl DeviceCode {
     /// AADSTS70018 when the code is not open any more.
     pub fn deny(&self, now: Timestamp) -> Result<Self, OAuthError> {
         self.check_open(now)?;
-        Ok(Self {
-            state: DeviceState::Denied,
-            ..self.clone()
-        })
+        Ok(Self { state: DeviceState::Denied, ..self.clone() })
     }
 
     /// The client asks. Returns the document to write, if any, beside the answer: a refusal while the person
@@ -247,27 +228,14 @@ impl DeviceCode {
             _ if now >= self.expires => (Err(OAuthError::device_code_expired()), None),
             DeviceState::Denied => (Err(OAuthError::declined()), None),
             // However fast it polls, a client gets what is ready.
-            DeviceState::Approved(granted) => (
-                Ok(granted.clone()),
-                Some(Self {
-                    state: DeviceState::Redeemed,
-                    ..self.clone()
-                }),
-            ),
+            DeviceState::Approved(granted) => {
+                (Ok(granted.clone()), Some(Self { state: DeviceState::Redeemed, ..self.clone() }))
+            }
             DeviceState::Pending => {
                 let too_fast = self.polls_too_fast(now);
-                let error = if too_fast {
-                    OAuthError::slow_down()
-                } else {
-                    OAuthError::authorization_pending()
-                };
-                (
-                    Err(error),
-                    Some(Self {
-                        last_poll: Some(now),
-                        ..self.clone()
-                    }),
-                )
+                let error =
+                    if too_fast { OAuthError::slow_down() } else { OAuthError::authorization_pending() };
+                (Err(error), Some(Self { last_poll: Some(now), ..self.clone() }))
             }
         }
     }
@@ -275,8 +243,7 @@ impl DeviceCode {
     fn polls_too_fast(&self, now: Timestamp) -> bool {
         let allowed =
             SignedDuration::from_secs(POLL_SECONDS) - SignedDuration::from_millis(POLL_TOLERANCE_MILLIS);
-        self.last_poll
-            .is_some_and(|last| now.duration_since(last) < allowed)
+        self.last_poll.is_some_and(|last| now.duration_since(last) < allowed)
     }
 }
 
@@ -300,16 +267,11 @@ mod tests {
 
     fn poll(code: &DeviceCode, now: i64) -> (Result<Granted, u32>, DeviceCode) {
         let (answer, write) = code.poll(AZURE_CLI, None, at(now));
-        (
-            answer.map_err(|error| error.code),
-            write.unwrap_or_else(|| code.clone()),
-        )
+        (answer.map_err(|error| error.code), write.unwrap_or_else(|| code.clone()))
     }
 
     fn approved() -> DeviceCode {
-        started(None)
-            .approve(contoso(), sign_in(), FAMILY, at(1010))
-            .unwrap()
+        started(None).approve(contoso(), sign_in(), FAMILY, at(1010)).unwrap()
     }
 
     #[test]
@@ -320,10 +282,7 @@ mod tests {
         let code = code.approve(contoso(), sign_in(), FAMILY, at(1007)).unwrap();
         let (answer, code) = poll(&code, 1008);
         let granted = answer.unwrap();
-        assert_eq!(
-            (granted.tenant, granted.family, granted.sign_in),
-            (contoso(), FAMILY, sign_in())
-        );
+        assert_eq!((granted.tenant, granted.family, granted.sign_in), (contoso(), FAMILY, sign_in()));
         assert_eq!(granted.scope, Scope::parse(ARM_SCOPE).unwrap());
         assert_eq!(poll(&code, 1015).0, Err(54005));
         assert_eq!(poll(&code, 9999).0, Err(54005));
@@ -332,14 +291,8 @@ mod tests {
     #[test]
     fn a_hasty_client_is_slowed_down_and_still_served() {
         let (_, code) = poll(&started(None), 1001);
-        assert_eq!(
-            code.poll(AZURE_CLI, None, at(1002)).0,
-            Err(OAuthError::slow_down())
-        );
-        assert_eq!(
-            code.poll(AZURE_CLI, None, at(1005)).0,
-            Err(OAuthError::authorization_pending())
-        );
+        assert_eq!(code.poll(AZURE_CLI, None, at(1002)).0, Err(OAuthError::slow_down()));
+        assert_eq!(code.poll(AZURE_CLI, None, at(1005)).0, Err(OAuthError::authorization_pending()));
         let (_, code) = poll(&approved(), 1011);
         assert_eq!(code.state, DeviceState::Redeemed);
     }
@@ -351,13 +304,7 @@ mod tests {
             assert_eq!(poll(&code, end).0, Err(70019));
         }
         assert!(poll(&approved(), end - 1).0.is_ok());
-        assert_eq!(
-            started(None)
-                .approve(contoso(), sign_in(), FAMILY, at(end))
-                .unwrap_err()
-                .code,
-            70018
-        );
+        assert_eq!(started(None).approve(contoso(), sign_in(), FAMILY, at(end)).unwrap_err().code, 70018);
         assert_eq!(started(None).deny(at(end)).unwrap_err().code, 70018);
     }
 

@@ -21,11 +21,7 @@ pub struct OAuthError {
 
 impl OAuthError {
     fn new(error: &'static str, code: u32, description: impl Into<String>) -> Self {
-        Self {
-            error,
-            code,
-            description: description.into(),
-        }
+        Self { error, code, description: description.into() }
     }
 
     fn grant(code: u32, description: impl Into<String>) -> Self {
@@ -34,10 +30,7 @@ impl OAuthError {
 
     /// The user name is unknown, or the password or code is wrong; it does not say which.
     pub fn invalid_credentials() -> Self {
-        Self::grant(
-            50126,
-            "Error validating credentials due to invalid username or password.",
-        )
+        Self::grant(50126, "Error validating credentials due to invalid username or password.")
     }
 
     /// Too many failed sign-ins for the account or from the address.
@@ -76,27 +69,18 @@ impl OAuthError {
 
     /// The sign-in no longer counts: sessions were ended, the password changed or the account is gone.
     pub fn session_revoked() -> Self {
-        Self::grant(
-            50173,
-            "The provided grant has been revoked and a fresh sign-in is needed.",
-        )
+        Self::grant(50173, "The provided grant has been revoked and a fresh sign-in is needed.")
     }
 
     /// No tenant has this id or domain.
     pub fn unknown_tenant(tenant: &str) -> Self {
-        Self::new(
-            "invalid_tenant",
-            90002,
-            format!("Tenant '{}' not found.", shown(tenant)),
-        )
+        Self::new("invalid_tenant", 90002, format!("Tenant '{}' not found.", shown(tenant)))
     }
 
     /// No application has this id, or not in this tenant.
     pub fn unknown_application(client: &str) -> Self {
-        let description = format!(
-            "Application with identifier '{}' was not found in the directory.",
-            shown(client)
-        );
+        let description =
+            format!("Application with identifier '{}' was not found in the directory.", shown(client));
         Self::new("unauthorized_client", 700_016, description)
     }
 
@@ -108,11 +92,7 @@ impl OAuthError {
 
     /// The application sent no secret.
     pub fn missing_secret() -> Self {
-        Self::new(
-            "invalid_client",
-            7_000_218,
-            "The request body must contain the parameter 'client_secret'.",
-        )
+        Self::new("invalid_client", 7_000_218, "The request body must contain the parameter 'client_secret'.")
     }
 
     /// A parameter is missing.
@@ -149,10 +129,7 @@ impl OAuthError {
 
     /// The redirect address is not one of the client's.
     pub fn redirect_mismatch(uri: &str) -> Self {
-        let description = format!(
-            "The redirect URI '{}' is not registered for the application.",
-            shown(uri)
-        );
+        let description = format!("The redirect URI '{}' is not registered for the application.", shown(uri));
         Self::new("invalid_request", 50011, description)
     }
 
@@ -173,10 +150,7 @@ impl OAuthError {
 
     /// The authorization code or refresh token has expired.
     pub fn grant_expired() -> Self {
-        Self::grant(
-            70008,
-            "The provided authorization code or refresh token has expired. Sign in again.",
-        )
+        Self::grant(70008, "The provided authorization code or refresh token has expired. Sign in again.")
     }
 
     /// The code was redeemed before.
@@ -204,28 +178,17 @@ impl OAuthError {
     /// The client polls too fast (RFC 8628, section 3.5). Entra has no number for it and uses that of
     /// pending.
     pub fn slow_down() -> Self {
-        Self::new(
-            "slow_down",
-            70016,
-            "The client polls faster than the interval allows. Slow down.",
-        )
+        Self::new("slow_down", 70016, "The client polls faster than the interval allows. Slow down.")
     }
 
     /// The device code was not used in time.
     pub fn device_code_expired() -> Self {
-        Self::new(
-            "expired_token",
-            70019,
-            "The device code has expired. Start the sign-in again.",
-        )
+        Self::new("expired_token", 70019, "The device code has expired. Start the sign-in again.")
     }
 
     /// The user code on the sign-in page is wrong, used or expired.
     pub fn bad_user_code() -> Self {
-        Self::grant(
-            70018,
-            "That code is not valid. Check it, or start again where you got it.",
-        )
+        Self::grant(70018, "That code is not valid. Check it, or start again where you got it.")
     }
 
     /// The person refused on the sign-in page (Entra's word for RFC 8628's `access_denied`).
@@ -244,11 +207,7 @@ impl OAuthError {
 
     /// The server is too busy to look at the request.
     pub fn unavailable() -> Self {
-        Self::new(
-            "temporarily_unavailable",
-            90033,
-            "A transient error has occurred. Please try again.",
-        )
+        Self::new("temporarily_unavailable", 90033, "A transient error has occurred. Please try again.")
     }
 
     /// The server failed; the log says how.
@@ -310,10 +269,7 @@ mod tests {
             "trace_id": "00000000-0000-0000-0000-000000000001",
             "correlation_id": "00000000-0000-0000-0000-000000000002",
         });
-        assert_eq!(
-            OAuthError::invalid_credentials().json(trace, correlation, now),
-            expected
-        );
+        assert_eq!(OAuthError::invalid_credentials().json(trace, correlation, now), expected);
     }
 
     #[test]

@@ -19,18 +19,14 @@ impl Challenge {
     /// AADSTS9002325 when it is missing or malformed or the method is not `S256`. No method means `plain`,
     /// which protects nothing from somebody who sees the request.
     pub fn parse(challenge: Option<&str>, method: Option<&str>) -> Result<Self, OAuthError> {
-        let bytes = challenge
-            .filter(|_| method == Some("S256"))
-            .and_then(base64url::decode);
+        let bytes = challenge.filter(|_| method == Some("S256")).and_then(base64url::decode);
         bytes.map(Self).ok_or_else(OAuthError::challenge_required)
     }
 
     /// Whether a verifier has the form of one (section 4.1) and belongs to this challenge.
     pub fn is_met_by(&self, verifier: &str) -> bool {
         let well_formed = (43..=128).contains(&verifier.len())
-            && verifier
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-._~".contains(c));
+            && verifier.chars().all(|c| c.is_ascii_alphanumeric() || "-._~".contains(c));
         let digest: [u8; 32] = Sha256::digest(verifier.as_bytes()).into();
         well_formed && bool::from(self.0.ct_eq(&digest))
     }
@@ -46,9 +42,7 @@ impl TryFrom<String> for Challenge {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, &'static str> {
-        base64url::decode(&text)
-            .map(Self)
-            .ok_or("not a S256 code challenge")
+        base64url::decode(&text).map(Self).ok_or("not a S256 code challenge")
     }
 }
 

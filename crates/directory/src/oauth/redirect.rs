@@ -25,11 +25,7 @@ impl RedirectUri {
     pub fn parse(uri: Option<&str>) -> Result<Self, OAuthError> {
         let uri = uri.ok_or_else(|| OAuthError::missing_parameter("redirect_uri"))?;
         let fits = uri.len() <= MAX_BYTES && uri.strip_prefix("http://").is_some_and(is_loopback);
-        if fits {
-            Ok(Self(uri.into()))
-        } else {
-            Err(OAuthError::redirect_mismatch(uri))
-        }
+        if fits { Ok(Self(uri.into())) } else { Err(OAuthError::redirect_mismatch(uri)) }
     }
 
     /// The address as the client wrote it.
@@ -39,11 +35,7 @@ impl RedirectUri {
 
     /// Scheme, host and port, for the page's `form-action` policy.
     pub fn origin(&self) -> &str {
-        let path = self
-            .0
-            .match_indices('/')
-            .nth(2)
-            .map_or(self.0.len(), |(at, _)| at);
+        let path = self.0.match_indices('/').nth(2).map_or(self.0.len(), |(at, _)| at);
         self.0.get(..path).unwrap_or_default()
     }
 }

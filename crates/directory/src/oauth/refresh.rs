@@ -49,14 +49,7 @@ impl RefreshToken {
     ) -> (Secret, Self) {
         let secret = Secret::from_random(random);
         let expires = later(now, REFRESH_SECONDS);
-        let document = Self {
-            digest: secret.digest(),
-            family,
-            client,
-            sign_in,
-            expires,
-            revoked: None,
-        };
+        let document = Self { digest: secret.digest(), family, client, sign_in, expires, revoked: None };
         (secret, document)
     }
 
@@ -77,19 +70,13 @@ impl RefreshToken {
         }
         let expires = later(now, REFRESH_SECONDS);
         let worth_writing = expires.duration_since(self.expires) >= SignedDuration::from_secs(SLIDE_SECONDS);
-        Ok(worth_writing.then(|| Self {
-            expires,
-            ..self.clone()
-        }))
+        Ok(worth_writing.then(|| Self { expires, ..self.clone() }))
     }
 
     /// The document with the family revoked; the first revocation stands.
     #[must_use]
     pub fn revoke(&self, now: Timestamp) -> Self {
-        Self {
-            revoked: self.revoked.or(Some(now)),
-            ..self.clone()
-        }
+        Self { revoked: self.revoked.or(Some(now)), ..self.clone() }
     }
 }
 
@@ -118,13 +105,7 @@ mod tests {
     fn use_prolongs_its_life_once_a_day() {
         assert_eq!(token().redeem(AZURE_CLI, at(DAY - 1)), Ok(None));
         let prolonged = token().redeem(AZURE_CLI, at(DAY)).unwrap().unwrap();
-        assert_eq!(
-            prolonged,
-            RefreshToken {
-                expires: at(DAY + REFRESH_SECONDS),
-                ..token()
-            }
-        );
+        assert_eq!(prolonged, RefreshToken { expires: at(DAY + REFRESH_SECONDS), ..token() });
         assert!(prolonged.redeem(AZURE_CLI, at(REFRESH_SECONDS)).is_ok());
     }
 

@@ -32,10 +32,7 @@ mod tests {
 
     #[test]
     fn it_is_kept_as_long_as_a_token_may_live() {
-        let revoked = RevokedFamily {
-            family: Uuid::nil(),
-            at: at(100),
-        };
+        let revoked = RevokedFamily { family: Uuid::nil(), at: at(100) };
         assert!(!revoked.is_moot(at(100 + ACCESS_SECONDS - 1)));
         assert!(revoked.is_moot(at(100 + ACCESS_SECONDS)));
     }

@@ -63,19 +63,10 @@ impl Scope {
 
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let resource = self
-            .audience
-            .as_ref()
-            .map(|audience| format!("{audience}{DEFAULT}"));
-        let extras = [
-            (self.openid, "openid"),
-            (self.profile, "profile"),
-            (self.offline_access, "offline_access"),
-        ];
-        let extras = extras
-            .into_iter()
-            .filter(|(wanted, _)| *wanted)
-            .map(|(_, word)| word.to_string());
+        let resource = self.audience.as_ref().map(|audience| format!("{audience}{DEFAULT}"));
+        let extras =
+            [(self.openid, "openid"), (self.profile, "profile"), (self.offline_access, "offline_access")];
+        let extras = extras.into_iter().filter(|(wanted, _)| *wanted).map(|(_, word)| word.to_string());
         let words: Vec<String> = resource.into_iter().chain(extras).collect();
         f.write_str(&words.join(" "))
     }
@@ -88,24 +79,14 @@ mod tests {
     #[test]
     fn the_audience_is_taken_verbatim() {
         let cases = [
-            (
-                "https://localhost:8443/.default offline_access openid profile",
-                Some("https://localhost:8443"),
-            ),
-            (
-                "https://localhost:8443//.default",
-                Some("https://localhost:8443/"),
-            ),
+            ("https://localhost:8443/.default offline_access openid profile", Some("https://localhost:8443")),
+            ("https://localhost:8443//.default", Some("https://localhost:8443/")),
             ("api://x/.default api://x/.default", Some("api://x")),
             ("openid", None),
             ("", None),
         ];
         for (text, audience) in cases {
-            assert_eq!(
-                Scope::parse(text).unwrap().audience.as_deref(),
-                audience,
-                "{text}"
-            );
+            assert_eq!(Scope::parse(text).unwrap().audience.as_deref(), audience, "{text}");
         }
         let az = Scope::parse(cases[0].0).unwrap();
         assert!(az.openid && az.profile && az.offline_access);
@@ -113,11 +94,7 @@ mod tests {
 
     #[test]
     fn what_was_granted_reads_like_what_was_asked() {
-        for text in [
-            "https://localhost:8443//.default openid profile offline_access",
-            "openid",
-            "",
-        ] {
+        for text in ["https://localhost:8443//.default openid profile offline_access", "openid", ""] {
             let scope = Scope::parse(text).unwrap();
             assert_eq!(scope.to_string(), text);
             assert_eq!(Scope::parse(&scope.to_string()).unwrap(), scope);
@@ -127,14 +104,7 @@ mod tests {
     #[test]
     fn other_scopes_are_refused() {
         let long = "x".repeat(2000);
-        for bad in [
-            "User.Read",
-            "/.default",
-            "a/.default b/.default",
-            "a/.default/",
-            "é/.default",
-            &long,
-        ] {
+        for bad in ["User.Read", "/.default", "a/.default b/.default", "a/.default/", "é/.default", &long] {
             assert_eq!(Scope::parse(bad).unwrap_err().code, 70011, "{bad}");
         }
     }

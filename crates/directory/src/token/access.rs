@@ -155,11 +155,7 @@ pub fn verify(
     now: Timestamp,
 ) -> Result<AccessClaims, TokenFault> {
     let claims = signed_claims(keys, token)?;
-    if !expected
-        .origins
-        .iter()
-        .any(|origin| claims.iss == issuer(origin, claims.tid))
-    {
+    if !expected.origins.iter().any(|origin| claims.iss == issuer(origin, claims.tid)) {
         return Err(TokenFault::WrongIssuer);
     }
     let audience = claims.aud.strip_suffix('/').unwrap_or(&claims.aud);
@@ -167,11 +163,7 @@ pub fn verify(
         return Err(TokenFault::WrongAudience);
     }
     let now = now.as_second();
-    if claims
-        .exp
-        .checked_sub(claims.iat)
-        .is_none_or(|life| life > ACCESS_SECONDS)
-    {
+    if claims.exp.checked_sub(claims.iat).is_none_or(|life| life > ACCESS_SECONDS) {
         return Err(TokenFault::Invalid);
     }
     if now < claims.nbf || now < claims.iat {
@@ -190,14 +182,9 @@ fn signed_claims(keys: &[SigningKey], token: &str) -> Result<AccessClaims, Token
     let header = decode_header(token).map_err(|_| TokenFault::Invalid)?;
     let expected =
         header.alg == ALGORITHM && header.typ.as_deref() == Some(ACCESS_TYPE) && header.crit.is_none();
-    let key = keys
-        .iter()
-        .find(|key| header.kid.as_deref() == Some(key.kid()))
-        .filter(|_| expected);
+    let key = keys.iter().find(|key| header.kid.as_deref() == Some(key.kid())).filter(|_| expected);
     let key = key.ok_or(TokenFault::Invalid)?;
-    decode(token, key.verifying(), &signature_only())
-        .map(|data| data.claims)
-        .map_err(|_| TokenFault::Invalid)
+    decode(token, key.verifying(), &signature_only()).map(|data| data.claims).map_err(|_| TokenFault::Invalid)
 }
 
 /// The library checks the signature alone: it would read the system's clock, allow a minute's leeway, and
@@ -230,11 +217,7 @@ pub fn check_caller(claims: &AccessClaims, home: Option<&User>, here: Option<&Us
         return Ok(());
     }
     let message = "The account is disabled or its session has ended. Sign in again.";
-    Err(Error::new(
-        ErrorKind::Unauthenticated,
-        "InvalidAuthenticationToken",
-        message,
-    ))
+    Err(Error::new(ErrorKind::Unauthenticated, "InvalidAuthenticationToken", message))
 }
 
 /// The refusal of a token of another tenant than the one that a subscription trusts. The edge adds the header
@@ -245,11 +228,7 @@ pub fn wrong_tenant(token: &AccessClaims, required: TenantId) -> Error {
          with this subscription. Please use the authority of that tenant to get the token.",
         token.iss
     );
-    Error::new(
-        ErrorKind::Unauthenticated,
-        "InvalidAuthenticationTokenTenant",
-        message,
-    )
+    Error::new(ErrorKind::Unauthenticated, "InvalidAuthenticationTokenTenant", message)
 }
 
 #[cfg(test)]
@@ -300,15 +279,7 @@ mod tests {
 
     fn check(token: &str, seconds: i64) -> Result<AccessClaims, TokenFault> {
         let ours = [ORIGIN.to_string(), "https://127.0.0.1:8443".to_string()];
-        verify(
-            &[key(1), key(2)],
-            token,
-            &Expected {
-                audiences: &ours,
-                origins: &ours,
-            },
-            at(seconds),
-        )
+        verify(&[key(1), key(2)], token, &Expected { audiences: &ours, origins: &ours }, at(seconds))
     }
 
     fn with(change: impl FnOnce(&mut AccessClaims)) -> String {
@@ -326,10 +297,7 @@ mod tests {
             "the key is picked by its name"
         );
         assert_eq!(with(|_| {}), with(|_| {}), "signing needs no randomness");
-        assert!(
-            check(&with(|c| c.aud.push('/')), NOW).is_ok(),
-            "one slash at the end is no difference"
-        );
+        assert!(check(&with(|c| c.aud.push('/')), NOW).is_ok(), "one slash at the end is no difference");
     }
 
     #[test]
@@ -340,12 +308,7 @@ mod tests {
             ("exactly at exp", with(|_| {}), end, Some(TokenFault::Expired)),
             ("long after", with(|_| {}), end * 2, Some(TokenFault::Expired)),
             ("before nbf", with(|_| {}), NOW - 1, Some(TokenFault::NotYetValid)),
-            (
-                "made in the future",
-                with(|c| c.iat = NOW + 5),
-                NOW,
-                Some(TokenFault::NotYetValid),
-            ),
+            ("made in the future", with(|c| c.iat = NOW + 5), NOW, Some(TokenFault::NotYetValid)),
             (
                 "another service",
                 with(|c| c.aud = "https://localhost:8444".into()),
@@ -358,42 +321,17 @@ mod tests {
                 NOW,
                 Some(TokenFault::WrongAudience),
             ),
-            (
-                "two slashes",
-                with(|c| c.aud.push_str("//")),
-                NOW,
-                Some(TokenFault::WrongAudience),
-            ),
+            ("two slashes", with(|c| c.aud.push_str("//")), NOW, Some(TokenFault::WrongAudience)),
             (
                 "another origin",
                 with(|c| c.iss = issuer("https://evil", c.tid)),
                 NOW,
                 Some(TokenFault::WrongIssuer),
             ),
-            (
-                "another tenant",
-                with(|c| c.tid = TenantId(Uuid::nil())),
-                NOW,
-                Some(TokenFault::WrongIssuer),
-            ),
-            (
-                "expired, and for another",
-                with(|c| c.aud = "x".into()),
-                end,
-                Some(TokenFault::WrongAudience),
-            ),
-            (
-                "made for a year",
-                with(|c| c.exp += 1),
-                NOW,
-                Some(TokenFault::Invalid),
-            ),
-            (
-                "absurd times",
-                with(|c| (c.iat, c.exp) = (i64::MIN, i64::MAX)),
-                NOW,
-                Some(TokenFault::Invalid),
-            ),
+            ("another tenant", with(|c| c.tid = TenantId(Uuid::nil())), NOW, Some(TokenFault::WrongIssuer)),
+            ("expired, and for another", with(|c| c.aud = "x".into()), end, Some(TokenFault::WrongAudience)),
+            ("made for a year", with(|c| c.exp += 1), NOW, Some(TokenFault::Invalid)),
+            ("absurd times", with(|c| (c.iat, c.exp) = (i64::MIN, i64::MAX)), NOW, Some(TokenFault::Invalid)),
         ];
         for (what, token, now, fault) in cases {
             assert_eq!(check(&token, now).err(), fault, "{what}");
@@ -408,11 +346,7 @@ mod tests {
     /// A token with a header of the attacker's choice, signed by whoever.
     fn forged(header: Value, signature: &str) -> String {
         let part = |value: &Value| base64url::encode(value.to_string().as_bytes());
-        format!(
-            "{}.{}.{signature}",
-            part(&header),
-            part(&serde_json::to_value(claims()).unwrap())
-        )
+        format!("{}.{}.{signature}", part(&header), part(&serde_json::to_value(claims()).unwrap()))
     }
 
     #[test]
@@ -462,10 +396,7 @@ mod tests {
             header.typ = Some("at+jwt".into());
             header.kid = Some(key(2).kid().into());
             let pkcs8 = [
-                [
-                    0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20,
-                ]
-                .as_slice(),
+                [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20].as_slice(),
                 &[1; 32],
             ];
             let signing = jsonwebtoken::EncodingKey::from_ed_der(&pkcs8.concat());
@@ -481,28 +412,15 @@ mod tests {
             (error.kind, error.code.as_str()),
             (ErrorKind::Unauthenticated, "ExpiredAuthenticationToken")
         );
-        assert_eq!(
-            wrong_tenant(&claims(), claims().tid).code,
-            "InvalidAuthenticationTokenTenant"
-        );
+        assert_eq!(wrong_tenant(&claims(), claims().tid).code, "InvalidAuthenticationTokenTenant");
     }
 
     #[test]
     fn a_user_switched_off_is_refused_at_once() {
         let (home, guest) = (alice(), alice_at_fabsec());
-        let here = AccessClaims {
-            tid: guest.tenant,
-            oid: guest.id,
-            ..claims()
-        };
-        let off = |user: &User| User {
-            enabled: false,
-            ..user.clone()
-        };
-        let ended = |user: &User, from| User {
-            sessions_valid_from: Some(at(from)),
-            ..user.clone()
-        };
+        let here = AccessClaims { tid: guest.tenant, oid: guest.id, ..claims() };
+        let off = |user: &User| User { enabled: false, ..user.clone() };
+        let ended = |user: &User, from| User { sessions_valid_from: Some(at(from)), ..user.clone() };
         assert!(check_caller(&claims(), Some(&home), Some(&home)).is_ok());
         assert!(check_caller(&here, Some(&home), Some(&guest)).is_ok());
         assert!(check_caller(&here, Some(&ended(&home, NOW - 10)), Some(&guest)).is_ok());
@@ -514,20 +432,10 @@ mod tests {
             (here.clone(), Some(off(&home)), Some(guest.clone())),
             (here.clone(), Some(home.clone()), Some(off(&guest))),
             (here.clone(), Some(ended(&home, NOW - 9)), Some(guest.clone())),
-            (
-                AccessClaims {
-                    auth_time: None,
-                    ..here
-                },
-                Some(ended(&home, 0)),
-                Some(guest),
-            ),
+            (AccessClaims { auth_time: None, ..here }, Some(ended(&home, 0)), Some(guest)),
         ];
         for (case, (claims, home, here)) in refused.into_iter().enumerate() {
-            assert!(
-                check_caller(&claims, home.as_ref(), here.as_ref()).is_err(),
-                "case {case}"
-            );
+            assert!(check_caller(&claims, home.as_ref(), here.as_ref()).is_err(), "case {case}");
         }
     }
 }

@@ -93,16 +93,10 @@ pub fn user_tokens(
 ) -> arm::Result<TokenAnswer> {
     let (home_tenant, home_object) = user.home_ids();
     let access_token = issue(key, &user_claims(user, request, now, random))?;
-    let id_token = request
-        .scope
-        .openid
-        .then(|| key.sign("JWT", &id_claims(user, request, now, random)))
-        .transpose()?;
+    let id_token =
+        request.scope.openid.then(|| key.sign("JWT", &id_claims(user, request, now, random))).transpose()?;
     Ok(TokenAnswer {
-        refresh_token: request
-            .refresh_token
-            .filter(|_| request.scope.offline_access)
-            .map(String::from),
+        refresh_token: request.refresh_token.filter(|_| request.scope.offline_access).map(String::from),
         id_token,
         client_info: Some(client_info(home_tenant, home_object)),
         ..bearer(access_token, request.scope)
@@ -150,11 +144,7 @@ pub fn application_tokens(
 /// MSAL's `client_info`: the person's ids *at home*, also for a guest. MSAL makes the account's id of them,
 /// so that the tokens of several tenants belong to one account.
 pub fn client_info(home_tenant: TenantId, home_object: ObjectId) -> String {
-    base64url::encode(
-        json!({"uid": home_object, "utid": home_tenant})
-            .to_string()
-            .as_bytes(),
-    )
+    base64url::encode(json!({"uid": home_object, "utid": home_tenant}).to_string().as_bytes())
 }
 
 fn bearer(access_token: String, scope: &Scope) -> TokenAnswer {
@@ -254,11 +244,7 @@ mod tests {
 
     fn answer_for_guest(scope: &str) -> TokenAnswer {
         let (home, guest) = (alice(), alice_at_fabsec());
-        let sign_in = SignIn {
-            person: home.person(),
-            methods: vec![Method::Pwd, Method::Mfa],
-            at: at(900),
-        };
+        let sign_in = SignIn { person: home.person(), methods: vec![Method::Pwd, Method::Mfa], at: at(900) };
         let admitted = admit(&sign_in, Some(&home), Some(&guest)).unwrap();
         let scope = Scope::parse(scope).unwrap();
         let request = UserRequest {
@@ -276,16 +262,8 @@ mod tests {
 
     fn claims(answer: &TokenAnswer) -> AccessClaims {
         let ours = [ORIGIN.to_string()];
-        verify(
-            &[key()],
-            &answer.access_token,
-            &Expected {
-                audiences: &ours,
-                origins: &ours,
-            },
-            at(1000),
-        )
-        .unwrap()
+        verify(&[key()], &answer.access_token, &Expected { audiences: &ours, origins: &ours }, at(1000))
+            .unwrap()
     }
 
     #[test]
@@ -293,18 +271,9 @@ mod tests {
         let (home, guest) = (alice(), alice_at_fabsec());
         let answer = answer_for_guest("https://localhost:8443//.default offline_access openid profile");
         let access = claims(&answer);
-        assert_eq!(
-            (access.tid, access.oid, access.person),
-            (guest.tenant, guest.id, home.person())
-        );
-        assert_eq!(
-            (access.auth_time, access.iat, access.sid),
-            (Some(900), 1000, Some(Uuid::from_u128(77)))
-        );
-        assert_eq!(
-            access.upn.as_deref(),
-            Some("alice_contoso.example#EXT#@fabsec.example")
-        );
+        assert_eq!((access.tid, access.oid, access.person), (guest.tenant, guest.id, home.person()));
+        assert_eq!((access.auth_time, access.iat, access.sid), (Some(900), 1000, Some(Uuid::from_u128(77))));
+        assert_eq!(access.upn.as_deref(), Some("alice_contoso.example#EXT#@fabsec.example"));
         assert_eq!(access.unique_name.as_deref(), Some("alice@contoso.example"));
 
         let id_token = answer.id_token.unwrap();
@@ -313,15 +282,9 @@ mod tests {
         assert_eq!(id["preferred_username"], "alice@contoso.example");
         assert_eq!(id["aud"], "04b07795-8ddb-461a-bbee-02f9e1bf7b46");
         assert_eq!((&id["oid"], &id["tid"]), (&json!(guest.id), &json!(guest.tenant)));
-        assert_eq!(
-            (&id["nonce"], &id["iss"]),
-            (&json!("nonce"), &json!(issuer(ORIGIN, guest.tenant)))
-        );
+        assert_eq!((&id["nonce"], &id["iss"]), (&json!("nonce"), &json!(issuer(ORIGIN, guest.tenant))));
 
-        assert_eq!(
-            json(&answer.client_info.unwrap()),
-            json!({"uid": home.id, "utid": home.tenant})
-        );
+        assert_eq!(json(&answer.client_info.unwrap()), json!({"uid": home.id, "utid": home.tenant}));
         assert_eq!(answer.refresh_token.as_deref(), Some("refresh"));
         assert!(answer.scope.starts_with("https://localhost:8443//.default "));
     }
@@ -345,21 +308,9 @@ mod tests {
         let answer =
             application_tokens(&key(), ORIGIN, &application, (&scope, ORIGIN), at(1000), [4; 16]).unwrap();
         let claims = claims(&answer);
-        assert_eq!(
-            (claims.idtyp, claims.person),
-            (IdentityType::App, application.person())
-        );
+        assert_eq!((claims.idtyp, claims.person), (IdentityType::App, application.person()));
         let fields = serde_json::to_value(&answer).unwrap();
         let names: Vec<&str> = fields.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(
-            names,
-            [
-                "access_token",
-                "expires_in",
-                "ext_expires_in",
-                "scope",
-                "token_type"
-            ]
-        );
+        assert_eq!(names, ["access_token", "expires_in", "ext_expires_in", "scope", "token_type"]);
     }
 }

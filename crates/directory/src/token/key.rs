@@ -16,9 +16,7 @@ use crate::base64url;
 pub(crate) const ALGORITHM: Algorithm = Algorithm::EdDSA;
 
 /// What stands before the 32 bytes of an Ed25519 seed in PKCS #8 (RFC 8410, section 7).
-const PKCS8_PREFIX: [u8; 16] = [
-    0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20,
-];
+const PKCS8_PREFIX: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 
 /// A signing key as the store keeps it. Whoever reads it can be anybody: keep it where only the server reads.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,10 +39,7 @@ pub struct SigningKey {
 impl StoredSigningKey {
     /// A new key of 32 fresh random bytes.
     pub fn from_seed(seed: [u8; 32], created: Timestamp) -> Self {
-        Self {
-            seed: base64url::encode(&seed),
-            created,
-        }
+        Self { seed: base64url::encode(&seed), created }
     }
 }
 
@@ -60,12 +55,7 @@ impl SigningKey {
         let public = base64url::encode(pair.public_key().as_ref());
         let verifying = DecodingKey::from_ed_components(&public).map_err(|_| damaged())?;
         let signing = EncodingKey::from_ed_der(&[PKCS8_PREFIX.as_slice(), &seed].concat());
-        Ok(Self {
-            kid: thumbprint(&public),
-            public,
-            signing,
-            verifying,
-        })
+        Ok(Self { kid: thumbprint(&public), public, signing, verifying })
     }
 
     /// The key's name in tokens and in the key set: its thumbprint (RFC 7638), so it cannot name another key.
@@ -129,10 +119,7 @@ mod tests {
         let key = SigningKey::open(&StoredSigningKey::from_seed(seed, Timestamp::UNIX_EPOCH)).unwrap();
         assert_eq!(key.kid(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
         assert_eq!(key.jwk()["x"], "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
-        assert!(
-            jwks(&[key]).to_string().find("nWGxne").is_none(),
-            "the seed stays inside"
-        );
+        assert!(jwks(&[key]).to_string().find("nWGxne").is_none(), "the seed stays inside");
     }
 
     #[test]
@@ -141,10 +128,7 @@ mod tests {
         let json = serde_json::to_string(&stored).unwrap();
         assert_eq!(serde_json::from_str::<StoredSigningKey>(&json).unwrap(), stored);
         assert!(!format!("{stored:?}").contains(&stored.seed));
-        let damaged = StoredSigningKey {
-            seed: "x".into(),
-            ..stored
-        };
+        let damaged = StoredSigningKey { seed: "x".into(), ..stored };
         assert!(SigningKey::open(&damaged).is_err());
     }
 }

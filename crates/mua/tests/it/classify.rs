@@ -12,10 +12,7 @@ use vault::{
 use crate::world::*;
 
 fn operations(change: &VaultChange) -> Vec<CriticalOperation> {
-    classify(change)
-        .into_iter()
-        .map(|finding| finding.operation)
-        .collect()
+    classify(change).into_iter().map(|finding| finding.operation).collect()
 }
 
 fn change_of(
@@ -58,10 +55,7 @@ fn every_operation_on_vaults_that_is_a_change_has_a_step() {
 
 fn point() -> RecoveryPoint {
     RecoveryPoint {
-        id: item(None, Protection::Stopped)
-            .id
-            .child("recoveryPoints/1")
-            .unwrap(),
+        id: item(None, Protection::Stopped).id.child("recoveryPoints/1").unwrap(),
         repository: "item".into(),
         at: now(),
         snapshot: "00".into(),
@@ -95,46 +89,21 @@ fn what_does_not_weaken_is_not_critical() {
             "delete an empty vault with its policies and its guard",
             VaultChange::delete_vault(vault(), &[], &[], vec![p.clone()], Some(proxy(GUARD))).unwrap(),
         ),
-        (
-            "create a weak policy",
-            VaultChange::policy(&vault(), None, q.clone()).unwrap(),
-        ),
-        (
-            "delete an unused policy",
-            VaultChange::delete_policy(p.clone(), &[]).unwrap(),
-        ),
-        (
-            "write the same policy again",
-            VaultChange::policy(&vault(), Some(p.clone()), p.clone()).unwrap(),
-        ),
+        ("create a weak policy", VaultChange::policy(&vault(), None, q.clone()).unwrap()),
+        ("delete an unused policy", VaultChange::delete_policy(p.clone(), &[]).unwrap()),
+        ("write the same policy again", VaultChange::policy(&vault(), Some(p.clone()), p.clone()).unwrap()),
         ("protect", change_of(None, Some(on(&q)), (None, Some(q.clone())))),
-        (
-            "give an item its first policy",
-            change_of(Some(stopped()), Some(on(&q)), (None, Some(q.clone()))),
-        ),
-        (
-            "resume",
-            change_of(Some(stopped()), Some(on(&p)), (None, Some(p.clone()))),
-        ),
-        (
-            "undelete",
-            change_of(Some(gone()), Some(stopped()), (Some(p.clone()), None)),
-        ),
+        ("give an item its first policy", change_of(Some(stopped()), Some(on(&q)), (None, Some(q.clone())))),
+        ("resume", change_of(Some(stopped()), Some(on(&p)), (None, Some(p.clone())))),
+        ("undelete", change_of(Some(gone()), Some(stopped()), (Some(p.clone()), None))),
         (
             "undelete with another policy",
             change_of(Some(gone()), Some(on(&q)), (Some(p.clone()), Some(q.clone()))),
         ),
-        (
-            "undelete and protect",
-            change_of(Some(gone()), Some(on(&p)), (Some(p.clone()), Some(p.clone()))),
-        ),
+        ("undelete and protect", change_of(Some(gone()), Some(on(&p)), (Some(p.clone()), Some(p.clone())))),
         (
             "keep a deleted item longer",
-            change_of(
-                Some(gone()),
-                Some(deleted(on(&p), 15)),
-                (Some(p.clone()), Some(p.clone())),
-            ),
+            change_of(Some(gone()), Some(deleted(on(&p), 15)), (Some(p.clone()), Some(p.clone()))),
         ),
         ("link a guard", VaultChange::link(None, proxy(GUARD))),
         ("a recovery point arrives", VaultChange::recovery_point(point())),
@@ -159,29 +128,17 @@ fn what_weakens_an_item_is_critical_each_in_its_own_way() {
     let table: Vec<(&str, VaultChange, Vec<CriticalOperation>)> = vec![
         (
             "suspend",
-            change_of(
-                Some(on(Protection::Protected)),
-                Some(on(Protection::Suspended)),
-                all(),
-            ),
+            change_of(Some(on(Protection::Protected)), Some(on(Protection::Suspended)), all()),
             vec![stop],
         ),
         (
             "stop what was suspended",
-            change_of(
-                Some(on(Protection::Suspended)),
-                Some(bare(Protection::Stopped)),
-                losing(),
-            ),
+            change_of(Some(on(Protection::Suspended)), Some(bare(Protection::Stopped)), losing()),
             vec![stop],
         ),
         (
             "take the policy away while backups go on",
-            change_of(
-                Some(on(Protection::Protected)),
-                Some(bare(Protection::Protected)),
-                losing(),
-            ),
+            change_of(Some(on(Protection::Protected)), Some(bare(Protection::Protected)), losing()),
             vec![CriticalOperation::ModifyProtection],
         ),
         (
@@ -223,37 +180,19 @@ fn features() -> impl Strategy<Value = Feature> {
 }
 
 fn vaults() -> impl Strategy<Value = Vault> {
-    let immutability = prop::sample::select(vec![
-        Immutability::Disabled,
-        Immutability::Unlocked,
-        Immutability::Locked,
-    ]);
+    let immutability =
+        prop::sample::select(vec![Immutability::Disabled, Immutability::Unlocked, Immutability::Locked]);
     let key = |uri: &str| Some(json!({"keyVaultProperties": {"keyUri": uri}}));
     let encryption = prop::sample::select(vec![None::<Value>, key("https://k/1"), key("https://k/2")]);
-    let parts = (
-        features(),
-        SoftDelete::DAYS,
-        features(),
+    let parts = (features(), SoftDelete::DAYS, features(), immutability, encryption, ".{0,8}");
+    parts.prop_map(|(state, retention_days, enhanced, immutability, encryption, tag)| Vault {
+        soft_delete: SoftDelete { state, retention_days },
+        enhanced_security: enhanced,
         immutability,
         encryption,
-        ".{0,8}",
-    );
-    parts.prop_map(
-        |(state, retention_days, enhanced, immutability, encryption, tag)| Vault {
-            soft_delete: SoftDelete {
-                state,
-                retention_days,
-            },
-            enhanced_security: enhanced,
-            immutability,
-            encryption,
-            free: FreeSettings {
-                tags: [("tag".to_string(), tag)].into(),
-                ..FreeSettings::default()
-            },
-            ..vault()
-        },
-    )
+        free: FreeSettings { tags: [("tag".to_string(), tag)].into(), ..FreeSettings::default() },
+        ..vault()
+    })
 }
 
 /// Each security field of a vault: its operation, and whether it falls between two states. For encryption, any
@@ -264,20 +203,10 @@ fn falls(before: &Vault, after: &Vault) -> Vec<CriticalOperation> {
         || after.enhanced_security < before.enhanced_security;
     let checks = [
         (CriticalOperation::DisableSoftDelete, soft_delete),
-        (
-            CriticalOperation::ReduceImmutability,
-            after.immutability < before.immutability,
-        ),
-        (
-            CriticalOperation::ModifyEncryption,
-            after.encryption != before.encryption,
-        ),
+        (CriticalOperation::ReduceImmutability, after.immutability < before.immutability),
+        (CriticalOperation::ModifyEncryption, after.encryption != before.encryption),
     ];
-    checks
-        .into_iter()
-        .filter(|(_, falls)| *falls)
-        .map(|(operation, _)| operation)
-        .collect()
+    checks.into_iter().filter(|(_, falls)| *falls).map(|(operation, _)| operation).collect()
 }
 
 proptest! {

@@ -28,10 +28,8 @@ fn consent(step: &Step) -> (Vec<ResourceId>, Vec<Unlock>) {
         Consent::ByUnlock => {
             let change = (step.change)();
             let target = change.target().unwrap();
-            let unlock = World::new([ALICE_GUEST])
-                .unlock(&[request(step.operation)], Some(target))
-                .unwrap()
-                .unwrap();
+            let unlock =
+                World::new([ALICE_GUEST]).unlock(&[request(step.operation)], Some(target)).unwrap().unwrap();
             (Vec::new(), vec![unlock])
         }
     }
@@ -50,54 +48,23 @@ fn in_every_situation(step: &Step) {
         Consent::InRequest => "request",
         Consent::ByUnlock => "unlock",
     };
-    let exempt = if step.operation.is_mandatory() {
-        Err("right")
-    } else {
-        Ok(0)
-    };
-    let exempt_bare = if step.operation.is_mandatory() {
-        Err(how)
-    } else {
-        Ok(0)
-    };
+    let exempt = if step.operation.is_mandatory() { Err("right") } else { Ok(0) };
+    let exempt_bare = if step.operation.is_mandatory() { Err(how) } else { Ok(0) };
     let excluding = |operators: &[u128]| World {
         guard: Some(guard([step.operation])),
         ..World::new(operators.iter().copied())
     };
-    let gone = || World {
-        guard: None,
-        ..World::new([ALICE, ALICE_GUEST])
-    };
+    let gone = || World { guard: None, ..World::new([ALICE, ALICE_GUEST]) };
     let table: [(&str, World, bool, Result<usize, &str>); 9] = [
         ("nothing was asked for", World::new([]), false, Err(how)),
         ("only the id is sent", World::new([]), true, Err("right")),
-        (
-            "somebody else may consent",
-            World::new([MALLORY]),
-            true,
-            Err("right"),
-        ),
-        (
-            "the right is there, the id is not",
-            World::new([ALICE_GUEST]),
-            false,
-            Err(how),
-        ),
+        ("somebody else may consent", World::new([MALLORY]), true, Err("right")),
+        ("the right is there, the id is not", World::new([ALICE_GUEST]), false, Err(how)),
         ("consent", World::new([ALICE_GUEST]), true, Ok(1)),
         ("excluded", excluding(&[]), false, exempt_bare),
-        (
-            "excluded, and the id sent all the same",
-            excluding(&[]),
-            true,
-            exempt,
-        ),
+        ("excluded, and the id sent all the same", excluding(&[]), true, exempt),
         ("the guard is gone", gone(), true, Err("guard")),
-        (
-            "the guard is gone, and no id is sent",
-            gone(),
-            false,
-            Err("guard"),
-        ),
+        ("the guard is gone, and no id is sent", gone(), false, Err("guard")),
     ];
     let (requests, unlocks) = consent(step);
     for (situation, world, with_consent, expected) in table {
@@ -121,26 +88,11 @@ fn in_every_situation(step: &Step) {
 #[test]
 fn without_mua_nobody_is_asked() {
     for step in CRITICAL {
-        let presented = Presented {
-            callers: &[caller(ALICE)],
-            requests: &[],
-            unlocks: &[],
-        };
+        let presented = Presented { callers: &[caller(ALICE)], requests: &[], unlocks: &[] };
         let ask = |_: &GuardQuestion| -> GuardAnswer { panic!("nobody is to be asked") };
-        let clearance = clear(
-            (step.change)(),
-            VaultKind::RecoveryServices,
-            None,
-            &presented,
-            &ask,
-            now(),
-        );
+        let clearance = clear((step.change)(), VaultKind::RecoveryServices, None, &presented, &ask, now());
         let clearance = clearance.unwrap().unwrap();
-        assert!(
-            clearance.permits().is_empty() && clearance.consumes().is_empty(),
-            "{}",
-            step.name
-        );
+        assert!(clearance.permits().is_empty() && clearance.consumes().is_empty(), "{}", step.name);
     }
 }
 
@@ -149,12 +101,8 @@ fn a_permit_says_exactly_what_may_happen() {
     for step in CRITICAL {
         let (requests, unlocks) = consent(step);
         let change = (step.change)();
-        let clearance = World::new([ALICE_GUEST])
-            .clear(change.clone(), &requests, &unlocks)
-            .unwrap();
-        let [permit] = clearance.permits() else {
-            panic!("{}: one permit", step.name)
-        };
+        let clearance = World::new([ALICE_GUEST]).clear(change.clone(), &requests, &unlocks).unwrap();
+        let [permit] = clearance.permits() else { panic!("{}: one permit", step.name) };
         assert_eq!(permit.operation(), step.operation);
         assert_eq!(permit.request(), &request(step.operation));
         assert_eq!(permit.guard(), &id(GUARD));
@@ -226,11 +174,7 @@ fn guard_requests_that_make_no_sense_are_a_bad_request() {
         ResourceId::root(),
     ];
     let decide = |requests: &[ResourceId]| {
-        let presented = Presented {
-            callers: &[caller(ALICE)],
-            requests,
-            unlocks: &[],
-        };
+        let presented = Presented { callers: &[caller(ALICE)], requests, unlocks: &[] };
         let world = World::new([ALICE]);
         clear(
             (CRITICAL[0].change)(),
@@ -243,10 +187,7 @@ fn guard_requests_that_make_no_sense_are_a_bad_request() {
     };
     for odd in strange {
         let error = decide(&[good.clone(), odd.clone()]).unwrap_err();
-        assert_eq!(
-            error.code, "UserErrorInvalidResourceGuardOperationRequest",
-            "{odd}"
-        );
+        assert_eq!(error.code, "UserErrorInvalidResourceGuardOperationRequest", "{odd}");
     }
     // What is merely not needed is harmless, and ids compare without case.
     let shouted = id(&good.as_str().to_ascii_uppercase());
@@ -259,44 +200,23 @@ fn guard_requests_that_make_no_sense_are_a_bad_request() {
 #[test]
 fn an_answer_that_does_not_fit_the_question_grants_nothing() {
     let (operation, asked) = (CriticalOperation::DisableSoftDelete, caller(ALICE));
-    let granted_to = |who: u128| Protection::Granted {
-        holder: caller(who),
-        right: right(&caller(who)),
-    };
+    let granted_to = |who: u128| Protection::Granted { holder: caller(who), right: right(&caller(who)) };
     let known = |guard: &str, words: Vec<(CriticalOperation, Protection)>| GuardAnswer::Known {
         guard: id(guard),
         description: None,
         protection: BTreeMap::from_iter(words),
     };
     let answers = [
-        (
-            "it does not answer",
-            GuardAnswer::Unavailable {
-                why: "timed out".into(),
-            },
-            "guard",
-        ),
-        (
-            "another guard grants",
-            known(OTHER_GUARD, vec![(operation, granted_to(ALICE))]),
-            "guard",
-        ),
-        (
-            "another guard exempts",
-            known(OTHER_GUARD, vec![(operation, Protection::Exempt)]),
-            "guard",
-        ),
+        ("it does not answer", GuardAnswer::Unavailable { why: "timed out".into() }, "guard"),
+        ("another guard grants", known(OTHER_GUARD, vec![(operation, granted_to(ALICE))]), "guard"),
+        ("another guard exempts", known(OTHER_GUARD, vec![(operation, Protection::Exempt)]), "guard"),
         ("no word on the operation", known(GUARD, vec![]), "right"),
         (
             "a word on another operation",
             known(GUARD, vec![(CriticalOperation::Restore, granted_to(ALICE))]),
             "right",
         ),
-        (
-            "granted to somebody else",
-            known(GUARD, vec![(operation, granted_to(MALLORY))]),
-            "right",
-        ),
+        ("granted to somebody else", known(GUARD, vec![(operation, granted_to(MALLORY))]), "right"),
         (
             "exempt, although nobody can exempt it",
             known(GUARD, vec![(operation, Protection::Exempt)]),
@@ -329,36 +249,21 @@ fn a_guard_answers_for_itself_alone() {
         operations: vec![CriticalOperation::RemoveMua, CriticalOperation::Restore],
         holders: vec![caller(ALICE)],
     };
-    let world = World {
-        guard: Some(guard([CriticalOperation::Restore])),
-        ..World::new([])
-    };
-    assert!(matches!(
-        world.answer(&question(OTHER_GUARD)),
-        GuardAnswer::Unavailable { .. }
-    ));
-    let GuardAnswer::Known {
-        protection,
-        description,
-        ..
-    } = world.answer(&question(GUARD))
-    else {
+    let world = World { guard: Some(guard([CriticalOperation::Restore])), ..World::new([]) };
+    assert!(matches!(world.answer(&question(OTHER_GUARD)), GuardAnswer::Unavailable { .. }));
+    let GuardAnswer::Known { protection, description, .. } = world.answer(&question(GUARD)) else {
         panic!("it exists")
     };
     assert_eq!(description.as_deref(), Some("Ask sam@fabsec.example"));
     assert_eq!(protection[&CriticalOperation::Restore], Protection::Exempt);
     let action = CriticalOperation::RemoveMua.guard_action();
-    assert_eq!(
-        protection[&CriticalOperation::RemoveMua],
-        Protection::Denied { action }
-    );
+    assert_eq!(protection[&CriticalOperation::RemoveMua], Protection::Denied { action });
 }
 
 #[test]
 fn a_refusal_explains_itself() {
-    let refusal = World::new([])
-        .clear((CRITICAL[0].change)(), &[request(CRITICAL[0].operation)], &[])
-        .unwrap_err();
+    let refusal =
+        World::new([]).clear((CRITICAL[0].change)(), &[request(CRITICAL[0].operation)], &[]).unwrap_err();
     let error = refusal.into_error();
     assert_eq!(error.code, "LinkedAuthorizationFailed");
     for part in [
@@ -374,23 +279,11 @@ fn a_refusal_explains_itself() {
 
 #[test]
 fn strengthening_needs_nobody_even_when_the_guard_is_gone() {
-    let gone = World {
-        guard: None,
-        ..World::new([])
-    };
+    let gone = World { guard: None, ..World::new([]) };
     let changes: [(&str, VaultChange); 3] = [
-        (
-            "keep deleted items longer",
-            settings(vault(), |vault| vault.soft_delete.retention_days = 180),
-        ),
-        (
-            "immutability",
-            settings(vault(), |vault| vault.immutability = Immutability::Locked),
-        ),
-        (
-            "link the same guard again",
-            VaultChange::link(Some(proxy(GUARD)), proxy(GUARD)),
-        ),
+        ("keep deleted items longer", settings(vault(), |vault| vault.soft_delete.retention_days = 180)),
+        ("immutability", settings(vault(), |vault| vault.immutability = Immutability::Locked)),
+        ("link the same guard again", VaultChange::link(Some(proxy(GUARD)), proxy(GUARD))),
     ];
     for (what, change) in changes {
         assert!(gone.clear(change, &[], &[]).is_ok(), "{what}");

@@ -18,10 +18,7 @@ fn deletion() -> VaultChange {
 }
 
 fn unlocked() -> Unlock {
-    World::new([ALICE_GUEST])
-        .unlock(&[request(DELETE)], Some(&target()))
-        .unwrap()
-        .unwrap()
+    World::new([ALICE_GUEST]).unlock(&[request(DELETE)], Some(&target())).unwrap().unwrap()
 }
 
 fn alice() -> Vec<Caller> {
@@ -52,12 +49,7 @@ fn what_can_be_unlocked() {
         ("nothing", vec![], Some(&item), false),
         ("two operations", vec![DELETE, remove], Some(&item), false),
         ("the same one twice", vec![DELETE, DELETE], Some(&item), false),
-        (
-            "what is no deletion",
-            vec![CriticalOperation::DisableSoftDelete],
-            Some(&item),
-            false,
-        ),
+        ("what is no deletion", vec![CriticalOperation::DisableSoftDelete], Some(&item), false),
     ];
     for (what, operations, target, sensible) in table {
         let requests: Vec<ResourceId> = operations.into_iter().map(request).collect();
@@ -68,10 +60,7 @@ fn what_can_be_unlocked() {
                 assert!(sensible, "{what}");
                 assert_eq!(&unlock.target, target.unwrap_or(&proxy), "{what}");
                 assert_eq!(unlock.expires, now() + SignedDuration::from_mins(30));
-                assert_eq!(
-                    (unlock.caller, unlock.holder),
-                    (caller(ALICE), caller(ALICE_GUEST))
-                );
+                assert_eq!((unlock.caller, unlock.holder), (caller(ALICE), caller(ALICE_GUEST)));
             }
             Err(error) => {
                 assert!(!sensible, "{what}: {}", error.message);
@@ -80,27 +69,19 @@ fn what_can_be_unlocked() {
         }
     }
     let foreign = below(OTHER_GUARD, "deleteProtectedItemRequests/default");
-    let error = World::new([ALICE_GUEST])
-        .unlock(&[foreign], Some(&item))
-        .unwrap_err();
+    let error = World::new([ALICE_GUEST]).unlock(&[foreign], Some(&item)).unwrap_err();
     assert_eq!(error.code, "UserErrorInvalidResourceGuardOperationRequest");
 }
 
 #[test]
 fn unlocking_needs_consent() {
     let refused = |world: World| {
-        let refusal = world
-            .unlock(&[request(DELETE)], Some(&target()))
-            .unwrap()
-            .unwrap_err();
+        let refusal = world.unlock(&[request(DELETE)], Some(&target())).unwrap().unwrap_err();
         refusal.missing
     };
     assert!(matches!(refused(World::new([])), Missing::Right { .. }));
     assert!(matches!(refused(World::new([MALLORY])), Missing::Right { .. }));
-    let gone = World {
-        guard: None,
-        ..World::new([ALICE_GUEST])
-    };
+    let gone = World { guard: None, ..World::new([ALICE_GUEST]) };
     assert!(matches!(refused(gone), Missing::Guard { .. }));
 }
 
@@ -122,9 +103,7 @@ fn an_unlock_is_for_its_caller_its_resource_its_operation_and_its_guard() {
     type Spoil = fn(&mut Unlock);
     let spoilt: [(&str, Spoil); 3] = [
         ("another resource", |unlock| unlock.target = proxy(GUARD).id),
-        ("another operation", |unlock| {
-            unlock.operation = CriticalOperation::RemoveMua
-        }),
+        ("another operation", |unlock| unlock.operation = CriticalOperation::RemoveMua),
         ("another guard", |unlock| unlock.guard = id(OTHER_GUARD)),
     ];
     for (what, spoil) in spoilt {
@@ -152,37 +131,24 @@ fn an_unlock_does_not_outlive_the_consent_it_came_from() {
         let refusal = delete(&World::new(operators), &alice(), &unlocked(), now()).unwrap_err();
         assert!(matches!(refusal.missing, Missing::Right { .. }));
     }
-    let gone = World {
-        guard: None,
-        ..World::new([ALICE_GUEST])
-    };
+    let gone = World { guard: None, ..World::new([ALICE_GUEST]) };
     let refusal = delete(&gone, &alice(), &unlocked(), now()).unwrap_err();
     assert!(matches!(refusal.missing, Missing::Guard { .. }));
 }
 
 #[test]
 fn what_was_unlocked_while_exempt_is_refused_once_it_is_protected_again() {
-    let exempt = World {
-        guard: Some(guard([DELETE])),
-        ..World::new([])
-    };
-    let unlock = exempt
-        .unlock(&[request(DELETE)], Some(&target()))
-        .unwrap()
-        .unwrap();
+    let exempt = World { guard: Some(guard([DELETE])), ..World::new([]) };
+    let unlock = exempt.unlock(&[request(DELETE)], Some(&target())).unwrap().unwrap();
     assert_eq!(unlock.holder, caller(ALICE));
     // While it is exempt nobody asks for the unlock, so it is not used up either.
-    let clearance = exempt
-        .clear(deletion(), &[], std::slice::from_ref(&unlock))
-        .unwrap();
+    let clearance = exempt.clear(deletion(), &[], std::slice::from_ref(&unlock)).unwrap();
     assert!(clearance.permits().is_empty() && clearance.consumes().is_empty());
     assert!(delete(&World::new([]), &alice(), &unlock, now()).is_err());
 }
 
 #[test]
 fn a_guard_request_does_not_stand_in_for_the_unlock() {
-    let refusal = World::new([ALICE_GUEST])
-        .clear(deletion(), &[request(DELETE)], &[])
-        .unwrap_err();
+    let refusal = World::new([ALICE_GUEST]).clear(deletion(), &[request(DELETE)], &[]).unwrap_err();
     assert_eq!(refusal.missing, Missing::Unlock);
 }

@@ -47,11 +47,7 @@ pub fn caller(object: u128) -> Caller {
 }
 
 pub fn stamp() -> Stamp {
-    Stamp {
-        by: "alice@contoso.example".into(),
-        kind: "User".into(),
-        at: now(),
-    }
+    Stamp { by: "alice@contoso.example".into(), kind: "User".into(), at: now() }
 }
 
 pub fn vault() -> Vault {
@@ -59,10 +55,7 @@ pub fn vault() -> Vault {
         id: id(VAULT),
         short: "short".into(),
         location: Region::parse("westeurope").unwrap(),
-        soft_delete: SoftDelete {
-            state: Feature::Enabled,
-            retention_days: 30,
-        },
+        soft_delete: SoftDelete { state: Feature::Enabled, retention_days: 30 },
         enhanced_security: Feature::Enabled,
         immutability: Immutability::Disabled,
         encryption: Some(json!({"keyVaultProperties": {"keyUri": "https://keys.example/1"}})),
@@ -104,11 +97,7 @@ pub fn deleted(mut item: ProtectedItem, days: i64) -> ProtectedItem {
 }
 
 pub fn proxy(guard: &str) -> GuardProxy {
-    GuardProxy {
-        id: below(VAULT, "backupResourceGuardProxies/VaultProxy"),
-        guard: id(guard),
-        updated: now(),
-    }
+    GuardProxy { id: below(VAULT, "backupResourceGuardProxies/VaultProxy"), guard: id(guard), updated: now() }
 }
 
 pub fn guard(exempt: impl IntoIterator<Item = CriticalOperation>) -> ResourceGuard {
@@ -222,13 +211,7 @@ pub const CRITICAL: &[Step] = &[
 ];
 
 pub fn delete_item(item: ProtectedItem) -> VaultChange {
-    VaultChange::item(
-        &vault(),
-        Edit::replace(item.clone(), deleted(item, 14)),
-        None,
-        None,
-    )
-    .unwrap()
+    VaultChange::item(&vault(), Edit::replace(item.clone(), deleted(item, 14)), None, None).unwrap()
 }
 
 /// The guard's side, and who may consent there now.
@@ -239,10 +222,7 @@ pub struct World {
 
 impl World {
     pub fn new(operators: impl IntoIterator<Item = u128>) -> Self {
-        Self {
-            guard: Some(guard([])),
-            operators: operators.into_iter().collect(),
-        }
+        Self { guard: Some(guard([])), operators: operators.into_iter().collect() }
     }
 
     pub fn answer(&self, question: &GuardQuestion) -> GuardAnswer {
@@ -260,13 +240,7 @@ impl World {
         requests: &[ResourceId],
         unlocks: &[Unlock],
     ) -> Result<Clearance, Refusal> {
-        self.clear_as(
-            &[caller(ALICE), caller(ALICE_GUEST)],
-            change,
-            requests,
-            unlocks,
-            now(),
-        )
+        self.clear_as(&[caller(ALICE), caller(ALICE_GUEST)], change, requests, unlocks, now())
     }
 
     pub fn clear_as(
@@ -277,22 +251,10 @@ impl World {
         unlocks: &[Unlock],
         at: Timestamp,
     ) -> Result<Clearance, Refusal> {
-        let presented = Presented {
-            callers,
-            requests,
-            unlocks,
-        };
+        let presented = Presented { callers, requests, unlocks };
         let ask = |question: &GuardQuestion| self.answer(question);
         let link = proxy(GUARD);
-        mua::clear(
-            change,
-            VaultKind::RecoveryServices,
-            Some(&link),
-            &presented,
-            &ask,
-            at,
-        )
-        .unwrap()
+        mua::clear(change, VaultKind::RecoveryServices, Some(&link), &presented, &ask, at).unwrap()
     }
 
     pub fn unlock(
@@ -323,14 +285,8 @@ impl World {
 }
 
 pub fn right(holder: &Caller) -> Right {
-    let assignment = format!(
-        "providers/Microsoft.Authorization/roleAssignments/{}",
-        holder.object
-    );
-    Right {
-        assignment: below(GUARD, &assignment),
-        until: Some(now() + SignedDuration::from_hours(1)),
-    }
+    let assignment = format!("providers/Microsoft.Authorization/roleAssignments/{}", holder.object);
+    Right { assignment: below(GUARD, &assignment), until: Some(now() + SignedDuration::from_hours(1)) }
 }
 
 /// `<guard>/<kind>/default`

@@ -68,14 +68,8 @@ pub fn activate(
         signed_in: cx.caller.authentication.clone(),
         created: cx.now,
         progress: match policy.needs_approval() {
-            true => Progress::PendingApproval {
-                expires: deadline(policy, cx.now),
-                approvals: Vec::new(),
-            },
-            false => Progress::Provisioned {
-                window,
-                consent: Consent::NotRequired,
-            },
+            true => Progress::PendingApproval { expires: deadline(policy, cx.now), approvals: Vec::new() },
+            false => Progress::Provisioned { window, consent: Consent::NotRequired },
         },
     })
 }
@@ -107,8 +101,7 @@ fn choose<'e>(
 ) -> Result<(&'e Eligibility, Holding)> {
     let principal = cx.caller.object;
     let named = |eligibility: &&Eligibility| {
-        body.linked_eligibility
-            .is_none_or(|linked| linked == eligibility.grant().name)
+        body.linked_eligibility.is_none_or(|linked| linked == eligibility.grant().name)
     };
     let mine = eligibilities.iter().filter(named).filter_map(|eligibility| {
         let serves = eligibility.serves(principal, body.role, policy.scope(), cx.people, cx.now);

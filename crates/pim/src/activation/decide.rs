@@ -40,19 +40,13 @@ impl DecisionBody {
     pub fn parse(body: &Value) -> Result<Self> {
         let root = Reader::root(body)?;
         let body = root.object("properties")?.unwrap_or(root);
-        let words = [
-            ("Approve", Some(Verdict::Approve)),
-            ("Deny", Some(Verdict::Deny)),
-            ("NotReviewed", None),
-        ];
+        let words =
+            [("Approve", Some(Verdict::Approve)), ("Deny", Some(Verdict::Deny)), ("NotReviewed", None)];
         let Some(Some(verdict)) = body.word("reviewResult", &words)? else {
             let field = body.field("reviewResult");
             return Err(content(&field, format!("`{field}` must be Approve or Deny")));
         };
-        Ok(Self {
-            verdict,
-            justification: justification(&body)?,
-        })
+        Ok(Self { verdict, justification: justification(&body)? })
     }
 }
 
@@ -82,29 +76,16 @@ impl ActivationRequest {
     ) -> Result<Self> {
         let person = self.reviewer(policy, cx)?;
         if !self.has_approval() || stage != self.stage() {
-            return Err(not_found(format!(
-                "the approval {} has no stage {stage}",
-                self.name
-            )));
+            return Err(not_found(format!("the approval {} has no stage {stage}", self.name)));
         }
         let approvals = self.open_approvals(cx.now)?;
         if policy.rules().approval.stage.approver_justification && decision.justification.is_empty() {
-            return Err(policy_rule(
-                "JustificationRule",
-                "Say in `justification` why you decide so.",
-            ));
+            return Err(policy_rule("JustificationRule", "Say in `justification` why you decide so."));
         }
-        let vote = Vote {
-            by: cx.caller.object,
-            person,
-            justification: decision.justification.clone(),
-            at: cx.now,
-        };
+        let vote =
+            Vote { by: cx.caller.object, person, justification: decision.justification.clone(), at: cx.now };
         match decision.verdict {
-            Verdict::Deny => Ok(self.with(Progress::Denied {
-                denial: vote,
-                earlier: approvals.to_vec(),
-            })),
+            Verdict::Deny => Ok(self.with(Progress::Denied { denial: vote, earlier: approvals.to_vec() })),
             Verdict::Approve => self.approve(vote, policy, eligibility, cx),
         }
     }
@@ -162,10 +143,7 @@ impl ActivationRequest {
     fn is_askers_voice(&self, cx: &Context<'_>) -> bool {
         let caller = cx.caller.object;
         caller == self.principal
-            || cx
-                .people
-                .person_of(caller)
-                .is_some_and(|person| self.is_askers(&person, cx.people))
+            || cx.people.person_of(caller).is_some_and(|person| self.is_askers(&person, cx.people))
     }
 
     /// Whether this is the person who asked: as known then, or as known now.
@@ -196,9 +174,7 @@ impl ActivationRequest {
     ) -> Result<Self> {
         let earlier = self.open_approvals(cx.now)?.to_vec();
         if earlier.iter().any(|other| other.person == vote.person) {
-            return Err(voted(
-                "You have approved this request before; it waits for somebody else.",
-            ));
+            return Err(voted("You have approved this request before; it waits for somebody else."));
         }
         let window = self.window_from(policy, eligibility, cx)?;
         let mut people = self.counted(&earlier, policy, cx.people);
@@ -207,18 +183,10 @@ impl ActivationRequest {
         match &self.progress {
             Progress::PendingApproval { expires, .. } if people.len() < needed => {
                 let approvals = earlier.into_iter().chain([vote]).collect();
-                Ok(self.with(Progress::PendingApproval {
-                    expires: *expires,
-                    approvals,
-                }))
+                Ok(self.with(Progress::PendingApproval { expires: *expires, approvals }))
             }
-            _ => Ok(self.with(Progress::Provisioned {
-                window,
-                consent: Consent::Given {
-                    decisive: vote,
-                    earlier,
-                },
-            })),
+            _ => Ok(self
+                .with(Progress::Provisioned { window, consent: Consent::Given { decisive: vote, earlier } })),
         }
     }
 
@@ -230,11 +198,7 @@ impl ActivationRequest {
                 && people.person_of(vote.by).as_ref() == Some(&vote.person)
                 && !self.is_askers(&vote.person, people)
         };
-        votes
-            .iter()
-            .filter(counts)
-            .map(|vote| vote.person.clone())
-            .collect()
+        votes.iter().filter(counts).map(|vote| vote.person.clone()).collect()
     }
 
     /// The window that an approval gives now: what was asked for, but within the eligibility and the policy as they

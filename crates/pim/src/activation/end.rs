@@ -39,20 +39,14 @@ pub fn deactivate(
         return Err(not_an_admins(body.request_type));
     }
     if body.principal != cx.caller.object {
-        return Err(not_yours(
-            "Only the holder gives a role back; an admin takes it away with AdminRemove.",
-        ));
+        return Err(not_yours("Only the holder gives a role back; an admin takes it away with AdminRemove."));
     }
     let mine = |activation: &&ActivationRequest| {
         activation.principal == cx.caller.object
             && activation.role == body.role
             && activation.scope == *scope
-            && activation
-                .window()
-                .is_some_and(|window| !window.has_ended(cx.now))
-            && body
-                .linked_eligibility
-                .is_none_or(|linked| linked == activation.eligibility)
+            && activation.window().is_some_and(|window| !window.has_ended(cx.now))
+            && body.linked_eligibility.is_none_or(|linked| linked == activation.eligibility)
             && body.target.is_none_or(|target| target == activation.name)
     };
     let Some(activation) = activations.iter().find(mine) else {
@@ -85,9 +79,7 @@ impl ActivationRequest {
     /// wait any more. What is in force already is given back with `SelfDeactivate`.
     pub fn cancel(&self, may_administer: bool, cx: &Context<'_>) -> Result<Self> {
         if cx.caller.object != self.principal && !may_administer {
-            return Err(not_yours(
-                "Only whoever made the request, or an admin of the role, cancels it.",
-            ));
+            return Err(not_yours("Only whoever made the request, or an admin of the role, cancels it."));
         }
         match &self.progress {
             Progress::PendingApproval { approvals, .. }
@@ -134,10 +126,7 @@ impl ActivationRequest {
             .and_then(|eligibility| window.clipped(eligibility.grant().window.end()));
         match clipped {
             Some(clipped) if clipped == *window => None,
-            Some(window) => Some(self.with(Progress::Provisioned {
-                window,
-                consent: consent.clone(),
-            })),
+            Some(window) => Some(self.with(Progress::Provisioned { window, consent: consent.clone() })),
             None => self.ended_by(cx.caller.object, cx.now).ok(),
         }
     }
@@ -145,12 +134,7 @@ impl ActivationRequest {
     pub(crate) fn ended_by(&self, by: ObjectId, now: Timestamp) -> Result<Self> {
         match &self.progress {
             Progress::Provisioned { window, consent } if !window.has_ended(now) => {
-                Ok(self.with(Progress::Revoked {
-                    window: *window,
-                    consent: consent.clone(),
-                    by,
-                    at: now,
-                }))
+                Ok(self.with(Progress::Revoked { window: *window, consent: consent.clone(), by, at: now }))
             }
             _ => Err(does_not_exist(format!(
                 "The Role assignment does not exist: the activation {} is not in force.",

@@ -250,13 +250,8 @@ impl ActivationRequest {
     pub fn has_approval(&self) -> bool {
         !matches!(
             &self.progress,
-            Progress::Provisioned {
-                consent: Consent::NotRequired,
-                ..
-            } | Progress::Revoked {
-                consent: Consent::NotRequired,
-                ..
-            }
+            Progress::Provisioned { consent: Consent::NotRequired, .. }
+                | Progress::Revoked { consent: Consent::NotRequired, .. }
         )
     }
 
@@ -271,9 +266,6 @@ impl ActivationRequest {
     }
 
     fn with(&self, progress: Progress) -> Self {
-        Self {
-            progress,
-            ..self.clone()
-        }
+        Self { progress, ..self.clone() }
     }
 }

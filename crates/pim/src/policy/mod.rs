@@ -93,10 +93,7 @@ impl RolePolicy {
             document.rules.approval.required = true;
             document.rules.approval.mode = ApprovalMode::SingleStage;
         }
-        Self {
-            document,
-            guards_consent,
-        }
+        Self { document, guards_consent }
     }
 
     /// The scope the policy is about.
@@ -162,11 +159,7 @@ impl RolePolicy {
 
     /// The resource id of the policy's assignment.
     pub fn assignment_id(&self) -> String {
-        paths::below(
-            self.scope(),
-            "roleManagementPolicyAssignments",
-            &self.assignment_name(),
-        )
+        paths::below(self.scope(), "roleManagementPolicyAssignments", &self.assignment_name())
     }
 }
 

@@ -40,9 +40,7 @@ impl RolePolicy {
         for rule in properties.objects("rules")?.unwrap_or_default() {
             let id = rule_id(&rule)?;
             if seen.contains(&id) {
-                return Err(policy(format!(
-                    "the rule `{id}` is mentioned twice; mention it once"
-                )));
+                return Err(policy(format!("the rule `{id}` is mentioned twice; mention it once")));
             }
             seen.push(id);
             patched.change(id, &rule)?;
@@ -77,16 +75,10 @@ impl RolePolicy {
 
 /// Which rule the object is; its type, if given, must be that rule's.
 fn rule_id(rule: &Reader<'_>) -> Result<RuleId> {
-    let name = rule
-        .filled("id")?
-        .ok_or_else(|| rule.wrong("id", "the id of one of the policy's rules"))?;
+    let name = rule.filled("id")?.ok_or_else(|| rule.wrong("id", "the id of one of the policy's rules"))?;
     let id = RuleId::parse(name).ok_or_else(|| {
         let known: Vec<String> = RuleId::all().map(|id| id.to_string()).collect();
-        policy(format!(
-            "there is no rule `{}`; the rules are {}",
-            shown(name),
-            known.join(", ")
-        ))
+        policy(format!("there is no rule `{}`; the rules are {}", shown(name), known.join(", ")))
     })?;
     match rule.filled("ruleType")? {
         Some(kind) if !kind.eq_ignore_ascii_case(id.rule_type()) => {
@@ -108,10 +100,7 @@ fn patch_expiration(occasion: Occasion, rule: &mut ExpirationRule, body: &Reader
     if let Some(text) = body.filled("maximumDuration")? {
         let maximum = Length::parse(text);
         rule.maximum = maximum.ok_or_else(|| {
-            body.wrong(
-                "maximumDuration",
-                "an ISO 8601 duration above zero such as PT8H or P180D",
-            )
+            body.wrong("maximumDuration", "an ISO 8601 duration above zero such as PT8H or P180D")
         })?;
     }
     match occasion {
@@ -137,24 +126,15 @@ fn check_activation_maximum(rule: &ExpirationRule) -> Result<()> {
 }
 
 fn patch_enablement(rule: &mut EnablementRule, body: &Reader<'_>) -> Result<()> {
-    const ALL: [Requirement; 3] = [
-        Requirement::MultiFactorAuthentication,
-        Requirement::Justification,
-        Requirement::Ticketing,
-    ];
+    const ALL: [Requirement; 3] =
+        [Requirement::MultiFactorAuthentication, Requirement::Justification, Requirement::Ticketing];
     let Some(words) = body.texts("enabledRules")? else {
         return Ok(());
     };
-    let known = |word: &str| {
-        ALL.into_iter()
-            .find(|known| known.as_str().eq_ignore_ascii_case(word))
-    };
+    let known = |word: &str| ALL.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(word));
     let enabled: Option<BTreeSet<Requirement>> = words.into_iter().map(known).collect();
     rule.enabled = enabled.ok_or_else(|| {
-        body.wrong(
-            "enabledRules",
-            "a list of MultiFactorAuthentication, Justification, Ticketing",
-        )
+        body.wrong("enabledRules", "a list of MultiFactorAuthentication, Justification, Ticketing")
     })?;
     Ok(())
 }
@@ -212,19 +192,15 @@ fn addresses(body: &Reader<'_>, recipients: &[&str]) -> Result<Vec<String>> {
         return Err(wrong(format!("at most {MAX_RECIPIENTS} mail addresses")));
     }
     match recipients.iter().find(|address| !is_address(address)) {
-        Some(bad) => Err(wrong(format!(
-            "a list of mail addresses, which `{}` is not",
-            shown(bad)
-        ))),
+        Some(bad) => Err(wrong(format!("a list of mail addresses, which `{}` is not", shown(bad)))),
         None => Ok(recipients.iter().map(ToString::to_string).collect()),
     }
 }
 
 /// Plausibly a mail address, and certainly no second header line.
 fn is_address(text: &str) -> bool {
-    let plain = text
-        .chars()
-        .all(|c| !c.is_control() && !c.is_whitespace() && !matches!(c, '<' | '>' | ',' | ';'));
+    let plain =
+        text.chars().all(|c| !c.is_control() && !c.is_whitespace() && !matches!(c, '<' | '>' | ',' | ';'));
     let halves = text.split_once('@');
     plain
         && text.len() <= MAX_ADDRESS_BYTES

@@ -74,11 +74,7 @@ fn patch_stage(stage: &mut ApprovalStage, body: &Reader<'_>) -> Result<()> {
         stage.approvals = approvals;
     }
     let escalates = body.flag("isEscalationEnabled")? == Some(true);
-    if escalates
-        || body
-            .list("escalationApprovers")?
-            .is_some_and(|list| !list.is_empty())
-    {
+    if escalates || body.list("escalationApprovers")?.is_some_and(|list| !list.is_empty()) {
         return Err(policy(
             "escalation is not supported: leave isEscalationEnabled false and name everybody who may decide as \
              primaryApprovers",
@@ -92,9 +88,7 @@ fn patch_stage(stage: &mut ApprovalStage, body: &Reader<'_>) -> Result<()> {
 
 fn approvers(list: &[Reader<'_>]) -> Result<Vec<Approver>> {
     if list.len() > MAX_APPROVERS {
-        return Err(policy(format!(
-            "at most {MAX_APPROVERS} approvers may be named; use a group"
-        )));
+        return Err(policy(format!("at most {MAX_APPROVERS} approvers may be named; use a group")));
     }
     let mut approvers: Vec<Approver> = Vec::new();
     for line in list {

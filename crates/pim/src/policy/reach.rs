@@ -49,11 +49,7 @@ impl RolePolicy {
         if approvers.len() >= needed {
             return Ok(());
         }
-        let besides = if requester.is_some() {
-            " besides whoever asks"
-        } else {
-            ""
-        };
+        let besides = if requester.is_some() { " besides whoever asks" } else { "" };
         Err(policy_rule(
             "ApprovalRule",
             format!(

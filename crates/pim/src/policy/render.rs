@@ -61,10 +61,7 @@ impl RolePolicy {
 /// Who changed the policy last, and when; nobody and never for one that was never changed.
 fn modified(modified: Option<Modified>, names: &dyn Names) -> (Value, Value) {
     match modified {
-        Some(modified) => (
-            expanded_principal(names, modified.by),
-            long_timestamp(modified.at).into(),
-        ),
+        Some(modified) => (expanded_principal(names, modified.by), long_timestamp(modified.at).into()),
         None => (Value::Null, Value::Null),
     }
 }

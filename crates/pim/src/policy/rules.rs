@@ -20,11 +20,7 @@ pub enum Occasion {
 
 impl Occasion {
     /// The three occasions.
-    pub const ALL: [Self; 3] = [
-        Self::AdminEligibility,
-        Self::AdminAssignment,
-        Self::EndUserAssignment,
-    ];
+    pub const ALL: [Self; 3] = [Self::AdminEligibility, Self::AdminAssignment, Self::EndUserAssignment];
 
     /// The target's `caller`.
     pub(crate) fn caller(self) -> &'static str {
@@ -290,13 +286,8 @@ pub struct Rules {
 impl Rules {
     /// Azure's defaults (contract 6.7), with approval switched as given and no approver named.
     pub(crate) fn azure_defaults(approval_required: bool) -> Self {
-        let justified = EnablementRule {
-            enabled: BTreeSet::from([Requirement::Justification]),
-        };
-        let at_most = |maximum| ExpirationRule {
-            required: true,
-            maximum,
-        };
+        let justified = EnablementRule { enabled: BTreeSet::from([Requirement::Justification]) };
+        let at_most = |maximum| ExpirationRule { required: true, maximum };
         Self {
             expiration: PerOccasion {
                 admin_eligibility: at_most(Length::days(365)),
@@ -331,14 +322,7 @@ impl Rules {
 }
 
 fn mail_everybody() -> PerRecipient<NotificationRule> {
-    let mail = NotificationRule {
-        default_recipients: true,
-        level: NotificationLevel::All,
-        recipients: Vec::new(),
-    };
-    PerRecipient {
-        admin: mail.clone(),
-        requestor: mail.clone(),
-        approver: mail,
-    }
+    let mail =
+        NotificationRule { default_recipients: true, level: NotificationLevel::All, recipients: Vec::new() };
+    PerRecipient { admin: mail.clone(), requestor: mail.clone(), approver: mail }
 }

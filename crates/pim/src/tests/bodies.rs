@@ -28,48 +28,27 @@ fn what_powershell_sends_is_understood() {
 
 #[test]
 fn ids_come_whole_or_as_their_last_segment() {
-    let whole = format!(
-        "{}/providers/Microsoft.Authorization/roleEligibilitySchedules/{}",
-        guard(),
-        request(7)
-    );
+    let whole =
+        format!("{}/providers/Microsoft.Authorization/roleEligibilitySchedules/{}", guard(), request(7));
     for linked in [json!(request(7)), json!(whole)] {
-        let read = body(
-            "SelfActivate",
-            ALICE,
-            json!({"linkedRoleEligibilityScheduleId": linked}),
-        );
+        let read = body("SelfActivate", ALICE, json!({"linkedRoleEligibilityScheduleId": linked}));
         assert_eq!(read.linked_eligibility, Some(request(7)));
     }
-    let read = body(
-        "SelfActivate",
-        ALICE,
-        json!({"linkedRoleEligibilityScheduleId": ""}),
-    );
+    let read = body("SelfActivate", ALICE, json!({"linkedRoleEligibilityScheduleId": ""}));
     assert_eq!(read.linked_eligibility, None);
-    let read = body(
-        "AdminRemove",
-        ALICE,
-        json!({"targetRoleAssignmentScheduleId": request(8)}),
-    );
+    let read = body("AdminRemove", ALICE, json!({"targetRoleAssignmentScheduleId": request(8)}));
     assert_eq!(read.target, Some(request(8)));
     let role = format!("/providers/Microsoft.Authorization/roleDefinitions/{BACKUP_MUA_OPERATOR}");
-    assert_eq!(
-        body("AdminRemove", ALICE, json!({"roleDefinitionId": role})).role,
-        BACKUP_MUA_OPERATOR
-    );
+    assert_eq!(body("AdminRemove", ALICE, json!({"roleDefinitionId": role})).role, BACKUP_MUA_OPERATOR);
 }
 
 #[test]
 fn times_and_expirations_come_in_several_forms() {
     let info = |info: Value| body("SelfActivate", ALICE, json!({"scheduleInfo": info})).schedule;
     let day = at("2026-02-01T09:30:00Z");
-    for text in [
-        "2026-02-01T09:30:00Z",
-        "2026-02-01T10:30:00+01:00",
-        "2026-02-01T09:30:00",
-        "2026-02-01T09:30",
-    ] {
+    for text in
+        ["2026-02-01T09:30:00Z", "2026-02-01T10:30:00+01:00", "2026-02-01T09:30:00", "2026-02-01T09:30"]
+    {
         assert_eq!(info(json!({"startDateTime": text})).start, Some(day), "{text}");
         let until =
             info(json!({"expiration": {"type": "AfterDateTime", "endDateTime": text, "duration": null}}));
@@ -96,11 +75,7 @@ fn refused_by_name(rows: &[(Value, &str)]) {
         let error = ScheduleRequestBody::parse(&raw_body("SelfActivate", ALICE, more.clone())).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Invalid, "{more}");
         assert_eq!(error.target.as_deref(), Some(*field), "{more}");
-        assert!(
-            error.message.contains(field.rsplit('.').next().unwrap()),
-            "{more}: {}",
-            error.message
-        );
+        assert!(error.message.contains(field.rsplit('.').next().unwrap()), "{more}: {}", error.message);
     }
 }
 
@@ -112,10 +87,7 @@ fn who_what_and_why_are_refused_by_name() {
         (json!({"principalId": 7}), "properties.principalId"),
         (json!({"roleDefinitionId": ""}), "properties.roleDefinitionId"),
         (json!({"roleDefinitionId": READER}), "properties.roleDefinitionId"),
-        (
-            json!({"roleDefinitionId": "/a/../b"}),
-            "properties.roleDefinitionId",
-        ),
+        (json!({"roleDefinitionId": "/a/../b"}), "properties.roleDefinitionId"),
         (
             json!({"roleDefinitionId": format!("/providers/Microsoft.Authorization/roleAssignments/{READER}")}),
             "properties.roleDefinitionId",
@@ -123,15 +95,9 @@ fn who_what_and_why_are_refused_by_name() {
         (json!({"requestType": "Explode"}), "properties.requestType"),
         (json!({"requestType": null}), "properties.requestType"),
         (json!({"justification": ["x"]}), "properties.justification"),
-        (
-            json!({"justification": "x".repeat(1025)}),
-            "properties.justification",
-        ),
+        (json!({"justification": "x".repeat(1025)}), "properties.justification"),
         (json!({"justification": "two\nlines"}), "properties.justification"),
-        (
-            json!({"justification": "abc\u{202e}fed"}),
-            "properties.justification",
-        ),
+        (json!({"justification": "abc\u{202e}fed"}), "properties.justification"),
     ]);
     for body in [json!(null), json!("x"), json!({}), json!({"properties": 1})] {
         assert!(ScheduleRequestBody::parse(&body).is_err(), "{body}");
@@ -145,69 +111,28 @@ fn tickets_times_and_schedules_are_refused_by_name() {
     let expiration = |value: Value| json!({"scheduleInfo": {"expiration": value}});
     refused_by_name(&[
         (json!({"ticketInfo": "T1"}), "properties.ticketInfo"),
-        (
-            json!({"ticketInfo": {"ticketNumber": 1}}),
-            "properties.ticketInfo.ticketNumber",
-        ),
-        (
-            json!({"ticketInfo": {"ticketSystem": "y".repeat(257)}}),
-            "properties.ticketInfo.ticketSystem",
-        ),
+        (json!({"ticketInfo": {"ticketNumber": 1}}), "properties.ticketInfo.ticketNumber"),
+        (json!({"ticketInfo": {"ticketSystem": "y".repeat(257)}}), "properties.ticketInfo.ticketSystem"),
         (json!({"scheduleInfo": []}), "properties.scheduleInfo"),
-        (
-            json!({"scheduleInfo": {"startDateTime": "tomorrow"}}),
-            "properties.scheduleInfo.startDateTime",
-        ),
+        (json!({"scheduleInfo": {"startDateTime": "tomorrow"}}), "properties.scheduleInfo.startDateTime"),
         (expiration(json!("PT1H")), "properties.scheduleInfo.expiration"),
-        (
-            expiration(json!({"type": "Sometime"})),
-            "properties.scheduleInfo.expiration.type",
-        ),
-        (
-            expiration(json!({"type": "AfterDuration"})),
-            "properties.scheduleInfo.expiration.duration",
-        ),
-        (
-            expiration(json!({"duration": "-PT1H"})),
-            "properties.scheduleInfo.expiration.duration",
-        ),
-        (
-            expiration(json!({"type": "AfterDateTime"})),
-            "properties.scheduleInfo.expiration.endDateTime",
-        ),
-        (
-            json!({"linkedRoleEligibilityScheduleId": "x"}),
-            "properties.linkedRoleEligibilityScheduleId",
-        ),
-        (
-            json!({"targetRoleAssignmentScheduleId": 1}),
-            "properties.targetRoleAssignmentScheduleId",
-        ),
-        (
-            json!({"condition": "@Resource[x] StringEquals 'y'"}),
-            "properties.condition",
-        ),
+        (expiration(json!({"type": "Sometime"})), "properties.scheduleInfo.expiration.type"),
+        (expiration(json!({"type": "AfterDuration"})), "properties.scheduleInfo.expiration.duration"),
+        (expiration(json!({"duration": "-PT1H"})), "properties.scheduleInfo.expiration.duration"),
+        (expiration(json!({"type": "AfterDateTime"})), "properties.scheduleInfo.expiration.endDateTime"),
+        (json!({"linkedRoleEligibilityScheduleId": "x"}), "properties.linkedRoleEligibilityScheduleId"),
+        (json!({"targetRoleAssignmentScheduleId": 1}), "properties.targetRoleAssignmentScheduleId"),
+        (json!({"condition": "@Resource[x] StringEquals 'y'"}), "properties.condition"),
     ]);
 }
 
 #[test]
 fn a_decision_is_flat_or_inside_of_properties() {
-    let approve = DecisionBody {
-        verdict: Verdict::Approve,
-        justification: "checked ticket".into(),
-    };
+    let approve = DecisionBody { verdict: Verdict::Approve, justification: "checked ticket".into() };
     let flat = json!({"reviewResult": "Approve", "justification": "checked ticket"});
-    assert_eq!(
-        DecisionBody::parse(&json!({"properties": flat})),
-        Ok(approve.clone())
-    );
+    assert_eq!(DecisionBody::parse(&json!({"properties": flat})), Ok(approve.clone()));
     assert_eq!(DecisionBody::parse(&flat), Ok(approve));
-    assert_eq!(
-        DecisionBody::parse(&json!({"reviewResult": "deny"}))
-            .unwrap()
-            .verdict,
-        Verdict::Deny
-    );
+    assert_eq!(DecisionBody::parse(&json!({"reviewResult": "deny"})).unwrap().verdict, Verdict::Deny);
     for bad in [
         json!(null),
         json!({}),
@@ -235,12 +160,8 @@ fn anything() -> impl Strategy<Value = Value> {
         Just(json!(READER)),
     ];
     leaf.prop_recursive(3, 24, 6, |inner| {
-        let key = prop_oneof![
-            "[a-z]{1,4}",
-            Just("id".to_string()),
-            Just("type".into()),
-            Just("duration".into())
-        ];
+        let key =
+            prop_oneof!["[a-z]{1,4}", Just("id".to_string()), Just("type".into()), Just("duration".into())];
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
             prop::collection::btree_map(key, inner, 0..4)

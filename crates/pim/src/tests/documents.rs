@@ -15,10 +15,8 @@ fn survives<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(docum
 #[test]
 fn every_document_reads_back_as_it_was() {
     let mut world = World::new();
-    world.patch(rule_patch(
-        json!({"id": "Notification_Approver_EndUser_Assignment",
-        "notificationRecipients": ["soc@fabsec.example"]}),
-    ));
+    world.patch(rule_patch(json!({"id": "Notification_Approver_EndUser_Assignment",
+        "notificationRecipients": ["soc@fabsec.example"]})));
     survives(world.policy.document());
     survives(&world.eligibilities[0]);
     let alice = Caller {
@@ -30,9 +28,7 @@ fn every_document_reads_back_as_it_was() {
         ..caller(ALICE)
     };
     let more = json!({"ticketInfo": {"ticketNumber": "T1", "ticketSystem": "X"}});
-    let waiting = world
-        .ask_with(&alice, &body("SelfActivate", ALICE, more))
-        .unwrap();
+    let waiting = world.ask_with(&alice, &body("SelfActivate", ALICE, more)).unwrap();
     survives(&waiting);
     survives(&world.decide(&waiting, SAM, Verdict::Deny).unwrap());
     survives(&waiting.cancel(false, &world.cx(&alice)).unwrap());

@@ -46,10 +46,7 @@ fn events() -> Vec<Event> {
         Event::Ineligible,
     ];
     for voice in VOICES {
-        events.extend([
-            Event::Decide(voice, Verdict::Approve),
-            Event::Decide(voice, Verdict::Deny),
-        ]);
+        events.extend([Event::Decide(voice, Verdict::Approve), Event::Decide(voice, Verdict::Deny)]);
     }
     events
 }
@@ -78,18 +75,9 @@ struct State {
 impl State {
     /// What distinguishes one state from another.
     fn key(&self) -> String {
-        let people = (
-            &self.world.people.persons,
-            &self.world.people.disabled,
-            &self.world.people.groups,
-        );
+        let people = (&self.world.people.persons, &self.world.people.disabled, &self.world.people.groups);
         let asked = serde_json::to_string(&self.asked).unwrap();
-        format!(
-            "{asked} {people:?} {} {} {:?}",
-            self.world.eligibilities.len(),
-            self.hours,
-            self.witness
-        )
+        format!("{asked} {people:?} {} {} {:?}", self.world.eligibilities.len(), self.hours, self.witness)
     }
 
     fn apply(&self, event: Event) -> Self {
@@ -132,21 +120,11 @@ impl State {
         let Ok(asked) = self.world.decide(&self.asked, who, verdict) else {
             return;
         };
-        assert_eq!(
-            before,
-            Status::PendingApproval,
-            "what is settled takes no decision"
-        );
+        assert_eq!(before, Status::PendingApproval, "what is settled takes no decision");
         let person = *self.world.people.persons.get(&who).unwrap();
         assert_ne!(person, "alice", "the person who asks never counts");
-        assert!(
-            !self.world.people.disabled.contains(&who),
-            "only accounts in use count"
-        );
-        assert!(
-            who != SAM || self.world.people.groups[&APPROVERS].contains(&SAM),
-            "only approvers count"
-        );
+        assert!(!self.world.people.disabled.contains(&who), "only accounts in use count");
+        assert!(who != SAM || self.world.people.groups[&APPROVERS].contains(&SAM), "only approvers count");
         match verdict {
             Verdict::Approve => drop(self.witness.approved_by.insert(person.into())),
             Verdict::Deny => self.witness.denied = true,
@@ -161,23 +139,15 @@ impl State {
         let body = body(RequestType::SelfDeactivate.as_str(), who, json!({}));
         let holds = self.asked.is_effective(self.world.now);
         let activations = [self.asked.clone()];
-        match deactivate(
-            request(43),
-            &body,
-            &guard(),
-            &activations,
-            &self.world.cx(&caller(who)),
-        ) {
+        match deactivate(request(43), &body, &guard(), &activations, &self.world.cx(&caller(who))) {
             Ok(done) => {
                 assert_eq!(who, ALICE, "only the holder gives back");
                 self.asked = done.ended;
                 self.witness.ended = true;
             }
-            Err(error) => assert!(
-                !(holds && who == ALICE),
-                "giving back is never refused: {}",
-                error.message
-            ),
+            Err(error) => {
+                assert!(!(holds && who == ALICE), "giving back is never refused: {}", error.message)
+            }
         }
     }
 
@@ -187,21 +157,12 @@ impl State {
         let effective = self.asked.is_effective(now);
         let witness = &self.witness;
         if effective {
-            assert!(
-                witness.approved_by.len() >= needed,
-                "effective without enough approvals"
-            );
-            assert!(
-                !witness.approved_by.contains("alice"),
-                "the person who asks was counted"
-            );
+            assert!(witness.approved_by.len() >= needed, "effective without enough approvals");
+            assert!(!witness.approved_by.contains("alice"), "the person who asks was counted");
             assert!(!witness.denied, "a denial is final");
             assert!(!witness.ended, "what was ended stays ended");
             let window = self.asked.window().unwrap();
-            assert!(
-                window.end().is_some_and(|end| now < end),
-                "expired is never effective"
-            );
+            assert!(window.end().is_some_and(|end| now < end), "expired is never effective");
         }
         assert!(witness.settlements <= 1, "a decision is settled once");
         if witness.denied {
@@ -225,21 +186,13 @@ fn explore(needed: u8) -> (usize, BTreeSet<(Status, bool)>) {
     }
     world.patch(stage_patch(json!({"requiredApprovals": needed})));
     let asked = world.ask(ALICE).unwrap();
-    let start = State {
-        world,
-        asked,
-        witness: Witness::default(),
-        hours: 0,
-    };
+    let start = State { world, asked, witness: Witness::default(), hours: 0 };
     let mut seen = HashSet::from([start.key()]);
     let mut statuses = BTreeSet::new();
     let mut queue = VecDeque::from([start]);
     while let Some(state) = queue.pop_front() {
         state.check(usize::from(needed));
-        statuses.insert((
-            state.asked.status_at(state.world.now),
-            state.asked.is_effective(state.world.now),
-        ));
+        statuses.insert((state.asked.status_at(state.world.now), state.asked.is_effective(state.world.now)));
         for event in events() {
             let next = state.apply(event);
             if seen.insert(next.key()) {

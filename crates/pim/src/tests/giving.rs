@@ -16,14 +16,7 @@ fn eligibility(world: &World, name: u128, kind: &str, more: Value) -> arm::Resul
     let body = body(kind, ALICE, more);
     let sam = caller(SAM);
     let cx = world.cx(&sam);
-    request_eligibility(
-        request(name),
-        &body,
-        PrincipalKind::User,
-        &world.policy,
-        &world.eligibilities,
-        &cx,
-    )
+    request_eligibility(request(name), &body, PrincipalKind::User, &world.policy, &world.eligibilities, &cx)
 }
 
 fn assignment(
@@ -35,15 +28,7 @@ fn assignment(
     let body = body(kind, ALICE, more);
     let sam = caller(SAM);
     let (cx, user) = (world.cx(&sam), PrincipalKind::User);
-    request_assignment(
-        request(20),
-        &body,
-        user,
-        &world.policy,
-        existing,
-        &world.others,
-        &cx,
-    )
+    request_assignment(request(20), &body, user, &world.policy, existing, &world.others, &cx)
 }
 
 fn put<S>(settled: Settled<S>) -> S {
@@ -62,10 +47,7 @@ fn an_eligibility_lasts_as_long_as_the_rule_allows() {
     assert_eq!(given.record.by.person.as_ref().unwrap().0, "sam");
     let given = put(given);
     assert_eq!(given.grant().window.end(), Some(at("2027-02-01T09:00:00Z")));
-    assert_eq!(
-        (given.grant().name, given.grant().request),
-        (request(10), request(10))
-    );
+    assert_eq!((given.grant().name, given.grant().request), (request(10), request(10)));
     for more in [
         lasting("P366D"),
         json!({"scheduleInfo": null}),
@@ -73,15 +55,9 @@ fn an_eligibility_lasts_as_long_as_the_rule_allows() {
         {"type": "NoExpiration"}}}),
     ] {
         let error = eligibility(&world, 10, "AdminAssign", more).unwrap_err();
-        assert!(
-            error.message.contains("[\"ExpirationRule\"]"),
-            "{}",
-            error.message
-        );
+        assert!(error.message.contains("[\"ExpirationRule\"]"), "{}", error.message);
     }
-    world.patch(rule_patch(
-        json!({"id": "Expiration_Admin_Eligibility", "isExpirationRequired": false}),
-    ));
+    world.patch(rule_patch(json!({"id": "Expiration_Admin_Eligibility", "isExpirationRequired": false})));
     let forever = put(eligibility(&world, 10, "AdminAssign", json!({"scheduleInfo": null})).unwrap());
     assert_eq!(forever.grant().window.end(), None);
 }
@@ -92,15 +68,9 @@ fn an_admin_gives_reasons_where_the_policy_wants_them() {
     world.eligibilities.clear();
     let mut silent = lasting("P1D");
     silent["justification"] = Value::Null;
-    assert!(
-        eligibility(&world, 10, "AdminAssign", silent.clone()).is_ok(),
-        "not wanted by default"
-    );
+    assert!(eligibility(&world, 10, "AdminAssign", silent.clone()).is_ok(), "not wanted by default");
     let error = assignment(&world, "AdminAssign", silent.clone(), &[]).unwrap_err();
-    assert!(
-        error.message.contains("[\"JustificationRule\"]"),
-        "wanted by default for assignments"
-    );
+    assert!(error.message.contains("[\"JustificationRule\"]"), "wanted by default for assignments");
     world.patch(rule_patch(json!({"id": "Enablement_Admin_Eligibility",
         "enabledRules": ["Justification", "Ticketing", "MultiFactorAuthentication"]})));
     let error = eligibility(&world, 10, "AdminAssign", silent).unwrap_err();
@@ -114,37 +84,26 @@ fn nobody_is_made_eligible_twice() {
     let first = put(eligibility(&world, 10, "AdminAssign", lasting("P1D")).unwrap());
     world.eligibilities.push(first);
     assert_eq!(
-        eligibility(&world, 11, "AdminAssign", lasting("P1D"))
-            .unwrap_err()
-            .code,
+        eligibility(&world, 11, "AdminAssign", lasting("P1D")).unwrap_err().code,
         "RoleAssignmentExists"
     );
     assert_eq!(
-        eligibility(&world, 11, "AdminRenew", lasting("P1D"))
-            .unwrap_err()
-            .code,
+        eligibility(&world, 11, "AdminRenew", lasting("P1D")).unwrap_err().code,
         "RoleAssignmentExists"
     );
     world.pass(24);
-    assert!(
-        eligibility(&world, 11, "AdminRenew", lasting("P1D")).is_ok(),
-        "the first has ended"
-    );
+    assert!(eligibility(&world, 11, "AdminRenew", lasting("P1D")).is_ok(), "the first has ended");
 }
 
 #[test]
 fn an_eligibility_is_changed_and_removed() {
     let mut world = World::new();
     assert_eq!(
-        eligibility(&world, 12, "AdminRemove", json!({}))
-            .unwrap_err()
-            .code,
+        eligibility(&world, 12, "AdminRemove", json!({})).unwrap_err().code,
         "RoleAssignmentDoesNotExist"
     );
     assert_eq!(
-        eligibility(&world, 12, "AdminExtend", lasting("P2D"))
-            .unwrap_err()
-            .code,
+        eligibility(&world, 12, "AdminExtend", lasting("P2D")).unwrap_err().code,
         "RoleAssignmentDoesNotExist"
     );
     let first = put(eligibility(&world, 10, "AdminAssign", lasting("P1D")).unwrap());
@@ -152,31 +111,21 @@ fn an_eligibility_is_changed_and_removed() {
     world.eligibilities.push(first);
     world.pass(1);
     let longer = put(eligibility(&world, 12, "AdminExtend", lasting("P2D")).unwrap());
-    assert_eq!(
-        (longer.grant().name, longer.grant().request),
-        (request(10), request(12))
-    );
+    assert_eq!((longer.grant().name, longer.grant().request), (request(10), request(12)));
     assert_eq!(longer.grant().window.start(), start);
     assert_eq!(longer.grant().window.end(), Some(at("2026-02-03T10:00:00Z")));
     assert_eq!(longer.grant().updated, Some(world.now));
     assert!(eligibility(&world, 12, "AdminUpdate", lasting("P400D")).is_err());
 
     let other = json!({"targetRoleEligibilityScheduleId": request(1)});
-    assert!(
-        eligibility(&world, 13, "AdminRemove", other).is_err(),
-        "that one is the group's"
-    );
+    assert!(eligibility(&world, 13, "AdminRemove", other).is_err(), "that one is the group's");
     let removed = eligibility(&world, 13, "AdminRemove", json!({})).unwrap();
     assert_eq!(removed.record.status_at(world.now), Status::Revoked);
     assert_eq!(removed.record.target, request(10));
     assert!(matches!(removed.change, Change::Remove(gone) if gone.grant().name == request(10)));
     world.pass(48);
     let ended = eligibility(&world, 14, "AdminRemove", json!({}));
-    assert_eq!(
-        ended.unwrap_err().code,
-        "RoleAssignmentDoesNotExist",
-        "what has ended is gone"
-    );
+    assert_eq!(ended.unwrap_err().code, "RoleAssignmentDoesNotExist", "what has ended is gone");
 }
 
 #[test]
@@ -188,9 +137,7 @@ fn a_direct_assignment_is_given_for_a_time() {
     assert!(assignment(&world, "AdminAssign", lasting("P181D"), &[]).is_err());
     let existing = [given];
     assert_eq!(
-        assignment(&world, "AdminAssign", lasting("P1D"), &existing)
-            .unwrap_err()
-            .code,
+        assignment(&world, "AdminAssign", lasting("P1D"), &existing).unwrap_err().code,
         "RoleAssignmentExists"
     );
     let removed = assignment(&world, "AdminRemove", json!({}), &existing).unwrap();
@@ -203,17 +150,11 @@ fn an_admin_ends_an_activation() {
     let waiting = world.ask(ALICE).unwrap();
     world.others = vec![waiting.clone()];
     let remove = |world: &World| assignment(world, "AdminRemove", json!({}), &[]);
-    assert_eq!(
-        remove(&world).unwrap_err().code,
-        "RoleAssignmentDoesNotExist",
-        "it only waits"
-    );
+    assert_eq!(remove(&world).unwrap_err().code, "RoleAssignmentDoesNotExist", "it only waits");
     world.others = vec![world.decide(&waiting, SAM, Verdict::Approve).unwrap()];
     let settled = remove(&world).unwrap();
     assert_eq!(settled.record.target, waiting.name());
-    let Change::Revoke(ended) = settled.change else {
-        panic!("an activation is ended")
-    };
+    let Change::Revoke(ended) = settled.change else { panic!("an activation is ended") };
     assert!(!ended.is_effective(world.now));
     world.others = vec![*ended];
     assert_eq!(remove(&world).unwrap_err().code, "RoleAssignmentDoesNotExist");
@@ -236,10 +177,7 @@ fn the_scopes_below_at_which_somebody_is_eligible() {
     let children = |who: u128, scope: &arm::ResourceId| {
         eligible_child_scopes(&world.eligibilities, scope, object(who), &world.people, world.now)
     };
-    assert_eq!(
-        children(ALICE, &subscription).into_iter().collect::<Vec<_>>(),
-        [guard()]
-    );
+    assert_eq!(children(ALICE, &subscription).into_iter().collect::<Vec<_>>(), [guard()]);
     assert!(children(ALICE, &guard()).is_empty());
     assert!(children(MALLORY, &subscription).is_empty());
 }

@@ -35,10 +35,7 @@ fn a_policy_exists_for_every_scope_and_role_under_one_name() {
     let assignment = ordinary().assignment_name();
     assert_eq!(assignment, format!("{name}_{READER}"));
     assert_eq!(role_of_assignment(&scope, &assignment), Some(reader()));
-    assert_eq!(
-        role_of_assignment(&scope, &format!("{name}_{BACKUP_MUA_OPERATOR}")),
-        None
-    );
+    assert_eq!(role_of_assignment(&scope, &format!("{name}_{BACKUP_MUA_OPERATOR}")), None);
     assert_eq!(role_of_assignment(&scope.parent().unwrap(), &assignment), None);
     for bad in ["", "_", "x_y", &name.to_string()] {
         assert_eq!(role_of_assignment(&scope, bad), None);
@@ -67,10 +64,7 @@ fn no_stored_policy_switches_approval_for_consent_off() {
     let mut none = off.clone();
     none.rules.approval.mode = ApprovalMode::NoApproval;
     assert!(RolePolicy::in_force(none, true).rules().approval.is_on());
-    let operator = PolicyDocument {
-        role: BACKUP_MUA_OPERATOR,
-        ..off
-    };
+    let operator = PolicyDocument { role: BACKUP_MUA_OPERATOR, ..off };
     assert!(RolePolicy::in_force(operator, false).needs_approval());
 }
 
@@ -82,10 +76,7 @@ fn only_what_a_patch_mentions_changes() {
     let named = patched(&before, approval).unwrap();
     let stage = &named.rules().approval.stage;
     assert_eq!(stage.approvers[0].kind, ApproverKind::Group);
-    assert_eq!(
-        (stage.timeout_days, stage.approver_justification, stage.approvals),
-        (1, true, 1)
-    );
+    assert_eq!((stage.timeout_days, stage.approver_justification, stage.approvals), (1, true, 1));
     assert!(named.rules().approval.requestor_justification);
     assert_eq!(named.rules().expiration, before.rules().expiration);
     assert_eq!(named.modified().unwrap().by, object(SAM));
@@ -93,19 +84,9 @@ fn only_what_a_patch_mentions_changes() {
     let shorter = json!({"id": "Expiration_EndUser_Assignment", "maximumDuration": "PT1H"});
     let shorter = patched(&named, shorter).unwrap();
     assert_eq!(shorter.rules().approval, named.rules().approval);
-    assert_eq!(
-        shorter
-            .rules()
-            .expiration
-            .get(Occasion::EndUserAssignment)
-            .maximum
-            .to_string(),
-        "PT1H"
-    );
+    assert_eq!(shorter.rules().expiration.get(Occasion::EndUserAssignment).maximum.to_string(), "PT1H");
 
-    let nothing = shorter
-        .patch(&json!({"properties": {"rules": null}}), object(SAM), at(START))
-        .unwrap();
+    let nothing = shorter.patch(&json!({"properties": {"rules": null}}), object(SAM), at(START)).unwrap();
     assert_eq!(nothing.rules(), shorter.rules());
 }
 
@@ -131,10 +112,7 @@ fn every_rule_can_be_changed() {
         "enabledRules": ["multiFactorAuthentication", "Ticketing"]});
     let policy = patched(&ordinary(), with_mfa).unwrap();
     let enabled = &policy.rules().enablement.end_user_assignment.enabled;
-    assert_eq!(
-        enabled,
-        &BTreeSet::from([Requirement::MultiFactorAuthentication, Requirement::Ticketing])
-    );
+    assert_eq!(enabled, &BTreeSet::from([Requirement::MultiFactorAuthentication, Requirement::Ticketing]));
     for id in RuleId::all() {
         let changed = match id {
             RuleId::Expiration(_) => json!({"maximumDuration": "PT2H"}),
@@ -204,18 +182,10 @@ fn what_makes_no_policy_is_refused() {
     for rule in bad {
         let error = patched(&ordinary(), rule.clone()).expect_err(&rule.to_string());
         assert_eq!(error.kind, ErrorKind::Invalid, "{rule}");
-        assert!(
-            ["InvalidPolicy", "InvalidRequestContent"].contains(&error.code.as_str()),
-            "{rule}"
-        );
+        assert!(["InvalidPolicy", "InvalidRequestContent"].contains(&error.code.as_str()), "{rule}");
         assert!(error.code == "InvalidPolicy" || error.target.is_some(), "{rule}");
     }
-    for body in [
-        json!(null),
-        json!([]),
-        json!({}),
-        json!({"properties": {"rules": {}}}),
-    ] {
+    for body in [json!(null), json!([]), json!({}), json!({"properties": {"rules": {}}})] {
         assert!(ordinary().patch(&body, object(SAM), at(START)).is_err(), "{body}");
     }
 }
@@ -226,15 +196,9 @@ fn rules_that_do_not_go_together_are_refused() {
     let context =
         json!({"id": "AuthenticationContext_EndUser_Assignment", "isEnabled": true, "claimValue": "c1"});
     let both = json!({"properties": {"rules": [mfa, context]}});
-    assert_eq!(
-        ordinary().patch(&both, object(SAM), at(START)).unwrap_err().code,
-        "InvalidPolicy"
-    );
+    assert_eq!(ordinary().patch(&both, object(SAM), at(START)).unwrap_err().code, "InvalidPolicy");
     let twice = json!({"properties": {"rules": [mfa, mfa]}});
-    assert_eq!(
-        ordinary().patch(&twice, object(SAM), at(START)).unwrap_err().code,
-        "InvalidPolicy"
-    );
+    assert_eq!(ordinary().patch(&twice, object(SAM), at(START)).unwrap_err().code, "InvalidPolicy");
 }
 
 #[test]
@@ -245,26 +209,14 @@ fn approval_for_consent_cannot_be_switched_off() {
             {"approvalStages": [{"primaryApprovers": [approver("User", SAM)]}]}}),
     )
     .unwrap();
-    for setting in [
-        json!({"isApprovalRequired": false}),
-        json!({"approvalMode": "NoApproval"}),
-    ] {
+    for setting in [json!({"isApprovalRequired": false}), json!({"approvalMode": "NoApproval"})] {
         let rule = json!({"id": "Approval_EndUser_Assignment", "setting": setting});
         let error = patched(&named, rule.clone()).unwrap_err();
-        assert!(
-            error.message.contains("cannot be switched off"),
-            "{}",
-            error.message
-        );
+        assert!(error.message.contains("cannot be switched off"), "{}", error.message);
         assert!(error.message.contains(guard().as_str()));
         // For a role that opens nothing, it is allowed, and both words mean the same.
-        let plain = RolePolicy::in_force(
-            PolicyDocument {
-                role: reader(),
-                ..named.document().clone()
-            },
-            false,
-        );
+        let plain =
+            RolePolicy::in_force(PolicyDocument { role: reader(), ..named.document().clone() }, false);
         assert!(!patched(&plain, rule).unwrap().needs_approval());
     }
     let emptied = json!({"id": "Approval_EndUser_Assignment", "setting":
@@ -277,55 +229,25 @@ fn reach_counts_people_not_accounts() {
     let mut people = Directory::new();
     let list = |approvers: Value| {
         let policy = guarding();
-        policy
-            .patch(
-                &stage_patch(json!({"primaryApprovers": approvers})),
-                object(SAM),
-                at(START),
-            )
-            .unwrap()
+        policy.patch(&stage_patch(json!({"primaryApprovers": approvers})), object(SAM), at(START)).unwrap()
     };
     let group = list(json!([approver("Group", APPROVERS)]));
-    let found: Vec<String> = group
-        .approvers(&people)
-        .into_iter()
-        .map(|person| person.0)
-        .collect();
+    let found: Vec<String> = group.approvers(&people).into_iter().map(|person| person.0).collect();
     assert_eq!(found, ["sam", "tess"]);
-    let twins = list(json!([
-        approver("User", SAM),
-        approver("User", SAM_TWO),
-        approver("User", SAM)
-    ]));
+    let twins = list(json!([approver("User", SAM), approver("User", SAM_TWO), approver("User", SAM)]));
     assert_eq!(twins.rules().approval.stage.approvers.len(), 2);
     assert_eq!(twins.approvers(&people).len(), 1);
-    assert!(
-        list(json!([approver("User", ROBOT)]))
-            .approvers(&people)
-            .is_empty()
-    );
+    assert!(list(json!([approver("User", ROBOT)])).approvers(&people).is_empty());
 
     let alice = Person("alice".into());
-    let only_alice = list(json!([
-        approver("User", ALICE_ADMIN),
-        approver("User", ALICE_HOME)
-    ]));
+    let only_alice = list(json!([approver("User", ALICE_ADMIN), approver("User", ALICE_HOME)]));
     assert!(only_alice.check_reach(&people, None).is_ok());
     let error = only_alice.check_reach(&people, Some(&alice)).unwrap_err();
-    for part in [
-        guard().as_str(),
-        &BACKUP_MUA_OPERATOR.to_string(),
-        "primaryApprovers",
-        "security admin",
-    ] {
+    for part in [guard().as_str(), &BACKUP_MUA_OPERATOR.to_string(), "primaryApprovers", "security admin"] {
         assert!(error.message.contains(part), "{}", error.message);
     }
     people.disabled.insert(SAM);
-    assert!(
-        list(json!([approver("User", SAM)]))
-            .check_reach(&people, None)
-            .is_err()
-    );
+    assert!(list(json!([approver("User", SAM)])).check_reach(&people, None).is_err());
     assert!(guarding().check_reach(&people, None).is_err());
     assert!(ordinary().check_reach(&people, None).is_ok());
 }

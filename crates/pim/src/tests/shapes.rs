@@ -14,19 +14,13 @@ fn paths(value: &Value) -> BTreeSet<String> {
         let kind = match value {
             Value::Object(object) if !object.is_empty() => {
                 for (key, value) in object {
-                    let path = if path.is_empty() {
-                        key.clone()
-                    } else {
-                        format!("{path}.{key}")
-                    };
+                    let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
                     walk(value, &path, found);
                 }
                 return;
             }
             Value::Array(list) if !list.is_empty() => {
-                return list
-                    .iter()
-                    .for_each(|value| walk(value, &format!("{path}[]"), found));
+                return list.iter().for_each(|value| walk(value, &format!("{path}[]"), found));
             }
             Value::Object(_) => "object",
             Value::Array(_) => "list",
@@ -91,56 +85,27 @@ fn an_admins_request() {
     let shown = settled.record.to_json(&world.people, world.now);
     has_shape(
         &shown,
-        &joined(&[
-            COMMON,
-            EMAIL,
-            REQUEST,
-            "p.ticketInfo:object p.targetRoleAssignmentScheduleId",
-        ]),
+        &joined(&[COMMON, EMAIL, REQUEST, "p.ticketInfo:object p.targetRoleAssignmentScheduleId"]),
     );
     let below = format!("{}/providers/Microsoft.Authorization", guard());
-    assert_eq!(
-        shown["id"],
-        format!("{below}/roleAssignmentScheduleRequests/{}", request(20))
-    );
-    assert_eq!(
-        shown["type"],
-        "Microsoft.Authorization/roleAssignmentScheduleRequests"
-    );
+    assert_eq!(shown["id"], format!("{below}/roleAssignmentScheduleRequests/{}", request(20)));
+    assert_eq!(shown["type"], "Microsoft.Authorization/roleAssignmentScheduleRequests");
     let properties = &shown["properties"];
     assert_eq!(properties["status"], "Provisioned");
-    assert_eq!(
-        properties["scheduleInfo"]["startDateTime"],
-        "2026-02-01T09:00:00.0000000Z"
-    );
-    assert_eq!(
-        properties["expandedProperties"]["scope"]["type"],
-        "Microsoft.DataProtection/resourceGuards"
-    );
-    assert_eq!(
-        properties["expandedProperties"]["principal"]["email"],
-        "alice@fabsec.example"
-    );
+    assert_eq!(properties["scheduleInfo"]["startDateTime"], "2026-02-01T09:00:00.0000000Z");
+    assert_eq!(properties["expandedProperties"]["scope"]["type"], "Microsoft.DataProtection/resourceGuards");
+    assert_eq!(properties["expandedProperties"]["principal"]["email"], "alice@fabsec.example");
     assert_eq!(
         properties["roleDefinitionId"],
-        format!(
-            "{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{}",
-            world.policy.role()
-        )
+        format!("{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/{}", world.policy.role())
     );
-    let Change::Put(given) = settled.change else {
-        panic!("put")
-    };
+    let Change::Put(given) = settled.change else { panic!("put") };
     let more = "p.assignmentType ";
-    let shown = given
-        .schedule_json(MemberType::Direct, &world.people, world.now)
-        .unwrap();
+    let shown = given.schedule_json(MemberType::Direct, &world.people, world.now).unwrap();
     let own = "p.updatedOn p.roleAssignmentScheduleRequestId";
     has_shape(&shown, &joined(&[COMMON, EMAIL, SCHEDULE, more, own]));
     assert_eq!(shown["properties"]["assignmentType"], "Assigned");
-    let shown = given
-        .instance_json(MemberType::Direct, &world.people, world.now)
-        .unwrap();
+    let shown = given.instance_json(MemberType::Direct, &world.people, world.now).unwrap();
     let own = "p.roleAssignmentScheduleId p.originRoleAssignmentId";
     has_shape(&shown, &joined(&[COMMON, EMAIL, SCHEDULE, more, own]));
 }
@@ -149,35 +114,18 @@ fn an_admins_request() {
 fn an_activation_on_its_way() {
     let mut world = World::new();
     let more = json!({"ticketInfo": {"ticketNumber": "T1", "ticketSystem": "X"}});
-    let waiting = world
-        .ask_with(&caller(ALICE), &body("SelfActivate", ALICE, more))
-        .unwrap();
+    let waiting = world.ask_with(&caller(ALICE), &body("SelfActivate", ALICE, more)).unwrap();
     let own =
         "p.ticketInfo.ticketNumber p.ticketInfo.ticketSystem p.approvalId p.linkedRoleEligibilityScheduleId ";
     let shown = waiting.to_json(&world.people, waiting.status_at(world.now));
-    has_shape(
-        &shown,
-        &joined(&[
-            COMMON,
-            EMAIL,
-            REQUEST,
-            own,
-            "p.targetRoleAssignmentScheduleId:null",
-        ]),
-    );
+    has_shape(&shown, &joined(&[COMMON, EMAIL, REQUEST, own, "p.targetRoleAssignmentScheduleId:null"]));
     let properties = &shown["properties"];
     assert_eq!(properties["status"], "PendingApproval");
     assert_eq!(
         properties["approvalId"],
-        format!(
-            "/providers/Microsoft.Authorization/roleAssignmentApprovals/{}",
-            request(42)
-        )
+        format!("/providers/Microsoft.Authorization/roleAssignmentApprovals/{}", request(42))
     );
-    assert_eq!(
-        properties["linkedRoleEligibilityScheduleId"],
-        request(1).to_string()
-    );
+    assert_eq!(properties["linkedRoleEligibilityScheduleId"], request(1).to_string());
     assert_eq!(
         waiting.to_json(&world.people, waiting.status_of_dry_run())["properties"]["status"],
         "PendingEvaluation"
@@ -186,10 +134,7 @@ fn an_activation_on_its_way() {
 
     let approved = world.decide(&waiting, SAM, Verdict::Approve).unwrap();
     let shown = approved.to_json(&world.people, approved.status_at(world.now));
-    has_shape(
-        &shown,
-        &joined(&[COMMON, EMAIL, REQUEST, own, "p.targetRoleAssignmentScheduleId"]),
-    );
+    has_shape(&shown, &joined(&[COMMON, EMAIL, REQUEST, own, "p.targetRoleAssignmentScheduleId"]));
     let more = "p.assignmentType p.linkedRoleEligibilityScheduleId ";
     let shown = approved.schedule_json(&world.people, world.now).unwrap();
     let own = "p.updatedOn p.roleAssignmentScheduleRequestId";
@@ -201,47 +146,23 @@ fn an_activation_on_its_way() {
     has_shape(&shown, &joined(&[COMMON, EMAIL, SCHEDULE, more, own]));
     assert_eq!(shown["properties"]["endDateTime"], "2026-02-01T10:00:00.0000000Z");
     world.pass(1);
-    assert_eq!(
-        approved.schedule_json(&world.people, world.now),
-        None,
-        "it disappears from the lists"
-    );
+    assert_eq!(approved.schedule_json(&world.people, world.now), None, "it disappears from the lists");
     assert_eq!(approved.instance_json(&world.people, world.now), None);
-    assert_eq!(
-        approved.status_at(world.now),
-        Status::Provisioned,
-        "and the request keeps its last status"
-    );
+    assert_eq!(approved.status_at(world.now), Status::Provisioned, "and the request keeps its last status");
 }
 
 #[test]
 fn an_eligibility() {
     let world = World::new();
     let eligibility = &world.eligibilities[0];
-    let shown = eligibility
-        .schedule_json(MemberType::Group, &world.people, world.now)
-        .unwrap();
-    has_shape(
-        &shown,
-        &joined(&[COMMON, SCHEDULE, "p.updatedOn p.roleEligibilityScheduleRequestId"]),
-    );
+    let shown = eligibility.schedule_json(MemberType::Group, &world.people, world.now).unwrap();
+    has_shape(&shown, &joined(&[COMMON, SCHEDULE, "p.updatedOn p.roleEligibilityScheduleRequestId"]));
     assert_eq!(shown["properties"]["principalType"], "Group");
-    let shown = eligibility
-        .instance_json(MemberType::Group, &world.people, world.now)
-        .unwrap();
-    has_shape(
-        &shown,
-        &joined(&[COMMON, SCHEDULE, "p.roleEligibilityScheduleId"]),
-    );
-    assert_eq!(
-        shown["type"],
-        "Microsoft.Authorization/roleEligibilityScheduleInstances"
-    );
+    let shown = eligibility.instance_json(MemberType::Group, &world.people, world.now).unwrap();
+    has_shape(&shown, &joined(&[COMMON, SCHEDULE, "p.roleEligibilityScheduleId"]));
+    assert_eq!(shown["type"], "Microsoft.Authorization/roleEligibilityScheduleInstances");
     let over = eligibility.grant().window.end().unwrap();
-    assert_eq!(
-        eligibility.schedule_json(MemberType::Group, &world.people, over),
-        None
-    );
+    assert_eq!(eligibility.schedule_json(MemberType::Group, &world.people, over), None);
     has_shape(&child_resource_json(&guard(), &world.people), "id name type");
 }
 
@@ -257,9 +178,7 @@ fn an_approval_and_its_stage() {
         p.stages[].properties.reviewedBy.principalType p.stages[].properties.reviewedBy.principalName
         p.stages[].properties.reviewedBy.userPrincipalName ";
     let show = |asked: &crate::ActivationRequest, who: u128| {
-        asked
-            .approval_json(&world.policy, &world.people, &world.cx(&caller(who)))
-            .unwrap()
+        asked.approval_json(&world.policy, &world.people, &world.cx(&caller(who))).unwrap()
     };
     let shown = show(&waiting, SAM);
     has_shape(&shown, &joined(&["id name type ", stage, open]));
@@ -268,19 +187,13 @@ fn an_approval_and_its_stage() {
     let inner = &shown["properties"]["stages"][0];
     let id = shown["id"].as_str().unwrap();
     assert_eq!(inner["id"], format!("{id}/stages/{}", waiting.stage()));
-    assert_eq!(
-        inner["type"],
-        "Microsoft.Authorization/RoleAssignmentApproval/stages"
-    );
+    assert_eq!(inner["type"], "Microsoft.Authorization/RoleAssignmentApproval/stages");
     let facts = |shown: &Value| {
         let properties = &shown["properties"]["stages"][0]["properties"];
         ["status", "reviewResult", "assignedToMe"].map(|key| properties[key].to_string().replace('"', ""))
     };
     assert_eq!(facts(&shown), ["InProgress", "NotReviewed", "true"]);
-    assert_eq!(
-        facts(&show(&waiting, MALLORY)),
-        ["InProgress", "NotReviewed", "false"]
-    );
+    assert_eq!(facts(&show(&waiting, MALLORY)), ["InProgress", "NotReviewed", "false"]);
     let approved = world.decide(&waiting, SAM, Verdict::Approve).unwrap();
     let shown = show(&approved, SAM);
     has_shape(&shown, &joined(&["id name type ", stage, done]));
@@ -290,15 +203,10 @@ fn an_approval_and_its_stage() {
     let denied = world.decide(&waiting, TESS, Verdict::Deny).unwrap();
     assert_eq!(facts(&show(&denied, SAM)), ["Completed", "Deny", "false"]);
     let canceled = waiting.cancel(true, &world.cx(&caller(SAM))).unwrap();
-    assert_eq!(
-        facts(&show(&canceled, SAM)),
-        ["Completed", "NotReviewed", "false"]
-    );
+    assert_eq!(facts(&show(&canceled, SAM)), ["Completed", "NotReviewed", "false"]);
     let mut later = world.clone();
     later.pass(24);
-    let late = waiting
-        .approval_json(&later.policy, &later.people, &later.cx(&caller(SAM)))
-        .unwrap();
+    let late = waiting.approval_json(&later.policy, &later.people, &later.cx(&caller(SAM))).unwrap();
     assert_eq!(facts(&late), ["Expired", "NotReviewed", "false"]);
 }
 
@@ -312,10 +220,7 @@ fn a_policy_has_all_seventeen_rules() {
     let shown = world.policy.to_json(&world.people);
     let rules = shown["properties"]["rules"].as_array().unwrap();
     assert_eq!(rules.len(), 17);
-    assert_eq!(
-        shown["properties"]["effectiveRules"],
-        shown["properties"]["rules"]
-    );
+    assert_eq!(shown["properties"]["effectiveRules"], shown["properties"]["rules"]);
     for (rule, id) in rules.iter().zip(RuleId::all()) {
         let own = match id {
             RuleId::Expiration(_) => "isExpirationRequired:bool maximumDuration",
@@ -356,22 +261,13 @@ fn a_policy_has_all_seventeen_rules() {
 fn a_policys_assignment() {
     let world = World::new();
     let shown = world.policy.assignment_json(&world.people);
-    assert_eq!(
-        shown["properties"]["effectiveRules"].as_array().unwrap().len(),
-        17
-    );
-    assert_eq!(
-        shown["properties"]["policyId"],
-        world.policy.to_json(&world.people)["id"]
-    );
+    assert_eq!(shown["properties"]["effectiveRules"].as_array().unwrap().len(), 17);
+    assert_eq!(shown["properties"]["policyId"], world.policy.to_json(&world.people)["id"]);
     let inner = "p.policyAssignmentProperties.";
     let parts = "scope.id scope.displayName scope.type roleDefinition.id roleDefinition.displayName
         roleDefinition.type policy.id policy.lastModifiedDateTime policy.lastModifiedBy.id
         policy.lastModifiedBy.displayName policy.lastModifiedBy.email policy.lastModifiedBy.type";
-    let inner: String = parts
-        .split_whitespace()
-        .map(|part| format!("{inner}{part} "))
-        .collect();
+    let inner: String = parts.split_whitespace().map(|part| format!("{inner}{part} ")).collect();
     let own = "id name type p.scope p.roleDefinitionId p.policyId ";
     has_shape(&without_rules(shown), &joined(&[own, &inner]));
 }
@@ -401,16 +297,10 @@ fn the_defaults_are_azures() {
         assert_eq!(rule(id)["isExpirationRequired"], true);
     }
     assert_eq!(rule("Enablement_Admin_Eligibility")["enabledRules"], json!([]));
-    assert_eq!(
-        rule("Enablement_EndUser_Assignment")["enabledRules"],
-        json!(["Justification"])
-    );
+    assert_eq!(rule("Enablement_EndUser_Assignment")["enabledRules"], json!(["Justification"]));
     let setting = &rule("Approval_EndUser_Assignment")["setting"];
     assert_eq!(setting["isApprovalRequired"], false);
     assert_eq!(setting["approvalStages"][0]["primaryApprovers"], json!([]));
     let target = &rule("Notification_Approver_EndUser_Assignment")["target"];
-    assert_eq!(
-        (&target["caller"], &target["level"]),
-        (&json!("EndUser"), &json!("Assignment"))
-    );
+    assert_eq!((&target["caller"], &target["level"]), (&json!("EndUser"), &json!("Assignment")));
 }

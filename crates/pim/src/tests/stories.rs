@@ -71,31 +71,11 @@ type Story = (&'static str, &'static [Step], Status, bool);
 const ONE_APPROVAL: &[Story] = &[
     ("nobody decides", &[], Status::PendingApproval, false),
     ("Sam approves", &[Takes(SAM, Approve)], Status::Provisioned, true),
-    (
-        "Tess approves through a nested group",
-        &[Takes(TESS, Approve)],
-        Status::Provisioned,
-        true,
-    ),
+    ("Tess approves through a nested group", &[Takes(TESS, Approve)], Status::Provisioned, true),
     ("Sam denies", &[Takes(SAM, Deny)], Status::Denied, false),
-    (
-        "the window ends, the status stays",
-        &[Takes(SAM, Approve), Pass(1)],
-        Status::Provisioned,
-        false,
-    ),
-    (
-        "the window starts with the approval",
-        &[Pass(20), Takes(SAM, Approve)],
-        Status::Provisioned,
-        true,
-    ),
-    (
-        "Alice approves herself",
-        &[Refused(ALICE, Approve, NOT_YOURS)],
-        Status::PendingApproval,
-        false,
-    ),
+    ("the window ends, the status stays", &[Takes(SAM, Approve), Pass(1)], Status::Provisioned, false),
+    ("the window starts with the approval", &[Pass(20), Takes(SAM, Approve)], Status::Provisioned, true),
+    ("Alice approves herself", &[Refused(ALICE, Approve, NOT_YOURS)], Status::PendingApproval, false),
     (
         "Alice is an approver herself",
         &[Join(APPROVERS, ALICE), Refused(ALICE, Approve, NOT_YOURS)],
@@ -104,49 +84,31 @@ const ONE_APPROVAL: &[Story] = &[
     ),
     (
         "Alice's second account is an approver",
-        &[
-            Join(NIGHT_SHIFT, ALICE_ADMIN),
-            Refused(ALICE_ADMIN, Approve, NOT_YOURS),
-        ],
+        &[Join(NIGHT_SHIFT, ALICE_ADMIN), Refused(ALICE_ADMIN, Approve, NOT_YOURS)],
         Status::PendingApproval,
         false,
     ),
     (
         "Alice's account at home is an approver",
-        &[
-            Join(APPROVERS, ALICE_HOME),
-            Refused(ALICE_HOME, Approve, NOT_YOURS),
-        ],
+        &[Join(APPROVERS, ALICE_HOME), Refused(ALICE_HOME, Approve, NOT_YOURS)],
         Status::PendingApproval,
         false,
     ),
     (
         "Mallory turns out to be Alice",
-        &[
-            Join(APPROVERS, MALLORY),
-            Link(MALLORY, "alice"),
-            Refused(MALLORY, Approve, NOT_YOURS),
-        ],
+        &[Join(APPROVERS, MALLORY), Link(MALLORY, "alice"), Refused(MALLORY, Approve, NOT_YOURS)],
         Status::PendingApproval,
         false,
     ),
     (
         "Alice turns out to be Mallory, who is an approver",
-        &[
-            Join(APPROVERS, MALLORY),
-            Link(ALICE, "mallory"),
-            Refused(MALLORY, Approve, NOT_YOURS),
-        ],
+        &[Join(APPROVERS, MALLORY), Link(ALICE, "mallory"), Refused(MALLORY, Approve, NOT_YOURS)],
         Status::PendingApproval,
         false,
     ),
     (
         "Alice is renamed, and her old self is an approver",
-        &[
-            Join(APPROVERS, ALICE_ADMIN),
-            Link(ALICE, "x"),
-            Refused(ALICE_ADMIN, Approve, NOT_YOURS),
-        ],
+        &[Join(APPROVERS, ALICE_ADMIN), Link(ALICE, "x"), Refused(ALICE_ADMIN, Approve, NOT_YOURS)],
         Status::PendingApproval,
         false,
     ),
@@ -158,10 +120,7 @@ const ONE_APPROVAL: &[Story] = &[
     ),
     (
         "a stranger",
-        &[
-            Refused(MALLORY, Approve, NOT_YOURS),
-            Refused(MALLORY, Deny, NOT_YOURS),
-        ],
+        &[Refused(MALLORY, Approve, NOT_YOURS), Refused(MALLORY, Deny, NOT_YOURS)],
         Status::PendingApproval,
         false,
     ),
@@ -173,11 +132,7 @@ const ONE_APPROVAL: &[Story] = &[
     ),
     (
         "Sam lost his place",
-        &[
-            Leave(APPROVERS, SAM),
-            Refused(SAM, Approve, NOT_YOURS),
-            Refused(SAM, Deny, NOT_YOURS),
-        ],
+        &[Leave(APPROVERS, SAM), Refused(SAM, Approve, NOT_YOURS), Refused(SAM, Deny, NOT_YOURS)],
         Status::PendingApproval,
         false,
     ),
@@ -201,37 +156,20 @@ const ONE_APPROVAL: &[Story] = &[
     ),
     (
         "too late, by a second's comparison",
-        &[
-            Pass(24),
-            Refused(SAM, Approve, SETTLED),
-            Refused(SAM, Deny, SETTLED),
-        ],
+        &[Pass(24), Refused(SAM, Approve, SETTLED), Refused(SAM, Deny, SETTLED)],
         Status::TimedOut,
         false,
     ),
-    (
-        "just in time",
-        &[Pass(23), Takes(SAM, Approve)],
-        Status::Provisioned,
-        true,
-    ),
+    ("just in time", &[Pass(23), Takes(SAM, Approve)], Status::Provisioned, true),
     (
         "decided once: approved",
-        &[
-            Takes(SAM, Approve),
-            Refused(TESS, Deny, SETTLED),
-            Refused(SAM, Approve, SETTLED),
-        ],
+        &[Takes(SAM, Approve), Refused(TESS, Deny, SETTLED), Refused(SAM, Approve, SETTLED)],
         Status::Provisioned,
         true,
     ),
     (
         "decided once: denied",
-        &[
-            Takes(TESS, Deny),
-            Refused(SAM, Approve, SETTLED),
-            Refused(TESS, Approve, SETTLED),
-        ],
+        &[Takes(TESS, Deny), Refused(SAM, Approve, SETTLED), Refused(TESS, Approve, SETTLED)],
         Status::Denied,
         false,
     ),
@@ -241,18 +179,8 @@ const ONE_APPROVAL: &[Story] = &[
         Status::Canceled,
         false,
     ),
-    (
-        "taken back by an admin",
-        &[Cancel(MALLORY, true, true)],
-        Status::Canceled,
-        false,
-    ),
-    (
-        "not taken back by a stranger",
-        &[Cancel(MALLORY, false, false)],
-        Status::PendingApproval,
-        false,
-    ),
+    ("taken back by an admin", &[Cancel(MALLORY, true, true)], Status::Canceled, false),
+    ("not taken back by a stranger", &[Cancel(MALLORY, false, false)], Status::PendingApproval, false),
     (
         "not taken back once approved",
         &[Takes(SAM, Approve), Cancel(ALICE, false, false)],
@@ -280,18 +208,8 @@ const ONE_APPROVAL: &[Story] = &[
 ];
 
 const TWO_APPROVALS: &[Story] = &[
-    (
-        "one is not enough",
-        &[Takes(SAM, Approve)],
-        Status::PendingApproval,
-        false,
-    ),
-    (
-        "two are",
-        &[Takes(SAM, Approve), Takes(TESS, Approve)],
-        Status::Provisioned,
-        true,
-    ),
+    ("one is not enough", &[Takes(SAM, Approve)], Status::PendingApproval, false),
+    ("two are", &[Takes(SAM, Approve), Takes(TESS, Approve)], Status::Provisioned, true),
     (
         "the same twice is one",
         &[Takes(SAM, Approve), Refused(SAM, Approve, VOTED)],
@@ -300,27 +218,14 @@ const TWO_APPROVALS: &[Story] = &[
     ),
     (
         "two accounts of one person are one",
-        &[
-            Join(APPROVERS, SAM_TWO),
-            Takes(SAM, Approve),
-            Refused(SAM_TWO, Approve, VOTED),
-        ],
+        &[Join(APPROVERS, SAM_TWO), Takes(SAM, Approve), Refused(SAM_TWO, Approve, VOTED)],
         Status::PendingApproval,
         false,
     ),
-    (
-        "a denial outweighs an approval",
-        &[Takes(SAM, Approve), Takes(TESS, Deny)],
-        Status::Denied,
-        false,
-    ),
+    ("a denial outweighs an approval", &[Takes(SAM, Approve), Takes(TESS, Deny)], Status::Denied, false),
     (
         "Sam thinks better of it",
-        &[
-            Takes(SAM, Approve),
-            Takes(SAM, Deny),
-            Refused(TESS, Approve, SETTLED),
-        ],
+        &[Takes(SAM, Approve), Takes(SAM, Deny), Refused(TESS, Approve, SETTLED)],
         Status::Denied,
         false,
     ),
@@ -360,12 +265,7 @@ const TWO_APPROVALS: &[Story] = &[
         Status::Provisioned,
         true,
     ),
-    (
-        "one and then silence",
-        &[Takes(SAM, Approve), Pass(24)],
-        Status::TimedOut,
-        false,
-    ),
+    ("one and then silence", &[Takes(SAM, Approve), Pass(24)], Status::TimedOut, false),
 ];
 
 #[test]
@@ -390,10 +290,7 @@ fn an_approval_remembers_who_gave_it_and_why() {
         panic!("consent was given");
     };
     assert_eq!((decisive.by, decisive.person.0.as_str()), (object(SAM), "sam"));
-    assert_eq!(
-        (decisive.justification.as_str(), decisive.at),
-        ("checked the ticket", world.now)
-    );
+    assert_eq!((decisive.justification.as_str(), decisive.at), ("checked the ticket", world.now));
     assert!(earlier.is_empty());
 }
 
@@ -401,27 +298,14 @@ fn an_approval_remembers_who_gave_it_and_why() {
 fn a_decision_needs_a_reason_where_the_policy_says_so() {
     let mut world = World::new();
     let asked = world.ask(ALICE).unwrap();
-    let silent = crate::DecisionBody {
-        verdict: Approve,
-        justification: String::new(),
-    };
+    let silent = crate::DecisionBody { verdict: Approve, justification: String::new() };
     let sam = caller(SAM);
     let eligibility = world.eligibilities.first().cloned();
     let decide = |world: &World| {
-        asked.decide(
-            asked.stage(),
-            &silent,
-            &world.policy,
-            eligibility.as_ref(),
-            &world.cx(&sam),
-        )
+        asked.decide(asked.stage(), &silent, &world.policy, eligibility.as_ref(), &world.cx(&sam))
     };
     let error = decide(&world).unwrap_err();
-    assert!(
-        error.message.contains("[\"JustificationRule\"]"),
-        "{}",
-        error.message
-    );
+    assert!(error.message.contains("[\"JustificationRule\"]"), "{}", error.message);
     world.patch(stage_patch(json!({"isApproverJustificationRequired": false})));
     assert_eq!(decide(&world).unwrap().status_at(world.now), Status::Provisioned);
 }
@@ -430,19 +314,10 @@ fn a_decision_needs_a_reason_where_the_policy_says_so() {
 fn a_decision_goes_to_the_stage_that_is_there() {
     let world = World::new();
     let asked = world.ask(ALICE).unwrap();
-    let decision = crate::DecisionBody {
-        verdict: Approve,
-        justification: "x".into(),
-    };
+    let decision = crate::DecisionBody { verdict: Approve, justification: "x".into() };
     let sam = caller(SAM);
     let error = asked
-        .decide(
-            request(9),
-            &decision,
-            &world.policy,
-            world.eligibilities.first(),
-            &world.cx(&sam),
-        )
+        .decide(request(9), &decision, &world.policy, world.eligibilities.first(), &world.cx(&sam))
         .unwrap_err();
     assert_eq!(error.kind, arm::ErrorKind::NotFound);
 }
@@ -451,13 +326,9 @@ fn a_decision_goes_to_the_stage_that_is_there() {
 fn the_window_that_an_approval_gives_keeps_to_what_holds_then() {
     let mut world = World::new();
     let long = json!({"scheduleInfo": {"expiration": {"type": "AfterDuration", "duration": "PT8H"}}});
-    let asked = world
-        .ask_with(&caller(ALICE), &body("SelfActivate", ALICE, long))
-        .unwrap();
+    let asked = world.ask_with(&caller(ALICE), &body("SelfActivate", ALICE, long)).unwrap();
     // The policy was tightened while the request waited.
-    world.patch(rule_patch(
-        json!({"id": "Expiration_EndUser_Assignment", "maximumDuration": "PT30M"}),
-    ));
+    world.patch(rule_patch(json!({"id": "Expiration_EndUser_Assignment", "maximumDuration": "PT30M"})));
     world.pass(2);
     let window = world.decide(&asked, SAM, Approve).unwrap().window().unwrap();
     assert_eq!(window.start(), world.now);
@@ -469,16 +340,11 @@ fn an_end_that_has_passed_cannot_be_approved() {
     let mut world = World::new();
     let until = json!({"type": "AfterDateTime", "endDateTime": "2026-02-01T10:00:00Z"});
     let more = json!({"scheduleInfo": {"expiration": until}});
-    let asked = world
-        .ask_with(&caller(ALICE), &body("SelfActivate", ALICE, more))
-        .unwrap();
+    let asked = world.ask_with(&caller(ALICE), &body("SelfActivate", ALICE, more)).unwrap();
     world.pass(1);
     let error = world.decide(&asked, SAM, Approve).unwrap_err();
     assert_eq!(error.code, "InvalidRoleAssignmentRequestSchedule");
-    assert_eq!(
-        world.decide(&asked, SAM, Deny).unwrap().status_at(world.now),
-        Status::Denied
-    );
+    assert_eq!(world.decide(&asked, SAM, Deny).unwrap().status_at(world.now), Status::Denied);
 }
 
 #[test]
@@ -491,11 +357,7 @@ fn who_may_open_the_approval() {
     assert_eq!(may(MALLORY, false).unwrap_err().kind, arm::ErrorKind::NotFound);
     for alice in [ALICE, ALICE_ADMIN, ALICE_HOME] {
         let error = may(alice, true).unwrap_err();
-        assert!(
-            error.message.starts_with("Self-approval is not allowed"),
-            "{}",
-            error.message
-        );
+        assert!(error.message.starts_with("Self-approval is not allowed"), "{}", error.message);
     }
 }
 
@@ -504,9 +366,7 @@ fn an_asker_whom_the_directory_has_forgotten_opens_nothing() {
     let mut world = World::new();
     let asked = world.ask(ALICE).unwrap();
     world.people.persons.remove(&ALICE);
-    let error = asked
-        .may_see(&world.policy, true, &world.cx(&caller(ALICE)))
-        .unwrap_err();
+    let error = asked.may_see(&world.policy, true, &world.cx(&caller(ALICE))).unwrap_err();
     assert_eq!(error.kind, arm::ErrorKind::Forbidden);
 }
 
@@ -515,24 +375,14 @@ fn the_approvers_of_another_policy_decide_nothing() {
     let mut world = World::new();
     let asked = world.ask(ALICE).unwrap();
     let same_list = world.policy.document().clone();
-    let above = crate::PolicyDocument {
-        scope: guard().parent().unwrap(),
-        ..same_list.clone()
-    };
-    let other = crate::PolicyDocument {
-        role: reader(),
-        ..same_list
-    };
+    let above = crate::PolicyDocument { scope: guard().parent().unwrap(), ..same_list.clone() };
+    let other = crate::PolicyDocument { role: reader(), ..same_list };
     for document in [above, other] {
         world.policy = crate::RolePolicy::in_force(document, true);
         for verdict in [Approve, Deny] {
             assert_eq!(world.decide(&asked, SAM, verdict).unwrap_err().code, NOT_YOURS);
         }
-        assert!(
-            asked
-                .may_see(&world.policy, false, &world.cx(&caller(SAM)))
-                .is_err()
-        );
+        assert!(asked.may_see(&world.policy, false, &world.cx(&caller(SAM))).is_err());
     }
 }
 

@@ -106,13 +106,8 @@ impl Directory {
     }
 
     fn groups_above(&self, member: u128) -> BTreeSet<u128> {
-        let direct = self
-            .groups
-            .iter()
-            .filter(|(_, members)| members.contains(&member));
-        direct
-            .flat_map(|(group, _)| self.groups_above(*group).into_iter().chain([*group]))
-            .collect()
+        let direct = self.groups.iter().filter(|(_, members)| members.contains(&member));
+        direct.flat_map(|(group, _)| self.groups_above(*group).into_iter().chain([*group])).collect()
     }
 
     fn members_below(&self, group: u128) -> BTreeSet<u128> {
@@ -138,17 +133,11 @@ impl People for Directory {
     }
 
     fn groups_of(&self, member: ObjectId) -> BTreeSet<ObjectId> {
-        self.groups_above(member.0.as_u128())
-            .into_iter()
-            .map(object)
-            .collect()
+        self.groups_above(member.0.as_u128()).into_iter().map(object).collect()
     }
 
     fn members_of(&self, group: ObjectId) -> BTreeSet<ObjectId> {
-        self.members_below(group.0.as_u128())
-            .into_iter()
-            .map(object)
-            .collect()
+        self.members_below(group.0.as_u128()).into_iter().map(object).collect()
     }
 }
 
@@ -166,10 +155,7 @@ impl Names for Directory {
     }
 
     fn role(&self, _: RoleId) -> RoleName {
-        RoleName {
-            display_name: "Backup MUA Operator".into(),
-            built_in: true,
-        }
+        RoleName { display_name: "Backup MUA Operator".into(), built_in: true }
     }
 
     fn scope(&self, scope: &ResourceId) -> String {
@@ -178,10 +164,7 @@ impl Names for Directory {
 }
 
 pub(crate) fn caller(number: u128) -> Caller {
-    Caller {
-        object: object(number),
-        authentication: Authentication::default(),
-    }
+    Caller { object: object(number), authentication: Authentication::default() }
 }
 
 /// The body of a schedule request about the guard's operator role.
@@ -243,9 +226,7 @@ impl World {
             others: Vec::new(),
             now: at(START),
         };
-        world.patch(stage_patch(
-            json!({"primaryApprovers": [approver("Group", APPROVERS)]}),
-        ));
+        world.patch(stage_patch(json!({"primaryApprovers": [approver("Group", APPROVERS)]})));
         world.make_eligible(1, OPERATORS, "P180D");
         world
     }
@@ -259,11 +240,7 @@ impl World {
     }
 
     pub(crate) fn cx<'a>(&'a self, caller: &'a Caller) -> Context<'a> {
-        Context {
-            caller,
-            people: &self.people,
-            now: self.now,
-        }
+        Context { caller, people: &self.people, now: self.now }
     }
 
     pub(crate) fn make_eligible(&mut self, name: u128, principal: u128, duration: &str) {
@@ -283,14 +260,7 @@ impl World {
     /// Alice, or somebody else, asks with this body.
     pub(crate) fn ask_with(&self, who: &Caller, body: &ScheduleRequestBody) -> Result<ActivationRequest> {
         let cx = self.cx(who);
-        activate(
-            request(42),
-            body,
-            &self.policy,
-            &self.eligibilities,
-            &self.others,
-            &cx,
-        )
+        activate(request(42), body, &self.policy, &self.eligibilities, &self.others, &cx)
     }
 
     /// Somebody asks for an hour.
@@ -305,17 +275,8 @@ impl World {
         who: u128,
         verdict: Verdict,
     ) -> Result<ActivationRequest> {
-        let decision = DecisionBody {
-            verdict,
-            justification: "checked the ticket".into(),
-        };
+        let decision = DecisionBody { verdict, justification: "checked the ticket".into() };
         let caller = caller(who);
-        asked.decide(
-            asked.stage(),
-            &decision,
-            &self.policy,
-            self.eligibilities.first(),
-            &self.cx(&caller),
-        )
+        asked.decide(asked.stage(), &decision, &self.policy, self.eligibilities.first(), &self.cx(&caller))
     }
 }

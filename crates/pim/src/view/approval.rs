@@ -53,14 +53,10 @@ impl ActivationRequest {
     /// The decision, and the vote that settled it.
     fn review(&self) -> (&'static str, Option<&Vote>) {
         match self.progress() {
-            Progress::Provisioned {
-                consent: Consent::Given { decisive, .. },
-                ..
+            Progress::Provisioned { consent: Consent::Given { decisive, .. }, .. }
+            | Progress::Revoked { consent: Consent::Given { decisive, .. }, .. } => {
+                ("Approve", Some(decisive))
             }
-            | Progress::Revoked {
-                consent: Consent::Given { decisive, .. },
-                ..
-            } => ("Approve", Some(decisive)),
             Progress::Denied { denial, .. } => ("Deny", Some(denial)),
             Progress::Provisioned { .. }
             | Progress::Revoked { .. }

@@ -98,14 +98,8 @@ mod tests {
     fn scopes_have_the_words_of_pim() {
         for (scope, kind) in [
             ("/", "tenant"),
-            (
-                "/providers/Microsoft.Management/managementGroups/mg",
-                "managementgroup",
-            ),
-            (
-                "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590",
-                "subscription",
-            ),
+            ("/providers/Microsoft.Management/managementGroups/mg", "managementgroup"),
+            ("/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590", "subscription"),
             ("/subscriptions/x/resourceGroups/rg", "resourcegroup"),
             (
                 "/subscriptions/x/resourceGroups/rg/providers/Microsoft.DataProtection/resourceGuards/g",

@@ -48,16 +48,9 @@ impl RequestRecord {
             created: self.created,
         };
         let prefix = self.family.prefix();
-        let target = paths::below(
-            &self.scope,
-            &format!("{prefix}Schedules"),
-            &self.target.to_string(),
-        );
+        let target = paths::below(&self.scope, &format!("{prefix}Schedules"), &self.target.to_string());
         let mut more = Map::new();
-        more.insert(
-            format!("target{}ScheduleId", capitalised(self.family)),
-            target.into(),
-        );
+        more.insert(format!("target{}ScheduleId", capitalised(self.family)), target.into());
         if let Some(linked) = self.linked_eligibility {
             more.insert("linkedRoleEligibilityScheduleId".into(), json!(linked));
         }
@@ -97,19 +90,14 @@ impl ActivationRequest {
     fn own_properties(&self) -> Map<String, Value> {
         let approval = self.has_approval().then(|| paths::approval_id(self.name()));
         let schedule = match self.progress() {
-            Progress::Provisioned { .. } | Progress::Revoked { .. } => Some(paths::below(
-                self.scope(),
-                "roleAssignmentSchedules",
-                &self.name().to_string(),
-            )),
+            Progress::Provisioned { .. } | Progress::Revoked { .. } => {
+                Some(paths::below(self.scope(), "roleAssignmentSchedules", &self.name().to_string()))
+            }
             Progress::PendingApproval { .. } | Progress::Denied { .. } | Progress::Canceled { .. } => None,
         };
         Map::from_iter([
             ("approvalId".to_string(), json!(approval)),
-            (
-                "linkedRoleEligibilityScheduleId".to_string(),
-                json!(self.eligibility()),
-            ),
+            ("linkedRoleEligibilityScheduleId".to_string(), json!(self.eligibility())),
             ("targetRoleAssignmentScheduleId".to_string(), json!(schedule)),
         ])
     }
@@ -121,10 +109,7 @@ impl Shown<'_> {
         let mut properties = more;
         let mut put = |key: &str, value: Value| properties.insert(key.into(), value);
         put("scope", self.scope.as_str().into());
-        put(
-            "roleDefinitionId",
-            paths::role_definition_id(self.scope, self.role).into(),
-        );
+        put("roleDefinitionId", paths::role_definition_id(self.scope, self.role).into());
         put("principalId", json!(self.principal));
         put("principalType", self.principal_kind.as_str().into());
         put("requestType", self.request_type.as_str().into());
@@ -133,10 +118,7 @@ impl Shown<'_> {
         put("ticketInfo", ticket(self.ticket));
         put("requestorId", json!(self.requestor));
         put("createdOn", long_timestamp(self.created).into());
-        put(
-            "expandedProperties",
-            expanded(names, self.scope, self.role, self.principal),
-        );
+        put("expandedProperties", expanded(names, self.scope, self.role, self.principal));
         if !self.justification.is_empty() {
             put("justification", self.justification.into());
         }
@@ -169,8 +151,7 @@ fn schedule_info(start: Timestamp, asked: &ScheduleInfo) -> Value {
 
 fn ticket(ticket: &Ticket) -> Value {
     let fields = [("ticketNumber", &ticket.number), ("ticketSystem", &ticket.system)];
-    let given = fields
-        .into_iter()
-        .filter_map(|(key, value)| Some((key.to_string(), Value::from(value.clone()?))));
+    let given =
+        fields.into_iter().filter_map(|(key, value)| Some((key.to_string(), Value::from(value.clone()?))));
     Value::Object(given.collect())
 }

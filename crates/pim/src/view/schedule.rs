@@ -61,10 +61,7 @@ struct Shown<'a> {
 
 /// How an assignment came about.
 enum Origin {
-    Activated {
-        eligibility: RequestId,
-        eligibility_scope: ResourceId,
-    },
+    Activated { eligibility: RequestId, eligibility_scope: ResourceId },
     Assigned,
 }
 
@@ -155,11 +152,8 @@ impl<'a> Shown<'a> {
         }
         let prefix = self.family.prefix();
         let mut properties = self.common(names, now);
-        let request = paths::below(
-            self.scope,
-            &format!("{prefix}ScheduleRequests"),
-            &self.request.to_string(),
-        );
+        let request =
+            paths::below(self.scope, &format!("{prefix}ScheduleRequests"), &self.request.to_string());
         properties.insert(format!("{prefix}ScheduleRequestId"), request.into());
         properties.insert("updatedOn".into(), long_timestamp(self.updated).into());
         if let Some(Origin::Activated { .. }) = self.assignment {
@@ -194,10 +188,9 @@ impl<'a> Shown<'a> {
     /// The id of the eligibility behind an activation, as a resource of the given kind.
     fn linked(&self, kind: &str) -> Option<String> {
         match &self.assignment {
-            Some(Origin::Activated {
-                eligibility,
-                eligibility_scope,
-            }) => Some(paths::below(eligibility_scope, kind, &eligibility.to_string())),
+            Some(Origin::Activated { eligibility, eligibility_scope }) => {
+                Some(paths::below(eligibility_scope, kind, &eligibility.to_string()))
+            }
             Some(Origin::Assigned) | None => None,
         }
     }
@@ -210,10 +203,7 @@ impl<'a> Shown<'a> {
         let mut properties = Map::new();
         let mut put = |key: &str, value: Value| properties.insert(key.into(), value);
         put("scope", self.scope.as_str().into());
-        put(
-            "roleDefinitionId",
-            paths::role_definition_id(self.scope, self.role).into(),
-        );
+        put("roleDefinitionId", paths::role_definition_id(self.scope, self.role).into());
         put("principalId", json!(self.principal));
         put("principalType", self.principal_kind.as_str().into());
         put("memberType", self.member.as_str().into());
@@ -223,10 +213,7 @@ impl<'a> Shown<'a> {
         put("createdOn", long_timestamp(self.created).into());
         put("condition", Value::Null);
         put("conditionVersion", Value::Null);
-        put(
-            "expandedProperties",
-            expanded(names, self.scope, self.role, self.principal),
-        );
+        put("expandedProperties", expanded(names, self.scope, self.role, self.principal));
         match self.assignment {
             Some(Origin::Activated { .. }) => put("assignmentType", "Activated".into()),
             Some(Origin::Assigned) => put("assignmentType", "Assigned".into()),

@@ -46,10 +46,7 @@ impl World {
     /// Does the assignment give a role that exists, at this time?
     pub(crate) fn gives(&self, assignment: &Assignment, now: Timestamp) -> bool {
         let begun = assignment.window.is_none_or(|window| now >= window.start);
-        let over = assignment
-            .window
-            .and_then(|window| window.end)
-            .is_some_and(|end| now >= end);
+        let over = assignment.window.and_then(|window| window.end).is_some_and(|end| now >= end);
         let known = self.roles.iter().any(|role| role.id == assignment.role);
         begun && !over && known && assignment.condition.is_none()
     }
@@ -74,10 +71,7 @@ pub(crate) fn is_above(above: &ResourceId, below: &ResourceId) -> bool {
 }
 
 fn matches(pattern: &ActionPattern, action: &Action) -> bool {
-    run(
-        pattern.as_str().to_lowercase().as_bytes(),
-        action.as_str().to_lowercase().as_bytes(),
-    )
+    run(pattern.as_str().to_lowercase().as_bytes(), action.as_str().to_lowercase().as_bytes())
 }
 
 fn run(pattern: &[u8], action: &[u8]) -> bool {

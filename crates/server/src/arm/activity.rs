@@ -57,10 +57,8 @@ fn values(call: &mut Call<'_>) -> Result<Reply> {
     let before = call.request.query("$skiptoken").map(position).transpose()?;
     let (events, next) = search.run(call, before)?;
     let select = call.request.query("$select").map(str::to_ascii_lowercase);
-    let value: Vec<Value> = events
-        .iter()
-        .map(|(entry, resource)| selected(view(entry, resource), select.as_deref()))
-        .collect();
+    let value: Vec<Value> =
+        events.iter().map(|(entry, resource)| selected(view(entry, resource), select.as_deref())).collect();
     let mut body = json!({ "value": value });
     if let (Some(next), Some(body)) = (next, body.as_object_mut()) {
         body.insert("nextLink".into(), call.next_link(&next.to_string()).into());
@@ -69,9 +67,7 @@ fn values(call: &mut Call<'_>) -> Result<Reply> {
 }
 
 fn position(token: &str) -> Result<u64> {
-    token
-        .parse()
-        .map_err(|_| Error::invalid("InvalidRequestUri", "the $skipToken is not one of this list"))
+    token.parse().map_err(|_| Error::invalid("InvalidRequestUri", "the $skipToken is not one of this list"))
 }
 
 /// What one request looks for.
@@ -123,10 +119,7 @@ impl Search {
         let group = resource.resource_group_name().unwrap_or_default();
         let fits = self.span.holds(entry.at)
             && self.asked.admits("resourceGroupName", group)
-            && self
-                .resource
-                .as_ref()
-                .is_none_or(|above| resource.is_within(above))
+            && self.resource.as_ref().is_none_or(|above| resource.is_within(above))
             && self.asked.admits("resourceProvider", &provider(&resource))
             && self.asked.admits("caller", &entry.actor.name)
             && self.asked.admits("correlationId", &entry.correlation.to_string())
@@ -158,11 +151,7 @@ impl Asked {
 fn view(entry: &Entry, resource: &ResourceId) -> Value {
     let at = arm::long_timestamp(entry.at);
     let id = event_id(entry);
-    let ticks = entry
-        .at
-        .as_microsecond()
-        .saturating_mul(10)
-        .saturating_add(TICKS_TO_1970);
+    let ticks = entry.at.as_microsecond().saturating_mul(10).saturating_add(TICKS_TO_1970);
     let status = status(entry.verdict);
     json!({
         "id": format!("{resource}/events/{id}/ticks/{ticks}"),
@@ -198,26 +187,15 @@ fn view(entry: &Entry, resource: &ResourceId) -> Value {
 
 /// What else the ledger says, as texts by name.
 fn properties(entry: &Entry) -> Map<String, Value> {
-    let mut properties: Map<String, Value> = entry
-        .facts
-        .iter()
-        .map(|(name, fact)| (name.clone(), fact.clone().into()))
-        .collect();
+    let mut properties: Map<String, Value> =
+        entry.facts.iter().map(|(name, fact)| (name.clone(), fact.clone().into())).collect();
     let mut set = |name: &str, text: String| properties.insert(name.into(), text.into());
     set("statusCode", sub_status(entry.verdict).into());
     set("message", entry.reason.clone());
     set("ledgerSequence", entry.sequence.to_string());
     if !entry.consent.is_empty() {
-        let requests: Vec<&str> = entry
-            .consent
-            .iter()
-            .map(|consent| consent.request.as_str())
-            .collect();
-        let holders: Vec<&str> = entry
-            .consent
-            .iter()
-            .map(|consent| consent.holder.as_str())
-            .collect();
+        let requests: Vec<&str> = entry.consent.iter().map(|consent| consent.request.as_str()).collect();
+        let holders: Vec<&str> = entry.consent.iter().map(|consent| consent.holder.as_str()).collect();
         set("resourceGuardOperationRequests", requests.join(","));
         set("consentHeldBy", holders.join(","));
     }

@@ -15,16 +15,8 @@ use super::route::{Route, open_route, route};
 /// The routes of this part.
 pub const ROUTES: &[Route] = &[
     // The built-in roles are the same everywhere and no secret.
-    open_route(
-        Get,
-        "/providers/Microsoft.Authorization/roleDefinitions",
-        definitions::list_built_in,
-    ),
-    open_route(
-        Get,
-        "/providers/Microsoft.Authorization/roleDefinitions/{name}",
-        definitions::get_built_in,
-    ),
+    open_route(Get, "/providers/Microsoft.Authorization/roleDefinitions", definitions::list_built_in),
+    open_route(Get, "/providers/Microsoft.Authorization/roleDefinitions/{name}", definitions::get_built_in),
     route(
         Get,
         "{scope}/providers/Microsoft.Authorization/roleDefinitions",
@@ -73,11 +65,7 @@ pub const ROUTES: &[Route] = &[
         "Microsoft.Authorization/roleAssignments/delete",
         assignments::delete,
     ),
-    open_route(
-        Get,
-        "{scope}/providers/Microsoft.Authorization/permissions",
-        effective::permissions,
-    ),
+    open_route(Get, "{scope}/providers/Microsoft.Authorization/permissions", effective::permissions),
     route(
         Get,
         "{scope}/providers/Microsoft.Authorization/denyAssignments",
@@ -90,14 +78,6 @@ pub const ROUTES: &[Route] = &[
         "Microsoft.Authorization/classicAdministrators/read",
         effective::none,
     ),
-    open_route(
-        Get,
-        "/providers/Microsoft.Authorization/providerOperations",
-        operations::list,
-    ),
-    open_route(
-        Get,
-        "/providers/Microsoft.Authorization/providerOperations/{namespace}",
-        operations::get,
-    ),
+    open_route(Get, "/providers/Microsoft.Authorization/providerOperations", operations::list),
+    open_route(Get, "/providers/Microsoft.Authorization/providerOperations/{namespace}", operations::get),
 ];

@@ -61,11 +61,7 @@ pub struct SignedIn {
 impl SignedIn {
     /// The form that the decision about consent takes.
     pub fn caller(&self) -> mua::Caller {
-        mua::Caller {
-            tenant: self.tenant,
-            object: self.object,
-            person: self.person.clone(),
-        }
+        mua::Caller { tenant: self.tenant, object: self.object, person: self.person.clone() }
     }
 
     /// The form in which the ledger names them.
@@ -115,10 +111,7 @@ impl Request {
 
     /// Everybody whom the tokens prove, the main one first.
     pub fn callers(&self) -> Vec<mua::Caller> {
-        std::iter::once(&self.signed_in)
-            .chain(&self.auxiliary)
-            .map(SignedIn::caller)
-            .collect()
+        std::iter::once(&self.signed_in).chain(&self.auxiliary).map(SignedIn::caller).collect()
     }
 
     /// An address on this server, with the request's api-version.
@@ -163,15 +156,7 @@ impl<'a> Call<'a> {
         edge: &'a Edge,
         action: &'a str,
     ) -> Self {
-        Self {
-            tx,
-            request,
-            params,
-            edge,
-            now: edge.now(),
-            action,
-            note: Note::default(),
-        }
+        Self { tx, request, params, edge, now: edge.now(), action, note: Note::default() }
     }
 
     /// Who asks.
@@ -200,10 +185,7 @@ impl<'a> Call<'a> {
 
     /// The scope of an extension resource.
     pub fn scope(&self) -> Result<ResourceId> {
-        self.params
-            .scope()
-            .cloned()
-            .ok_or_else(|| Error::internal("a route without a scope asked for one"))
+        self.params.scope().cloned().ok_or_else(|| Error::internal("a route without a scope asked for one"))
     }
 
     /// The members of the body.
@@ -220,10 +202,7 @@ impl<'a> Call<'a> {
     pub fn guid(&self, name: &str) -> Result<RequestId> {
         let text = self.params.get(name);
         text.parse().map_err(|_| {
-            Error::invalid(
-                "InvalidRequestUri",
-                format!("'{text}' is not a GUID, and the name must be one"),
-            )
+            Error::invalid("InvalidRequestUri", format!("'{text}' is not a GUID, and the name must be one"))
         })
     }
 
@@ -244,11 +223,7 @@ impl<'a> Call<'a> {
     /// # Errors
     /// `AuthorizationFailed`, naming the action and the scope.
     pub fn demand(&mut self, action: &str, scope: &ResourceId) -> Result<()> {
-        if self.may(action, scope)? {
-            Ok(())
-        } else {
-            Err(authorization_failed(self.who(), action, scope))
-        }
+        if self.may(action, scope)? { Ok(()) } else { Err(authorization_failed(self.who(), action, scope)) }
     }
 
     /// For `systemData` and the like.
@@ -259,19 +234,12 @@ impl<'a> Call<'a> {
                 "Application"
             }
         };
-        vault::Stamp {
-            by: self.who().name.clone(),
-            kind: kind.into(),
-            at: self.now,
-        }
+        vault::Stamp { by: self.who().name.clone(), kind: kind.into(), at: self.now }
     }
 
     /// Cuts a page out of a list and links to the next one.
     pub fn page<T>(&self, all: Vec<T>, key: impl Fn(&T) -> String, json: impl Fn(&T) -> Value) -> Reply {
-        let asked = self
-            .request
-            .query("$top")
-            .and_then(|top| top.parse::<usize>().ok());
+        let asked = self.request.query("$top").and_then(|top| top.parse::<usize>().ok());
         let skip = Skip {
             after: self.request.query("$skiptoken").map(String::from),
             limit: asked.unwrap_or(PAGE).clamp(1, PAGE),

@@ -19,6 +19,7 @@ use crate::edge::Edge;
 pub fn dispatch(store: &Store, edge: &Edge, request: &Request) -> Result<Reply> {
     let (route, params) = find(ROUTES, request.method, &request.path)?;
     check_api_version(request)?;
+    check_body(request)?;
     let mut reply = store.transact(|tx| decide(tx, edge, request, route, &params))?;
     if request.method == Method::Head {
         reply.body = None;
@@ -39,6 +40,17 @@ fn check_api_version(request: &Request) -> Result<()> {
             "MissingApiVersionParameter",
             "The api-version query parameter (?api-version=) is required for all requests.",
         )),
+    }
+}
+
+/// What creates or changes a resource says how it shall be: nothing at all is no description.
+fn check_body(request: &Request) -> Result<()> {
+    match request.method {
+        Method::Put | Method::Patch if !request.body.is_object() => Err(Error::invalid(
+            "InvalidRequestContent",
+            format!("A {} request needs a JSON object as its body.", request.method.as_str()),
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -113,9 +125,7 @@ fn is_revoked(tx: &mut Transaction, who: &SignedIn) -> Result<bool> {
 }
 
 fn still_counts(access: &Access, who: &SignedIn) -> bool {
-    let here = access
-        .principal(who.object)
-        .filter(|here| here.tenant == who.tenant);
+    let here = access.principal(who.object).filter(|here| here.tenant == who.tenant);
     let Some(person) = here.and_then(|here| here.person) else {
         return false;
     };
@@ -138,10 +148,8 @@ fn still_counts(access: &Access, who: &SignedIn) -> bool {
 /// The main token must be one of the tenant that owns the subscription (contract 1.3).
 fn check_tenant(access: &Access, request: &Request, scope: &ResourceId) -> Result<()> {
     let Some(subscription) = scope.subscription_id() else {
-        let malformed = scope
-            .segments()
-            .next()
-            .is_some_and(|first| first.eq_ignore_ascii_case("subscriptions"));
+        let malformed =
+            scope.segments().next().is_some_and(|first| first.eq_ignore_ascii_case("subscriptions"));
         return if malformed && scope.segments().count() > 1 {
             Err(subscription_not_found(scope))
         } else {
@@ -168,19 +176,13 @@ fn check_tenant(access: &Access, request: &Request, scope: &ResourceId) -> Resul
 
 fn subscription_not_found(scope: &ResourceId) -> Error {
     let name = scope.segments().nth(1).unwrap_or_default();
-    Error::not_found(
-        "SubscriptionNotFound",
-        format!("The subscription '{name}' could not be found."),
-    )
+    Error::not_found("SubscriptionNotFound", format!("The subscription '{name}' could not be found."))
 }
 
 /// A disabled subscription can be read and not written.
 fn check_writable(call: &mut Call<'_>, scope: &ResourceId) -> Result<()> {
     let access = call.access()?;
-    let state = scope
-        .subscription_id()
-        .and_then(|id| access.subscription(id))
-        .map(|sub| sub.state);
+    let state = scope.subscription_id().and_then(|id| access.subscription(id)).map(|sub| sub.state);
     if state == Some(SubscriptionState::Disabled) && !call.request.method.is_read() {
         return Err(Error::conflict(
             "ReadOnlyDisabledSubscription",
@@ -201,10 +203,7 @@ fn check_registration(call: &mut Call<'_>) -> Result<()> {
     let resource_type = call.id().resource_type().unwrap_or_default();
     let namespace = resource_type.split('/').next().unwrap_or_default();
     let needs = ["Microsoft.RecoveryServices", "Microsoft.DataProtection"];
-    let Some(namespace) = needs
-        .into_iter()
-        .find(|name| name.eq_ignore_ascii_case(namespace))
-    else {
+    let Some(namespace) = needs.into_iter().find(|name| name.eq_ignore_ascii_case(namespace)) else {
         return Ok(());
     };
     let key = format!("{subscription}/{}", namespace.to_ascii_lowercase());
@@ -236,10 +235,8 @@ fn check_group(call: &mut Call<'_>) -> Result<()> {
 
 /// Locks hold for what is written or deleted; managing locks themselves is a matter of rights alone.
 pub(super) fn check_scope_locks(call: &mut Call<'_>, scope: &ResourceId) -> Result<()> {
-    let manages_locks = call
-        .id()
-        .resource_type()
-        .is_some_and(|t| t.eq_ignore_ascii_case("Microsoft.Authorization/locks"));
+    let manages_locks =
+        call.id().resource_type().is_some_and(|t| t.eq_ignore_ascii_case("Microsoft.Authorization/locks"));
     let effect = match call.request.method {
         Method::Get | Method::Head => Effect::Read,
         Method::Put | Method::Patch | Method::Post => Effect::Write,
@@ -256,9 +253,7 @@ pub(super) fn check_scope_locks(call: &mut Call<'_>, scope: &ResourceId) -> Resu
     check_locks(scope, effect, &locks)?;
     // A deletion takes everything below with it, so that a lock down there holds as well. Below what is deleted, that
     // is: a role assignment on a subscription has nothing below it.
-    let below = locks
-        .iter()
-        .filter(|lock| effect == Effect::Delete && lock.scope.is_within(call.id()));
+    let below = locks.iter().filter(|lock| effect == Effect::Delete && lock.scope.is_within(call.id()));
     for lock in below {
         check_locks(&lock.scope, effect, [lock])?;
     }
@@ -292,10 +287,7 @@ mod tests {
     fn tokens_of_a_revoked_sign_in_do_not_count() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let revoked = RevokedFamily {
-            family: Uuid::from_u128(1),
-            at: Timestamp::UNIX_EPOCH,
-        };
+        let revoked = RevokedFamily { family: Uuid::from_u128(1), at: Timestamp::UNIX_EPOCH };
         store.transact(|tx| tx.put(&revoked)).unwrap();
         let revoked = |family| store.transact(|tx| is_revoked(tx, &signed_in(family))).unwrap();
         assert!(!revoked(None) && !revoked(Some(2)));

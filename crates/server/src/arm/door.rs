@@ -25,11 +25,7 @@ pub fn change(call: &mut Call<'_>, vault: &ResourceId, change: VaultChange) -> R
     let proxy: Option<GuardProxy> = call.tx.resource(&proxy_id(vault)?)?;
     let callers = call.request.callers();
     let unlocks = unlocks_for(call, &change, &callers)?;
-    let presented = Presented {
-        callers: &callers,
-        requests: &requests,
-        unlocks: &unlocks,
-    };
+    let presented = Presented { callers: &callers, requests: &requests, unlocks: &unlocks };
     let guard_side = GuardSide::load(call.tx, proxy.as_ref().map(|proxy| &proxy.guard), call.now)?;
     let digest = change.digest();
     let decided = mua::clear(
@@ -62,11 +58,7 @@ pub fn change_by_client(
     now: Timestamp,
 ) -> Result<Digest> {
     let proxy: Option<GuardProxy> = tx.resource(&proxy_id(vault)?)?;
-    let presented = Presented {
-        callers: std::slice::from_ref(client),
-        requests: &[],
-        unlocks: &[],
-    };
+    let presented = Presented { callers: std::slice::from_ref(client), requests: &[], unlocks: &[] };
     let guard_side = GuardSide::load(tx, proxy.as_ref().map(|proxy| &proxy.guard), now)?;
     let digest = change.digest();
     let decided = mua::clear(
@@ -114,11 +106,7 @@ pub fn unlock(call: &mut Call<'_>, vault: &ResourceId) -> Result<Unlock> {
     match mua::unlock(&request, &|question| guard_side.answer(question), call.now)? {
         Ok(unlock) => {
             call.tx.put(&unlock)?;
-            call.because(format!(
-                "'{}' was unlocked until {}",
-                unlock.operation.title(),
-                unlock.expires
-            ));
+            call.because(format!("'{}' was unlocked until {}", unlock.operation.title(), unlock.expires));
             call.fact("unlocked", unlock.target.to_string());
             Ok(unlock)
         }
@@ -176,24 +164,14 @@ impl GuardSide {
             Some(id) => tx.resource(id)?,
             None => None,
         };
-        Ok(Self {
-            guard,
-            access: tx.access()?,
-            now,
-        })
+        Ok(Self { guard, access: tx.access()?, now })
     }
 
     /// Answers.
     pub fn answer(&self, question: &GuardQuestion) -> GuardAnswer {
         mua::answer(self.guard.as_ref(), question, |holder, action| {
-            let grant = self
-                .access
-                .may(holder.object, action, &question.guard, self.now)
-                .ok()??;
-            Some(Right {
-                assignment: grant.assignment,
-                until: grant.until,
-            })
+            let grant = self.access.may(holder.object, action, &question.guard, self.now).ok()??;
+            Some(Right { assignment: grant.assignment, until: grant.until })
         })
     }
 }
@@ -201,8 +179,5 @@ impl GuardSide {
 /// The guard's protected operations as a proxy shows them: read from the guard each time, so that an exemption holds
 /// for all linked vaults at once (contract 3.6).
 pub fn protected_operations(guard: &ResourceGuard, kind: VaultKind) -> Vec<CriticalOperation> {
-    guard
-        .protected()
-        .filter(|operation| operation.vault_kind() == kind)
-        .collect()
+    guard.protected().filter(|operation| operation.vault_kind() == kind).collect()
 }

@@ -71,19 +71,13 @@ async fn answer(app: &App, parts: &Parts, body: Body, origin: &Origin, ids: &Ids
         auxiliary,
         address: peer.map(|ConnectInfo(peer)| peer.ip()),
     };
-    app.blocking(move |app| dispatch(&app.store, &app.edge, &request))
-        .await
+    app.blocking(move |app| dispatch(&app.store, &app.edge, &request)).await
 }
 
 /// The origins under the name that the client dialled.
 pub fn origin_of(app: &App, parts: &Parts) -> Result<Origin> {
     let header = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
-    let host = parts
-        .uri
-        .authority()
-        .map(|authority| authority.as_str())
-        .or(header)
-        .unwrap_or_default();
+    let host = parts.uri.authority().map(|authority| authority.as_str()).or(header).unwrap_or_default();
     app.origins.of_host(host).ok_or_else(|| {
         Error::invalid(
             "InvalidHostName",
@@ -95,13 +89,13 @@ pub fn origin_of(app: &App, parts: &Parts) -> Result<Origin> {
 /// Decodes a path segment by segment: an encoded slash is no way to smuggle in another segment.
 fn path_of(raw: &str) -> Result<ResourceId> {
     let bad = || {
-        Error::invalid(
-            "InvalidRequestUri",
-            "the path is not valid percent-encoded UTF-8, or hides a slash",
-        )
+        Error::invalid("InvalidRequestUri", "the path is not valid percent-encoded UTF-8, or hides a slash")
     };
     let mut path = String::with_capacity(raw.len());
     for segment in raw.split('/') {
+        if !well_encoded(segment) {
+            return Err(bad());
+        }
         let segment = percent_decode_str(segment).decode_utf8().map_err(|_| bad())?;
         if segment.contains('/') {
             return Err(bad());
@@ -112,6 +106,14 @@ fn path_of(raw: &str) -> Result<ResourceId> {
     ResourceId::parse(&path)
 }
 
+/// Whether each `%` is followed by two hexadecimal digits. The library would take one that is not for itself.
+fn well_encoded(text: &str) -> bool {
+    text.split('%').skip(1).all(|rest| {
+        let digits = rest.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    })
+}
+
 /// Query parameters by their name in lower case. The first of two with the same name counts.
 pub fn query_of(raw: &str) -> Result<BTreeMap<String, String>> {
     let decode = |text: &str| {
@@ -119,19 +121,12 @@ pub fn query_of(raw: &str) -> Result<BTreeMap<String, String>> {
         percent_decode_str(&text)
             .decode_utf8()
             .map(|text| text.into_owned())
-            .map_err(|_| {
-                Error::invalid(
-                    "InvalidRequestUri",
-                    "the query is not valid percent-encoded UTF-8",
-                )
-            })
+            .map_err(|_| Error::invalid("InvalidRequestUri", "the query is not valid percent-encoded UTF-8"))
     };
     let mut query = BTreeMap::new();
     for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        query
-            .entry(decode(name)?.to_ascii_lowercase())
-            .or_insert(decode(value)?);
+        query.entry(decode(name)?.to_ascii_lowercase()).or_insert(decode(value)?);
     }
     Ok(query)
 }
@@ -165,9 +160,7 @@ impl Ids {
         Self {
             correlation: correlation.unwrap_or_else(|| app.edge.uuid()),
             request: app.edge.uuid(),
-            client: text("x-ms-client-request-id")
-                .filter(|id| id.len() <= 128)
-                .map(String::from),
+            client: text("x-ms-client-request-id").filter(|id| id.len() <= 128).map(String::from),
         }
     }
 }
@@ -177,19 +170,11 @@ fn refusal(app: &App, error: &Error, origin: Option<&Origin>, ids: &Ids) -> Repl
     if let Some(internal) = &error.internal {
         tracing::error!(correlation = %ids.correlation, code = %error.code, %internal, "request failed");
     }
-    if error
-        .additional_info
-        .iter()
-        .any(|(kind, _)| kind == "ResourceGuardOperation")
-    {
+    if error.additional_info.iter().any(|(kind, _)| kind == "ResourceGuardOperation") {
         app.metrics.refused_critical_operations.inc();
     }
-    let mut reply = Reply {
-        status: status(error.kind),
-        body: Some(error.envelope()),
-        headers: Vec::new(),
-    }
-    .with_header("x-ms-error-code", error.code.clone());
+    let mut reply = Reply { status: status(error.kind), body: Some(error.envelope()), headers: Vec::new() }
+        .with_header("x-ms-error-code", error.code.clone());
     if error.kind == ErrorKind::Unauthenticated {
         reply = reply.with_header("www-authenticate", challenge(error, origin));
     }
@@ -203,11 +188,8 @@ fn refusal(app: &App, error: &Error, origin: Option<&Origin>, ids: &Ids) -> Repl
 fn challenge(error: &Error, origin: Option<&Origin>) -> String {
     let origin = origin.map_or("", |origin| origin.arm.as_str());
     let tenant = error.target.as_deref().unwrap_or("common");
-    let message: String = error
-        .message
-        .chars()
-        .filter(|c| c.is_ascii() && !c.is_control() && *c != '"')
-        .collect();
+    let message: String =
+        error.message.chars().filter(|c| c.is_ascii() && !c.is_control() && *c != '"').collect();
     format!(
         "Bearer authorization_uri=\"{origin}/{tenant}\", error=\"invalid_token\", error_description=\"{message}\""
     )

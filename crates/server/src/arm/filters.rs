@@ -39,9 +39,9 @@ impl Asked {
         let among = |names: &[&str], property: &str| names.iter().any(|n| n.eq_ignore_ascii_case(property));
         for clause in &filter.clauses {
             let known = match clause {
-                Clause::Compare {
-                    property, comparison, ..
-                } => among(ordered, property) || (*comparison == Comparison::Equal && among(equal, property)),
+                Clause::Compare { property, comparison, .. } => {
+                    among(ordered, property) || (*comparison == Comparison::Equal && among(equal, property))
+                }
                 Clause::Call { .. } | Clause::Any { .. } => false,
             };
             if !known {
@@ -59,19 +59,16 @@ impl Asked {
         name: &'n str,
     ) -> impl Iterator<Item = (Comparison, &'a str)> + use<'a, 'n> {
         self.filter.clauses.iter().filter_map(move |clause| match clause {
-            Clause::Compare {
-                property,
-                comparison,
-                value,
-            } if property.eq_ignore_ascii_case(name) => Some((*comparison, value.as_str())),
+            Clause::Compare { property, comparison, value } if property.eq_ignore_ascii_case(name) => {
+                Some((*comparison, value.as_str()))
+            }
             _ => None,
         })
     }
 
     /// Whether everything asked of a property fits what it is, without regard to ASCII case.
     pub fn admits(&self, property: &str, actual: &str) -> bool {
-        self.compared(property)
-            .all(|(_, wanted)| wanted.eq_ignore_ascii_case(actual))
+        self.compared(property).all(|(_, wanted)| wanted.eq_ignore_ascii_case(actual))
     }
 
     /// The value that a property must equal; the first if there are several.
@@ -84,9 +81,7 @@ impl Asked {
     /// # Errors
     /// `InvalidFilter` for a text that is no time.
     pub fn instant(&self, property: &str) -> Result<Option<Timestamp>> {
-        self.equal(property)
-            .map(|text| moment(property, text))
-            .transpose()
+        self.equal(property).map(|text| moment(property, text)).transpose()
     }
 
     /// The span that comparisons with a property leave open.
@@ -141,9 +136,7 @@ mod tests {
     use super::*;
 
     fn asked(text: &str) -> Asked {
-        Asked {
-            filter: Filter::parse(text).unwrap(),
-        }
+        Asked { filter: Filter::parse(text).unwrap() }
     }
 
     #[test]
@@ -170,10 +163,7 @@ mod tests {
             .span("T")
             .unwrap();
         let day = |day: &str| moment("t", day).unwrap();
-        assert_eq!(
-            (span.from, span.to),
-            (Some(day("2026-01-02")), Some(day("2026-01-04")))
-        );
+        assert_eq!((span.from, span.to), (Some(day("2026-01-02")), Some(day("2026-01-04"))));
         assert!(span.holds(day("2026-01-03")) && !span.holds(day("2026-01-01")));
         assert!(asked("t ne 2026-01-01").span("t").is_err());
     }

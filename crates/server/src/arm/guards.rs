@@ -16,10 +16,7 @@ use super::{orphans, tracked};
 /// Everything that is done to a guard is named like this in roles, and not `Microsoft.DataProtection/resourceGuards/…`.
 macro_rules! action {
     ($verb:literal) => {
-        concat!(
-            "Microsoft.DataProtection/subscriptions/resourceGroups/providers/resourceGuards/",
-            $verb
-        )
+        concat!("Microsoft.DataProtection/subscriptions/resourceGroups/providers/resourceGuards/", $verb)
     };
 }
 
@@ -48,20 +45,10 @@ pub const ROUTES: &[Route] = &[
     route(Method::Put, guards!("/{guard}"), action!("write"), put),
     route(Method::Patch, guards!("/{guard}"), action!("write"), patch),
     route(Method::Delete, guards!("/{guard}"), action!("delete"), delete),
-    route(
-        Method::Get,
-        guards!("/{guard}/linkedVaults"),
-        READ,
-        requests::linked_vaults,
-    ),
+    route(Method::Get, guards!("/{guard}/linkedVaults"), READ, requests::linked_vaults),
     // Reading a request object proves nothing, so it takes no more than reading the guard (contract 10).
     route(Method::Get, guards!("/{guard}/{kind}"), READ, requests::list),
-    route(
-        Method::Get,
-        guards!("/{guard}/{kind}/{request}"),
-        READ,
-        requests::get,
-    ),
+    route(Method::Get, guards!("/{guard}/{kind}/{request}"), READ, requests::get),
 ];
 
 /// The longest description: it goes into every refusal.
@@ -164,17 +151,14 @@ fn delete(call: &mut Call<'_>) -> Result<Reply> {
 }
 
 fn load(call: &mut Call<'_>, id: &ResourceId) -> Result<ResourceGuard> {
-    call.tx
-        .resource::<ResourceGuard>(id)?
-        .ok_or_else(|| tracked::not_found(id))
+    call.tx.resource::<ResourceGuard>(id)?.ok_or_else(|| tracked::not_found(id))
 }
 
 /// The guard that the path of a request below it names.
 fn parent(call: &mut Call<'_>) -> Result<ResourceGuard> {
-    let id = call.group()?.child(&format!(
-        "providers/Microsoft.DataProtection/resourceGuards/{}",
-        call.params.get("guard")
-    ))?;
+    let id = call
+        .group()?
+        .child(&format!("providers/Microsoft.DataProtection/resourceGuards/{}", call.params.get("guard")))?;
     load(call, &id)
 }
 

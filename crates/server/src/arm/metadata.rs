@@ -13,14 +13,8 @@ const FIRST_OBJECT_VERSION: &str = "2022-09-01";
 /// Describes this server as a cloud. Needs no token.
 pub fn endpoints(origin: &Origin, query: &BTreeMap<String, String>) -> Reply {
     let cloud = cloud(origin);
-    let version = query
-        .get("api-version")
-        .map_or(FIRST_OBJECT_VERSION, String::as_str);
-    Reply::ok(if version < FIRST_OBJECT_VERSION {
-        json!([cloud])
-    } else {
-        cloud
-    })
+    let version = query.get("api-version").map_or(FIRST_OBJECT_VERSION, String::as_str);
+    Reply::ok(if version < FIRST_OBJECT_VERSION { json!([cloud]) } else { cloud })
 }
 
 fn cloud(origin: &Origin) -> Value {

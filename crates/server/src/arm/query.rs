@@ -13,11 +13,9 @@ pub fn filter(call: &Call<'_>, properties: &[&str], functions: &[&str]) -> Resul
     let among = |names: &[&str], name: &str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
     for clause in &filter.clauses {
         let (name, known) = match clause {
-            Clause::Compare {
-                property,
-                comparison: Comparison::Equal,
-                ..
-            } => (property, among(properties, property)),
+            Clause::Compare { property, comparison: Comparison::Equal, .. } => {
+                (property, among(properties, property))
+            }
             Clause::Call { name, .. } => (name, among(functions, name)),
             Clause::Compare { property, .. } => (property, false),
             Clause::Any { collection, .. } => (collection, false),

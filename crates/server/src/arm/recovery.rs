@@ -17,10 +17,7 @@ macro_rules! vault_path {
 /// The address of a container, followed by what is below it.
 macro_rules! container_path {
     ($below:literal) => {
-        concat!(
-            vault_path!("/backupFabrics/{fabric}/protectionContainers/{container}"),
-            $below
-        )
+        concat!(vault_path!("/backupFabrics/{fabric}/protectionContainers/{container}"), $below)
     };
 }
 
@@ -41,10 +38,7 @@ macro_rules! vault_action {
 /// An action on an item or on what is below it.
 macro_rules! item_action {
     ($below:literal) => {
-        concat!(
-            vault_action!("backupFabrics/protectionContainers/protectedItems/"),
-            $below
-        )
+        concat!(vault_action!("backupFabrics/protectionContainers/protectedItems/"), $below)
     };
 }
 

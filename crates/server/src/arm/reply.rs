@@ -16,38 +16,22 @@ pub struct Reply {
 impl Reply {
     /// 200 with a body.
     pub fn ok(body: Value) -> Self {
-        Self {
-            status: 200,
-            body: Some(body),
-            headers: Vec::new(),
-        }
+        Self { status: 200, body: Some(body), headers: Vec::new() }
     }
 
     /// 201 with a body.
     pub fn created(body: Value) -> Self {
-        Self {
-            status: 201,
-            body: Some(body),
-            headers: Vec::new(),
-        }
+        Self { status: 201, body: Some(body), headers: Vec::new() }
     }
 
     /// 200 or 201 with a body.
     pub fn put(created: bool, body: Value) -> Self {
-        if created {
-            Self::created(body)
-        } else {
-            Self::ok(body)
-        }
+        if created { Self::created(body) } else { Self::ok(body) }
     }
 
     /// A status without a body.
     pub fn empty(status: u16) -> Self {
-        Self {
-            status,
-            body: None,
-            headers: Vec::new(),
-        }
+        Self { status, body: None, headers: Vec::new() }
     }
 
     /// 200 with a list that is complete.

@@ -18,25 +18,11 @@ pub const ROUTES: &[Route] = &[
     open_route(Get, "/tenants", subscriptions::tenants),
     open_route(Get, "/subscriptions", subscriptions::list),
     open_route(Get, "/subscriptions/{subscription}", subscriptions::get),
-    open_route(
-        Get,
-        "/subscriptions/{subscription}/locations",
-        subscriptions::locations,
-    ),
+    open_route(Get, "/subscriptions/{subscription}/locations", subscriptions::locations),
     open_route(Get, "/subscriptions/{subscription}/resourceGroups", groups::list),
     // Before the GET: asked for its head only, a group answers 204.
-    route(
-        Head,
-        "/subscriptions/{subscription}/resourceGroups/{group}",
-        groups::READ,
-        groups::head,
-    ),
-    route(
-        Get,
-        "/subscriptions/{subscription}/resourceGroups/{group}",
-        groups::READ,
-        groups::get,
-    ),
+    route(Head, "/subscriptions/{subscription}/resourceGroups/{group}", groups::READ, groups::head),
+    route(Get, "/subscriptions/{subscription}/resourceGroups/{group}", groups::READ, groups::get),
     route(
         Put,
         "/subscriptions/{subscription}/resourceGroups/{group}",
@@ -55,27 +41,11 @@ pub const ROUTES: &[Route] = &[
         "Microsoft.Resources/subscriptions/resourceGroups/delete",
         groups::delete,
     ),
-    open_route(
-        Get,
-        "/subscriptions/{subscription}/operationresults/{operation}",
-        groups::deletion_result,
-    ),
-    open_route(
-        Get,
-        "/subscriptions/{subscription}/resources",
-        inventory::in_subscription,
-    ),
-    open_route(
-        Get,
-        "/subscriptions/{subscription}/resourceGroups/{group}/resources",
-        inventory::in_group,
-    ),
+    open_route(Get, "/subscriptions/{subscription}/operationresults/{operation}", groups::deletion_result),
+    open_route(Get, "/subscriptions/{subscription}/resources", inventory::in_subscription),
+    open_route(Get, "/subscriptions/{subscription}/resourceGroups/{group}/resources", inventory::in_group),
     open_route(Get, "/subscriptions/{subscription}/providers", providers::list),
-    open_route(
-        Get,
-        "/subscriptions/{subscription}/providers/{namespace}",
-        providers::get,
-    ),
+    open_route(Get, "/subscriptions/{subscription}/providers/{namespace}", providers::get),
     route(
         Post,
         "/subscriptions/{subscription}/providers/Microsoft.RecoveryServices/register",
@@ -110,18 +80,8 @@ pub const ROUTES: &[Route] = &[
         "/subscriptions/{subscription}/providers/{namespace}/unregister",
         providers::unregister_fixed,
     ),
-    route(
-        Get,
-        "{scope}/providers/Microsoft.Authorization/locks",
-        locks::READ,
-        locks::list,
-    ),
-    route(
-        Get,
-        "{scope}/providers/Microsoft.Authorization/locks/{name}",
-        locks::READ,
-        locks::get,
-    ),
+    route(Get, "{scope}/providers/Microsoft.Authorization/locks", locks::READ, locks::list),
+    route(Get, "{scope}/providers/Microsoft.Authorization/locks/{name}", locks::READ, locks::get),
     route(
         Put,
         "{scope}/providers/Microsoft.Authorization/locks/{name}",

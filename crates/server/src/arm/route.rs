@@ -83,22 +83,12 @@ pub struct Route {
 
 /// A route that needs an action.
 pub const fn route(method: Method, pattern: &'static str, action: &'static str, handler: Handler) -> Route {
-    Route {
-        method,
-        pattern,
-        needs: Needs::Action(action),
-        handler,
-    }
+    Route { method, pattern, needs: Needs::Action(action), handler }
 }
 
 /// A route for anybody who is signed in.
 pub const fn open_route(method: Method, pattern: &'static str, handler: Handler) -> Route {
-    Route {
-        method,
-        pattern,
-        needs: Needs::SignedIn,
-        handler,
-    }
+    Route { method, pattern, needs: Needs::SignedIn, handler }
 }
 
 /// What the placeholders of a pattern stood for.
@@ -111,10 +101,7 @@ pub struct Params {
 impl Params {
     /// The segment that `{name}` stood for. Empty for a name that the pattern does not have.
     pub fn get(&self, name: &str) -> &str {
-        self.values
-            .iter()
-            .find(|(key, _)| *key == name)
-            .map_or("", |(_, value)| value.as_str())
+        self.values.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value.as_str())
     }
 
     /// What `{scope}` stood for, if the pattern begins with it.
@@ -187,11 +174,7 @@ pub fn find(
     Err(Error::new(
         ErrorKind::MethodNotAllowed,
         "MethodNotAllowed",
-        format!(
-            "'{}' is not supported for '{path}'; supported: {}",
-            method.as_str(),
-            others.join(", ")
-        ),
+        format!("'{}' is not supported for '{path}'; supported: {}", method.as_str(), others.join(", ")),
     ))
 }
 
@@ -234,12 +217,7 @@ mod tests {
 
     #[test]
     fn paths_match_without_case_and_give_their_parts() {
-        let route = route(
-            Method::Get,
-            "/subscriptions/{subscription}/resourceGroups/{group}",
-            "",
-            nothing,
-        );
+        let route = route(Method::Get, "/subscriptions/{subscription}/resourceGroups/{group}", "", nothing);
         let params = route.matches(&id("/SUBSCRIPTIONS/a/resourcegroups/B")).unwrap();
         assert_eq!((params.get("subscription"), params.get("group")), ("a", "B"));
         assert!(route.matches(&id("/subscriptions/a")).is_none());
@@ -247,21 +225,9 @@ mod tests {
 
     #[test]
     fn a_scope_may_be_anything() {
-        let route = route(
-            Method::Get,
-            "{scope}/providers/Microsoft.Authorization/locks/{name}",
-            "",
-            nothing,
-        );
-        for scope in [
-            "/",
-            "/subscriptions/s",
-            RG,
-            "/subscriptions/s/resourceGroups/rg/providers/N/t/x",
-        ] {
-            let path = id(scope)
-                .child("providers/microsoft.authorization/LOCKS/l")
-                .unwrap();
+        let route = route(Method::Get, "{scope}/providers/Microsoft.Authorization/locks/{name}", "", nothing);
+        for scope in ["/", "/subscriptions/s", RG, "/subscriptions/s/resourceGroups/rg/providers/N/t/x"] {
+            let path = id(scope).child("providers/microsoft.authorization/LOCKS/l").unwrap();
             assert_eq!(route.matches(&path).unwrap().scope(), Some(&id(scope)));
         }
     }
@@ -272,23 +238,14 @@ mod tests {
         for (path, scope) in [
             (vault.clone(), vault.clone()),
             (format!("{vault}/backupPolicies"), vault.clone()),
-            (
-                format!("{vault}/backupPolicies/p"),
-                format!("{vault}/backupPolicies/p"),
-            ),
+            (format!("{vault}/backupPolicies/p"), format!("{vault}/backupPolicies/p")),
             (
                 format!("{vault}/backupResourceGuardProxies/VaultProxy/unlockDelete"),
                 format!("{vault}/backupResourceGuardProxies/VaultProxy"),
             ),
             (format!("{RG}/providers/N/vaults"), RG.to_string()),
-            (
-                "/subscriptions/s/providers/N/register".into(),
-                "/subscriptions/s".into(),
-            ),
-            (
-                "/subscriptions/s/resourceGroups".into(),
-                "/subscriptions/s".into(),
-            ),
+            ("/subscriptions/s/providers/N/register".into(), "/subscriptions/s".into()),
+            ("/subscriptions/s/resourceGroups".into(), "/subscriptions/s".into()),
             (RG.into(), RG.into()),
         ] {
             assert_eq!(access_scope(&id(&path), &Params::default()), id(&scope), "{path}");

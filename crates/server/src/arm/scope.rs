@@ -59,26 +59,16 @@ mod tests {
             (format!("{group}/providers/N/vaults/v/items/i"), true),
             ("/subscriptions/s/providers/N/things/t".to_string(), true),
             ("/".to_string(), false),
-            (
-                "/providers/Microsoft.Management/managementGroups/m".to_string(),
-                false,
-            ),
+            ("/providers/Microsoft.Management/managementGroups/m".to_string(), false),
             ("/subscriptions".to_string(), false),
             ("/subscriptions/s/resourceGroups".to_string(), false),
             ("/subscriptions/s/other/o".to_string(), false),
-            (
-                "/subscriptions/s/providers/microsoft.authorization/locks/l".to_string(),
-                false,
-            ),
+            ("/subscriptions/s/providers/microsoft.authorization/locks/l".to_string(), false),
             (format!("{group}/providers/N"), false),
             (format!("{group}/providers/N/vaults"), false),
             (format!("{group}/providers/N/vaults/v/providers/M/locks/l"), false),
         ] {
-            assert_eq!(
-                check(&ResourceId::parse(&scope).unwrap()).is_ok(),
-                fits,
-                "{scope}"
-            );
+            assert_eq!(check(&ResourceId::parse(&scope).unwrap()).is_ok(), fits, "{scope}");
         }
     }
 }

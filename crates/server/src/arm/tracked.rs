@@ -39,11 +39,8 @@ pub fn tags(body: &Fields<'_>) -> Result<Option<BTreeMap<String, String>>> {
 /// `LocationRequired`, or what is wrong with it.
 pub fn location(body: &Fields<'_>) -> Result<Region> {
     named_location(body)?.ok_or_else(|| {
-        Error::invalid(
-            "LocationRequired",
-            "The location property is required for this definition.",
-        )
-        .with_target("location")
+        Error::invalid("LocationRequired", "The location property is required for this definition.")
+            .with_target("location")
     })
 }
 
@@ -74,10 +71,7 @@ pub fn stays(id: &ResourceId, from: &Region, to: &Region) -> Result<()> {
 
 /// There is no such resource.
 pub fn not_found(id: &ResourceId) -> Error {
-    let (_, resource) = id
-        .as_str()
-        .rsplit_once("/providers/")
-        .unwrap_or(("", id.as_str()));
+    let (_, resource) = id.as_str().rsplit_once("/providers/").unwrap_or(("", id.as_str()));
     let group = id.resource_group_name().unwrap_or_default();
     Error::not_found(
         "ResourceNotFound",
@@ -87,8 +81,5 @@ pub fn not_found(id: &ResourceId) -> Error {
 
 /// A name that cannot be given.
 pub fn invalid_name(id: &ResourceId, rule: &str) -> Error {
-    Error::invalid(
-        "InvalidResourceName",
-        format!("The resource name '{}' is invalid: {rule}.", id.name()),
-    )
+    Error::invalid("InvalidResourceName", format!("The resource name '{}' is invalid: {rule}.", id.name()))
 }

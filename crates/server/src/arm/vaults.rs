@@ -124,12 +124,7 @@ pub const ROUTES: &[Route] = &[
         action!("extendedInformation/write"),
         config::put_extended,
     ),
-    route(
-        Method::Get,
-        vaults!("/{vault}/usages"),
-        action!("usages/read"),
-        usage::list,
-    ),
+    route(Method::Get, vaults!("/{vault}/usages"), action!("usages/read"), usage::list),
     route(
         Method::Get,
         vaults!("/{vault}/replicationUsages"),
@@ -205,10 +200,7 @@ fn put(call: &mut Call<'_>) -> Result<Reply> {
         enhanced_security: Feature::Enabled,
         immutability: Immutability::default(),
         encryption: None,
-        free: FreeSettings {
-            properties: settings::defaults(),
-            ..FreeSettings::default()
-        },
+        free: FreeSettings { properties: settings::defaults(), ..FreeSettings::default() },
         created: call.stamp(),
         modified: call.stamp(),
     };
@@ -273,9 +265,7 @@ fn delete(call: &mut Call<'_>) -> Result<Reply> {
 fn check_name_availability(call: &mut Call<'_>) -> Result<Reply> {
     let body = call.body()?;
     let name = body.required_text("name")?;
-    let id = call
-        .group()?
-        .child(&format!("providers/Microsoft.RecoveryServices/vaults/{name}"))?;
+    let id = call.group()?.child(&format!("providers/Microsoft.RecoveryServices/vaults/{name}"))?;
     let (reason, message) = match check_name(&id) {
         Err(error) => (Some("Invalid"), Some(error.message)),
         Ok(()) if call.tx.resource::<Vault>(&id)?.is_some() => {
@@ -320,8 +310,5 @@ fn check_name(id: &ResourceId) -> Result<(), Error> {
     if fits {
         return Ok(());
     }
-    Err(tracked::invalid_name(
-        id,
-        "it must be 2 to 50 letters, digits and hyphens, and begin with a letter",
-    ))
+    Err(tracked::invalid_name(id, "it must be 2 to 50 letters, digits and hyphens, and begin with a letter"))
 }

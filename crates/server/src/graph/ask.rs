@@ -68,14 +68,7 @@ impl<'a> Ask<'a> {
     ) -> Result<Self> {
         let access = tx.access()?;
         check_subject(tx, &access, &request.who)?;
-        Ok(Self {
-            tx,
-            request,
-            access,
-            edge,
-            now: edge.now(),
-            password,
-        })
+        Ok(Self { tx, request, access, edge, now: edge.now(), password })
     }
 
     /// The tenant whose directory this is: the token's.
@@ -109,9 +102,7 @@ impl<'a> Ask<'a> {
     /// `Request_ResourceNotFound`.
     pub fn object(&self, id: &str) -> Result<&Principal> {
         let known = id.parse().ok().and_then(|id: ObjectId| self.access.principal(id));
-        known
-            .filter(|object| object.tenant == self.tenant())
-            .ok_or_else(|| not_found(id))
+        known.filter(|object| object.tenant == self.tenant()).ok_or_else(|| not_found(id))
     }
 
     /// An object of the tenant and of a kind; a user also by name.
@@ -120,17 +111,12 @@ impl<'a> Ask<'a> {
     /// `Request_ResourceNotFound`.
     pub fn of_kind(&self, kind: PrincipalKind, id: &str) -> Result<&Principal> {
         if let Ok(found) = self.object(id) {
-            return Some(found)
-                .filter(|found| found.kind == kind)
-                .ok_or_else(|| not_found(id));
+            return Some(found).filter(|found| found.kind == kind).ok_or_else(|| not_found(id));
         }
         let named =
             |user: &&Principal| user.kind == PrincipalKind::User && user.name.eq_ignore_ascii_case(id);
         let mut found = self.access.principals(self.tenant()).filter(named);
-        found
-            .next()
-            .filter(|_| kind == PrincipalKind::User)
-            .ok_or_else(|| not_found(id))
+        found.next().filter(|_| kind == PrincipalKind::User).ok_or_else(|| not_found(id))
     }
 
     /// Whoever asks, if it is a person.
@@ -166,10 +152,7 @@ impl<'a> Ask<'a> {
             verdict: Verdict::Done,
             reason: reason.to_string(),
             consent: Vec::new(),
-            facts: facts
-                .iter()
-                .map(|(name, value)| ((*name).to_string(), value.clone()))
-                .collect(),
+            facts: facts.iter().map(|(name, value)| ((*name).to_string(), value.clone())).collect(),
         };
         self.tx.record(entry);
     }

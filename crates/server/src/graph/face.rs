@@ -33,13 +33,8 @@ struct Ids {
 
 impl Ids {
     fn of(app: &App, headers: &HeaderMap) -> Self {
-        let client = headers
-            .get("client-request-id")
-            .and_then(|value| value.to_str().ok());
-        Self {
-            request: app.edge.uuid(),
-            client: client.filter(|id| id.len() <= 128).map(String::from),
-        }
+        let client = headers.get("client-request-id").and_then(|value| value.to_str().ok());
+        Self { request: app.edge.uuid(), client: client.filter(|id| id.len() <= 128).map(String::from) }
     }
 }
 
@@ -90,8 +85,7 @@ fn prepare(app: &App, request: &Request) -> Result<Option<PasswordHash>> {
     if !routes::creates_user(request) {
         return Ok(None);
     }
-    app.store
-        .transact(|tx| Ask::new(tx, &app.edge, request, None)?.demand_administrator())?;
+    app.store.transact(|tx| Ask::new(tx, &app.edge, request, None)?.demand_administrator())?;
     users::hash_password(request, app.edge.bytes()).map(Some)
 }
 
@@ -103,9 +97,7 @@ fn path_of(raw: &str) -> Result<(&'static str, Vec<String>)> {
             .decode_utf8()
             .map_err(|_| bad("the path is not valid percent-encoded UTF-8"))?;
         if segment.len() > MAX_SEGMENT || segment.chars().any(|c| c.is_control() || c == '/') {
-            return Err(bad(
-                "a part of the path is too long, hides a slash or cannot be printed",
-            ));
+            return Err(bad("a part of the path is too long, hides a slash or cannot be printed"));
         }
         segments.push(segment.into_owned());
     }
@@ -132,11 +124,7 @@ fn refusal(app: &App, parts: &Parts, error: &Error, ids: &Ids) -> Reply {
             "client-request-id": ids.client,
         },
     }});
-    let mut reply = Reply {
-        status: status(error.kind),
-        body: Some(body),
-        headers: Vec::new(),
-    };
+    let mut reply = Reply { status: status(error.kind), body: Some(body), headers: Vec::new() };
     if error.kind == ErrorKind::Unauthenticated {
         let origin = origin_of(app, parts).map(|origin| origin.arm).unwrap_or_default();
         reply = reply.with_header(
@@ -160,7 +148,9 @@ fn code(error: &Error) -> &str {
         ErrorKind::Internal => "InternalServerError",
         ErrorKind::Throttled => "TooManyRequests",
         ErrorKind::Unavailable => "ServiceUnavailable",
-        ErrorKind::NotFound | ErrorKind::PreconditionFailed | ErrorKind::Conflict | ErrorKind::Full => &error.code,
+        ErrorKind::NotFound | ErrorKind::PreconditionFailed | ErrorKind::Conflict | ErrorKind::Full => {
+            &error.code
+        }
         ErrorKind::Invalid | ErrorKind::MethodNotAllowed | ErrorKind::TooLarge => "Request_BadRequest",
     }
 }

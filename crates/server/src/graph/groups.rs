@@ -40,9 +40,7 @@ pub fn create(ask: &mut Ask<'_>) -> Result<Reply> {
     let nickname = nickname(&body)?;
     let description = body.text("description")?.filter(|text| !text.is_empty());
     if description.is_some_and(|text| text.chars().count() > MAX_DESCRIPTION_CHARS) {
-        return Err(bad(format!(
-            "'description' has at most {MAX_DESCRIPTION_CHARS} characters"
-        )));
+        return Err(bad(format!("'description' has at most {MAX_DESCRIPTION_CHARS} characters")));
     }
     let mut members = BTreeSet::new();
     for reference in body.texts("members@odata.bind")? {
@@ -72,10 +70,7 @@ pub fn delete(ask: &mut Ask<'_>, id: &str) -> Result<Reply> {
     ask.demand_administrator()?;
     let group = stored(ask, id)?;
     administrators::check_remaining(&ask.access, group.tenant, None, |index| {
-        group
-            .members
-            .iter()
-            .for_each(|member| index.remove_member(group.id, *member));
+        group.members.iter().for_each(|member| index.remove_member(group.id, *member));
     })?;
     leave_all(ask, group.id)?;
     ask.tx.delete::<Group>(&group.id.to_string());
@@ -100,12 +95,7 @@ pub fn add_member(ask: &mut Ask<'_>, id: &str) -> Result<Reply> {
     }
     ask.tx.put(&group)?;
     let facts = membership_facts(ask, &group, member);
-    ask.record(
-        "directory.groups.members.add",
-        group.id,
-        "a member was added",
-        &facts,
-    );
+    ask.record("directory.groups.members.add", group.id, "a member was added", &facts);
     Ok(Reply::empty(204))
 }
 
@@ -122,12 +112,7 @@ pub fn remove_member(ask: &mut Ask<'_>, id: &str, member: &str) -> Result<Reply>
     })?;
     ask.tx.put(&group)?;
     let facts = membership_facts(ask, &group, object);
-    ask.record(
-        "directory.groups.members.remove",
-        group.id,
-        "a member was removed",
-        &facts,
-    );
+    ask.record("directory.groups.members.remove", group.id, "a member was removed", &facts);
     Ok(Reply::empty(204))
 }
 
@@ -162,9 +147,7 @@ fn referenced(ask: &Ask<'_>, reference: &str) -> Result<ObjectId> {
         collection.is_some_and(|name| collections.iter().any(|known| known.eq_ignore_ascii_case(name)));
     match id {
         Some(id) if known => ask.object(id).map(|object| object.object),
-        _ => Err(bad(
-            "a reference to an object has the form '<graph>/v1.0/directoryObjects/<object id>'",
-        )),
+        _ => Err(bad("a reference to an object has the form '<graph>/v1.0/directoryObjects/<object id>'")),
     }
 }
 
@@ -192,10 +175,7 @@ fn nickname(body: &Fields<'_>) -> Result<String> {
 }
 
 fn membership_facts(ask: &Ask<'_>, group: &Group, member: ObjectId) -> Vec<(&'static str, String)> {
-    let mut facts = vec![
-        ("displayName", group.name.clone()),
-        ("member", member.to_string()),
-    ];
+    let mut facts = vec![("displayName", group.name.clone()), ("member", member.to_string())];
     if let Some(member) = ask.access.principal(member) {
         facts.push(("memberName", member.name.clone()));
     }

@@ -51,10 +51,7 @@ pub fn get_by_ids(ask: &Ask<'_>) -> Result<Reply> {
     let body = ask.body()?;
     let types = body.texts("types")?;
     let wanted = |kind: PrincipalKind| {
-        types.is_empty()
-            || types
-                .iter()
-                .any(|name| name.eq_ignore_ascii_case(shape::word(kind)))
+        types.is_empty() || types.iter().any(|name| name.eq_ignore_ascii_case(shape::word(kind)))
     };
     let ids = object_ids(&body, "ids")?;
     let found = ids
@@ -91,8 +88,7 @@ fn object_ids(body: &Fields<'_>, name: &str) -> Result<BTreeSet<ObjectId>> {
         return Err(bad(format!("'{name}' names more than {MAX_IDS} objects")));
     }
     let parse = |text: &str| {
-        text.parse()
-            .map_err(|_| bad(format!("'{name}' holds something that is not an object id")))
+        text.parse().map_err(|_| bad(format!("'{name}' holds something that is not an object id")))
     };
     texts.into_iter().map(parse).collect()
 }

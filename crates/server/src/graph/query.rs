@@ -24,22 +24,11 @@ pub fn list(request: &Request, context: &str, objects: Vec<Value>) -> Result<Rep
             found.push(object);
         }
     }
-    let skip = Skip {
-        after: parameter(request, "$skiptoken").map(String::from),
-        limit: top(request)?,
-    };
+    let skip = Skip { after: parameter(request, "$skiptoken").map(String::from), limit: top(request)? };
     let page = Page::cut(found, &skip, |object| {
-        object
-            .get("id")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_string()
+        object.get("id").and_then(Value::as_str).unwrap_or_default().to_string()
     });
-    let value: Vec<Value> = page
-        .value
-        .into_iter()
-        .map(|object| select(request, object))
-        .collect();
+    let value: Vec<Value> = page.value.into_iter().map(|object| select(request, object)).collect();
     let mut body = json!({
         "@odata.context": format!("{}/$metadata#{context}", request.base),
         "value": value,
@@ -61,11 +50,7 @@ pub fn one(request: &Request, context: &str, object: Value) -> Value {
 }
 
 fn parameter<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
-    request
-        .query
-        .get(name)
-        .map(String::as_str)
-        .filter(|text| !text.is_empty())
+    request.query.get(name).map(String::as_str).filter(|text| !text.is_empty())
 }
 
 fn top(request: &Request) -> Result<usize> {
@@ -80,11 +65,7 @@ fn top(request: &Request) -> Result<usize> {
 /// Leaves the members that were asked for. An object says what it is in any case, and which it is.
 fn select(request: &Request, mut object: Value) -> Value {
     let asked = parameter(request, "$select").unwrap_or_default();
-    let asked: Vec<&str> = asked
-        .split(',')
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-        .collect();
+    let asked: Vec<&str> = asked.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
     if let Some(members) = object.as_object_mut()
         && !asked.is_empty()
     {
@@ -112,25 +93,19 @@ fn next_link(request: &Request, after: &str) -> String {
 fn admits(filter: &Filter, object: &Value) -> Result<bool> {
     for clause in &filter.clauses {
         let holds = match clause {
-            Clause::Compare {
-                property,
-                comparison: Comparison::Equal,
-                value,
-            } => equals(member(object, property)?, value),
-            Clause::Compare {
-                property,
-                comparison: Comparison::NotEqual,
-                value,
-            } => !equals(member(object, property)?, value),
+            Clause::Compare { property, comparison: Comparison::Equal, value } => {
+                equals(member(object, property)?, value)
+            }
+            Clause::Compare { property, comparison: Comparison::NotEqual, value } => {
+                !equals(member(object, property)?, value)
+            }
             Clause::Call { name, arguments } => match arguments.as_slice() {
                 [property, prefix] if name.eq_ignore_ascii_case("startswith") => {
                     let text = member(object, property)?.as_str().unwrap_or_default();
                     text.to_lowercase().starts_with(&prefix.to_lowercase())
                 }
                 _ => {
-                    return Err(unsupported(bad(format!(
-                        "the function '{name}' is not supported"
-                    ))));
+                    return Err(unsupported(bad(format!("the function '{name}' is not supported"))));
                 }
             },
             Clause::Any { collection, value } => {

@@ -116,10 +116,7 @@ fn memberships(ask: &Ask<'_>, object: ObjectId, rest: &[&str]) -> Result<Reply> 
 
 fn no_such_path(request: &Request) -> Error {
     let shown: String = request.path.join("/").chars().take(120).collect();
-    Error::not_found(
-        "BadRequest",
-        format!("Resource not found for the path '{shown}'."),
-    )
+    Error::not_found("BadRequest", format!("Resource not found for the path '{shown}'."))
 }
 
 fn wrong_method(request: &Request) -> Error {

@@ -19,10 +19,7 @@ pub fn object(access: &Access, principal: &Principal) -> Value {
 pub fn typed(access: &Access, principal: &Principal) -> Value {
     let mut json = object(access, principal);
     if let Some(members) = json.as_object_mut() {
-        members.insert(
-            "@odata.type".into(),
-            format!("#microsoft.graph.{}", word(principal.kind)).into(),
-        );
+        members.insert("@odata.type".into(), format!("#microsoft.graph.{}", word(principal.kind)).into());
     }
     json
 }

@@ -48,9 +48,7 @@ pub fn create(ask: &mut Ask<'_>) -> Result<Reply> {
     user.password = ask.password.take();
     let namesakes: Vec<User> = ask.tx.find(user.upn.folded())?;
     if namesakes.iter().any(|other| other.tenant == user.tenant) {
-        return Err(bad(
-            "Another object with the same value for property userPrincipalName already exists.",
-        ));
+        return Err(bad("Another object with the same value for property userPrincipalName already exists."));
     }
     ask.tx.put(&user)?;
     let facts = [("userPrincipalName", user.upn.to_string())];
@@ -84,10 +82,7 @@ pub fn update(ask: &mut Ask<'_>, id: &str) -> Result<Reply> {
         administrators::check_remaining(&ask.access, user.tenant, Some(user.id), |_| {})?;
     }
     ask.tx.put(&after)?;
-    let facts = [
-        ("userPrincipalName", after.upn.to_string()),
-        ("accountEnabled", enabled.to_string()),
-    ];
+    let facts = [("userPrincipalName", after.upn.to_string()), ("accountEnabled", enabled.to_string())];
     ask.record("directory.users.update", user.id, "a user was changed", &facts);
     Ok(Reply::empty(204))
 }
@@ -111,9 +106,7 @@ fn stored(ask: &mut Ask<'_>, id: &str) -> Result<User> {
 
 fn tenant(ask: &Ask<'_>) -> Result<Tenant> {
     let tenant = ask.access.tenant(ask.tenant());
-    tenant
-        .cloned()
-        .ok_or_else(|| Error::internal("a token is of a tenant that does not exist"))
+    tenant.cloned().ok_or_else(|| Error::internal("a token is of a tenant that does not exist"))
 }
 
 /// The body's name for people.
@@ -122,9 +115,7 @@ pub fn display_name(body: &Fields<'_>) -> Result<Option<String>> {
         return Ok(None);
     };
     if name.trim().is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
-        return Err(bad(format!(
-            "'displayName' has 1 to {MAX_NAME_CHARS} printable characters"
-        )));
+        return Err(bad(format!("'displayName' has 1 to {MAX_NAME_CHARS} printable characters")));
     }
     Ok(Some(name.trim().to_string()))
 }

@@ -46,9 +46,7 @@ pub fn refusal(app: &App, correlation: Uuid, fault: &Fault) -> Response {
     let body = error.json(app.edge.uuid(), correlation, now);
     let mut response = document(status(fault), &body);
     if let Some(seconds) = wait(fault, now) {
-        response
-            .headers_mut()
-            .insert(RETRY_AFTER, HeaderValue::from(seconds));
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }

@@ -18,11 +18,7 @@ static SCRIPT_ADDRESS: LazyLock<String> = LazyLock::new(|| address("form-post.js
 static MARK_ADDRESS: LazyLock<String> = LazyLock::new(|| address("countersign.svg", MARK));
 
 fn address(name: &str, content: &str) -> String {
-    let digest: String = Digest::of(content.as_bytes())
-        .to_string()
-        .chars()
-        .take(16)
-        .collect();
+    let digest: String = Digest::of(content.as_bytes()).to_string().chars().take(16).collect();
     format!("/assets/{name}?v={digest}")
 }
 

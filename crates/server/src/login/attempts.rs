@@ -178,9 +178,8 @@ mod tests {
     fn one_address_crowds_out_itself_alone() {
         let mut attempts = Attempts::default();
         let other = put(&mut attempts, "b", 0);
-        let pages: Vec<Secret> = (1..=OPEN_PAGES_PER_ADDRESS + 1)
-            .map(|n| put(&mut attempts, "a", n))
-            .collect();
+        let pages: Vec<Secret> =
+            (1..=OPEN_PAGES_PER_ADDRESS + 1).map(|n| put(&mut attempts, "a", n)).collect();
         assert!(attempts.take(pages[0].expose(), at(1)).is_none(), "the oldest");
         assert!(attempts.take(pages[1].expose(), at(1)).is_some());
         assert!(attempts.take(other.expose(), at(1)).is_some());

@@ -42,12 +42,7 @@ pub async fn post(State(app): State<App>, Path(segment): Path<String>, visit: Vi
 }
 
 async fn begin(app: App, visit: Visit, segment: String, form: Form) -> Response {
-    let hint: String = form
-        .get("login_hint")
-        .unwrap_or_default()
-        .chars()
-        .take(MAX_HINT)
-        .collect();
+    let hint: String = form.get("login_hint").unwrap_or_default().chars().take(MAX_HINT).collect();
     let purpose = blocking(&app, {
         let visit = visit.clone();
         move |app| read(app, &visit, &segment, &form)

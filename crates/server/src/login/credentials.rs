@@ -63,10 +63,7 @@ fn used_code(user: &User) -> Option<UsedCode> {
 }
 
 fn target(user: &User) -> Target {
-    Target {
-        id: format!("/tenants/{}/users/{}", user.tenant, user.id),
-        name: user.upn.to_string(),
-    }
+    Target { id: format!("/tenants/{}/users/{}", user.tenant, user.id), name: user.upn.to_string() }
 }
 
 /// Writes to the log how an attempt to sign in ended, and counts the ones that failed. `what` names the way.

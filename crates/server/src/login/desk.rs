@@ -64,11 +64,7 @@ pub fn take(app: &App, secret: &str) -> Option<Attempt> {
 /// # Errors
 /// When the address starts too many.
 pub fn pace(app: &App, visit: &Visit) -> Outcome<()> {
-    if app.desk.pace.lock().allows(&address_key(visit), app.edge.now()) {
-        Ok(())
-    } else {
-        Err(Fault::Hasty)
-    }
+    if app.desk.pace.lock().allows(&address_key(visit), app.edge.now()) { Ok(()) } else { Err(Fault::Hasty) }
 }
 
 /// Runs an attempt to prove something, from the question to the throttle to its commit, in one of the few places

@@ -82,17 +82,8 @@ pub async fn post(State(app): State<App>, visit: Visit, form: Form) -> Response 
 fn user_code_page(app: &App, visit: &Visit, typed: &str, fault: Option<&Fault>) -> Response {
     let secret = keep(app, visit, Attempt::UserCode);
     let words = fault.map(|fault| fault.error().description);
-    let template = UserCodePage {
-        transaction: secret.expose(),
-        typed,
-        problem: words.as_deref(),
-    };
-    let mut response = page(
-        visit,
-        fault.map_or(StatusCode::OK, status),
-        &template,
-        Needs::default(),
-    );
+    let template = UserCodePage { transaction: secret.expose(), typed, problem: words.as_deref() };
+    let mut response = page(visit, fault.map_or(StatusCode::OK, status), &template, Needs::default());
     if let Some(fault) = fault {
         set_wait(&mut response, app, fault);
     }
@@ -142,9 +133,7 @@ fn find(tx: &mut Transaction, typed: &str, now: Timestamp) -> arm::Result<Option
     let Some(code) = UserCode::parse(typed) else {
         return Ok(None);
     };
-    let open = with_user_code(tx, &code)?
-        .into_iter()
-        .find(|document| document.check_open(now).is_ok());
+    let open = with_user_code(tx, &code)?.into_iter().find(|document| document.check_open(now).is_ok());
     let Some(open) = open else {
         return Ok(None);
     };
@@ -152,12 +141,7 @@ fn find(tx: &mut Transaction, typed: &str, now: Timestamp) -> arm::Result<Option
         Some(id) => tx.get::<Tenant>(&id.to_string())?.map(|tenant| (id, tenant.name)),
         None => None,
     };
-    let purpose = Purpose {
-        client: open.client,
-        tenant,
-        action: PAGE.into(),
-        end: End::Device(open.digest),
-    };
+    let purpose = Purpose { client: open.client, tenant, action: PAGE.into(), end: End::Device(open.digest) };
     Ok(Some((purpose, code)))
 }
 
@@ -183,9 +167,7 @@ pub async fn consent(app: App, visit: Visit, purpose: Purpose, form: Form) -> Re
 
 fn deny(app: &App, digest: SecretDigest) -> Outcome<()> {
     decide(app, |tx, now| {
-        let stored = tx
-            .get::<DeviceCode>(&digest.to_string())?
-            .ok_or_else(OAuthError::bad_user_code)?;
+        let stored = tx.get::<DeviceCode>(&digest.to_string())?.ok_or_else(OAuthError::bad_user_code)?;
         tx.put(&stored.deny(now)?)?;
         Ok(())
     })

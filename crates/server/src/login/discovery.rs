@@ -84,9 +84,7 @@ pub async fn instance(State(app): State<App>, visit: Visit, RawQuery(query): Raw
 /// The tenant in an authorization endpoint of this server.
 fn tenant_of<'a>(app: &App, endpoint: &'a str) -> Option<&'a str> {
     let origins = app.origins.arm();
-    let path = origins
-        .iter()
-        .find_map(|origin| endpoint.strip_prefix(origin.as_str())?.strip_prefix('/'))?;
+    let path = origins.iter().find_map(|origin| endpoint.strip_prefix(origin.as_str())?.strip_prefix('/'))?;
     let segment = path.split('/').next()?;
     Authority::parse(segment).ok().map(|_| segment)
 }

@@ -45,10 +45,7 @@ impl Form {
 
     /// A parameter.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// A parameter as an owned text.
@@ -65,15 +62,10 @@ impl Form {
     }
 
     async fn read(request: Request) -> Result<Self, OAuthError> {
-        let kind = request
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|kind| kind.to_str().ok());
+        let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let media_type = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
         if !media_type.is_some_and(|kind| kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")) {
-            return Err(OAuthError::malformed(
-                "the body must be application/x-www-form-urlencoded",
-            ));
+            return Err(OAuthError::malformed("the body must be application/x-www-form-urlencoded"));
         }
         let bytes = to_bytes(request.into_body(), MAX_FORM_BYTES)
             .await
@@ -88,9 +80,7 @@ impl FromRequest<App> for Form {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
         let visit = Visit::of(app, request.headers());
-        Self::read(request)
-            .await
-            .map_err(|error| answer::refusal(app, visit, &error.into()))
+        Self::read(request).await.map_err(|error| answer::refusal(app, visit, &error.into()))
     }
 }
 

@@ -30,10 +30,7 @@ pub struct Target {
 impl<'a> Gate<'a> {
     /// The gate for an account, by the name that was sent.
     pub fn of_account(visit: &'a Visit, name: &str) -> Self {
-        Self {
-            visit,
-            account: Some(account_key(name)),
-        }
+        Self { visit, account: Some(account_key(name)) }
     }
 
     /// The gate for something that belongs to no account.
@@ -68,10 +65,7 @@ impl<'a> Gate<'a> {
         }
         let key = address_key(self.visit);
         if let Some(until) = count(tx, &key, FAILURES_PER_ADDRESS, now)? {
-            let target = Target {
-                id: "/".into(),
-                name: key,
-            };
+            let target = Target { id: "/".into(), name: key };
             tx.record(self.entry(&target, FAILURES_PER_ADDRESS, until, now));
         }
         Ok(())
@@ -94,10 +88,8 @@ impl<'a> Gate<'a> {
             ("failures", failures.to_string()),
             ("until", until.to_string()),
         ];
-        let facts: BTreeMap<String, String> = facts
-            .into_iter()
-            .map(|(name, fact)| (name.to_string(), fact))
-            .collect();
+        let facts: BTreeMap<String, String> =
+            facts.into_iter().map(|(name, fact)| (name.to_string(), fact)).collect();
         Entry {
             sequence: 0,
             at: now,
@@ -115,10 +107,7 @@ impl<'a> Gate<'a> {
             target: target.id.clone(),
             change: None,
             verdict: Verdict::Refused,
-            reason: format!(
-                "{} failed to sign in {failures} times and is locked until {until}",
-                target.name
-            ),
+            reason: format!("{} failed to sign in {failures} times and is locked until {until}", target.name),
             consent: Vec::new(),
             facts,
         }
@@ -127,9 +116,7 @@ impl<'a> Gate<'a> {
 
 /// The counter of the address that a request came from.
 pub fn address_key(visit: &Visit) -> String {
-    visit
-        .address
-        .map_or_else(|| "address:unknown".into(), throttle::address_key)
+    visit.address.map_or_else(|| "address:unknown".into(), throttle::address_key)
 }
 
 /// Counts a failure; answers with the end of the lock, if one begins.
@@ -138,9 +125,6 @@ fn count(tx: &mut Transaction, key: &str, limit: usize, now: Timestamp) -> arm::
     let throttle: SignInThrottle = before.map(|counter| counter.throttle).unwrap_or_default();
     let after = throttle.failed(limit, now);
     let until = after.locked_until(now);
-    tx.put(&Counter {
-        key: key.to_string(),
-        throttle: after,
-    })?;
+    tx.put(&Counter { key: key.to_string(), throttle: after })?;
     Ok(until)
 }

@@ -136,11 +136,8 @@ pub fn problem(app: &App, visit: &Visit, fault: &Fault) -> Response {
         visit.correlation,
         app.edge.now().strftime("%Y-%m-%d %H:%M:%SZ")
     );
-    let page_of_it = ProblemPage {
-        title: "This sign-in cannot go on",
-        text: &error.description,
-        detail: &detail,
-    };
+    let page_of_it =
+        ProblemPage { title: "This sign-in cannot go on", text: &error.description, detail: &detail };
     let mut response = page(visit, status(fault), &page_of_it, Needs::default());
     set_wait(&mut response, app, fault);
     response
@@ -148,11 +145,8 @@ pub fn problem(app: &App, visit: &Visit, fault: &Fault) -> Response {
 
 /// The page for a form that does not count.
 pub fn not_counted(visit: &Visit, status: StatusCode, text: &str) -> Response {
-    let page_of_it = ProblemPage {
-        title: "Please start again",
-        text,
-        detail: &visit.correlation.to_string(),
-    };
+    let page_of_it =
+        ProblemPage { title: "Please start again", text, detail: &visit.correlation.to_string() };
     page(visit, status, &page_of_it, Needs::default())
 }
 
@@ -167,19 +161,13 @@ pub fn status(fault: &Fault) -> StatusCode {
 /// Tells when to come back.
 pub fn set_wait(response: &mut Response, app: &App, fault: &Fault) {
     if let Some(seconds) = answer::wait(fault, app.edge.now()) {
-        response
-            .headers_mut()
-            .insert(RETRY_AFTER, HeaderValue::from(seconds));
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
 }
 
 /// What a client is called.
 pub fn client_name(client: Uuid) -> &'static str {
-    if client == AZURE_CLI {
-        "Azure CLI"
-    } else {
-        "An unknown application"
-    }
+    if client == AZURE_CLI { "Azure CLI" } else { "An unknown application" }
 }
 
 /// Says what the page may load and where its forms may go; nobody may frame it.
@@ -209,9 +197,5 @@ fn protect(headers: &mut HeaderMap, needs: Needs<'_>) {
 /// A source for `form-action`. The policy's grammar has no IPv6 addresses, so those are let through by their scheme.
 fn form_target(redirect: &RedirectUri) -> String {
     let origin = redirect.origin();
-    if origin.contains('[') {
-        " http:".into()
-    } else {
-        format!(" {origin}")
-    }
+    if origin.contains('[') { " http:".into() } else { format!(" {origin}") }
 }

@@ -25,19 +25,13 @@ impl Place {
     pub fn find(tx: &mut Transaction, segment: &str) -> Outcome<Self> {
         let tenant = match Authority::parse(segment)? {
             Authority::Anyone => {
-                return Ok(Self {
-                    tenant: None,
-                    segment: segment.to_ascii_lowercase(),
-                });
+                return Ok(Self { tenant: None, segment: segment.to_ascii_lowercase() });
             }
             Authority::Tenant(id) => tx.get::<Tenant>(&id.to_string())?,
             Authority::Domain(domain) => tx.find::<Tenant>(domain.as_str())?.pop(),
         };
         let tenant = tenant.ok_or_else(|| OAuthError::unknown_tenant(segment))?;
-        Ok(Self {
-            segment: tenant.id.to_string(),
-            tenant: Some(tenant),
-        })
+        Ok(Self { segment: tenant.id.to_string(), tenant: Some(tenant) })
     }
 
     /// The tenant's id.
@@ -58,10 +52,7 @@ pub fn member_by_name(tx: &mut Transaction, username: &str) -> arm::Result<Optio
         return Ok(None);
     };
     let used = tx.get::<UsedCode>(&member.id.to_string())?;
-    Ok(Some(User {
-        totp: member.totp.clone().map(|totp| totp.after(used.as_ref())),
-        ..member
-    }))
+    Ok(Some(User { totp: member.totp.clone().map(|totp| totp.after(used.as_ref())), ..member }))
 }
 
 /// A person's user at home, and the one in a tenant (the same for a member).
@@ -70,11 +61,7 @@ pub fn users_of(
     person: Person,
     tenant: TenantId,
 ) -> arm::Result<(Option<User>, Option<User>)> {
-    let Person::Human {
-        tenant: home_tenant,
-        object,
-    } = person
-    else {
+    let Person::Human { tenant: home_tenant, object } = person else {
         return Ok((None, None));
     };
     let home = user(tx, object, home_tenant)?;

@@ -50,11 +50,9 @@ pub async fn proceed(app: App, visit: Visit, form: Form) -> Response {
         Some(Attempt::UserCode) => device::look_up(app, visit, form).await,
         Some(Attempt::Consent(purpose)) => device::consent(app, visit, purpose, form).await,
         Some(Attempt::Password(purpose)) => password(app, visit, purpose, form).await,
-        Some(Attempt::SecondFactor {
-            purpose,
-            username,
-            proof,
-        }) => second_factor(app, visit, purpose, (username, proof), form).await,
+        Some(Attempt::SecondFactor { purpose, username, proof }) => {
+            second_factor(app, visit, purpose, (username, proof), form).await
+        }
         None => {
             let text = "The page was open for too long, or its form was sent before. \
                         Go back to where you were asked to sign in and start again.";
@@ -97,11 +95,7 @@ fn second_factor_page(
     (username, proof): (&str, PasswordProof),
     fault: Option<&Fault>,
 ) -> Response {
-    let attempt = Attempt::SecondFactor {
-        purpose: purpose.clone(),
-        username: username.into(),
-        proof,
-    };
+    let attempt = Attempt::SecondFactor { purpose: purpose.clone(), username: username.into(), proof };
     let secret = keep(app, visit, attempt);
     let template = SecondFactorPage {
         transaction: secret.expose(),
@@ -119,10 +113,7 @@ fn show(
     template: &impl askama::Template,
     fault: Option<&Fault>,
 ) -> Response {
-    let needs = Needs {
-        redirect: purpose.redirect(),
-        script: false,
-    };
+    let needs = Needs { redirect: purpose.redirect(), script: false };
     let mut response = page(visit, fault.map_or(StatusCode::OK, status), template, needs);
     if let Some(fault) = fault {
         set_wait(&mut response, app, fault);
@@ -138,11 +129,7 @@ async fn password(app: App, visit: Visit, purpose: Purpose, form: Form) -> Respo
             let gate = Gate::of_account(&visit, &username);
             let password = form.get("password").unwrap_or_default();
             let proof = credentials::check(app, &gate, &username, password)?;
-            let shown = Shown {
-                username: &username,
-                proof: proof.as_ref(),
-                code: None,
-            };
+            let shown = Shown { username: &username, proof: proof.as_ref(), code: None };
             match (sign_in(app, &purpose, &gate, &shown), proof) {
                 (Ok(done), _) => Ok(Step::Done(done)),
                 (Err(fault), Some(proof)) if fault.is(&OAuthError::mfa_required()) => {
@@ -175,11 +162,7 @@ async fn second_factor(
         let (username, proof) = (username.clone(), proof.clone());
         move |app| {
             let gate = Gate::of_account(&visit, &username);
-            let shown = Shown {
-                username: &username,
-                proof: Some(&proof),
-                code: Some(&code),
-            };
+            let shown = Shown { username: &username, proof: Some(&proof), code: Some(&code) };
             sign_in(app, &purpose, &gate, &shown)
         }
     });
@@ -218,15 +201,11 @@ fn finish(
             tx.put(&document)?;
             Ok(Done::Browser {
                 code,
-                client_info: home
-                    .map(|home| client_info(home.tenant, home.id))
-                    .unwrap_or_default(),
+                client_info: home.map(|home| client_info(home.tenant, home.id)).unwrap_or_default(),
             })
         }
         End::Device(digest) => {
-            let stored = tx
-                .get::<DeviceCode>(&digest.to_string())?
-                .ok_or_else(OAuthError::bad_user_code)?;
+            let stored = tx.get::<DeviceCode>(&digest.to_string())?.ok_or_else(OAuthError::bad_user_code)?;
             tx.put(&stored.approve(tenant, sign_in, family, now)?)?;
             Ok(Done::Device)
         }
@@ -243,10 +222,7 @@ fn end(app: &App, visit: &Visit, purpose: &Purpose, outcome: Outcome<Done>, user
         (Ok(_), _) => {
             let template = MessagePage {
                 title: "You are signed in",
-                text: &format!(
-                    "{} goes on by itself. You can close this page.",
-                    client_name(purpose.client)
-                ),
+                text: &format!("{} goes on by itself. You can close this page.", client_name(purpose.client)),
             };
             page(visit, StatusCode::OK, &template, Needs::default())
         }
@@ -267,10 +243,7 @@ fn hand_over(visit: &Visit, request: &Authorization, code: &Secret, client_info:
                 client: client_name(request.client),
                 fields: &fields,
             };
-            let needs = Needs {
-                redirect: Some(&request.redirect),
-                script: true,
-            };
+            let needs = Needs { redirect: Some(&request.redirect), script: true };
             page(visit, StatusCode::OK, &template, needs)
         }
         ResponseMode::Query => {

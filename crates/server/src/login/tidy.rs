@@ -54,11 +54,7 @@ pub fn tidy(app: &App) -> Result<()> {
 fn sweep<D: Free>(app: &App, is_over: impl Fn(&D, Timestamp) -> bool) -> Result<()> {
     let now = app.edge.now();
     let all: Vec<D> = app.store.transact(|tx| tx.all())?;
-    let over: Vec<String> = all
-        .iter()
-        .filter(|document| is_over(document, now))
-        .map(D::key)
-        .collect();
+    let over: Vec<String> = all.iter().filter(|document| is_over(document, now)).map(D::key).collect();
     for keys in over.chunks(AT_ONCE) {
         app.store.transact(|tx| {
             for key in keys {
@@ -105,11 +101,7 @@ mod tests {
             store: Store::open(folder).unwrap(),
             edge: Edge::new(clock, Arc::new(SystemEntropy)),
             keys: Arc::default(),
-            origins: Arc::new(Origins {
-                arm_port: 8443,
-                graph_port: 8444,
-                public_name: None,
-            }),
+            origins: Arc::new(Origins { arm_port: 8443, graph_port: 8444, public_name: None }),
             metrics: Metrics::default(),
             desk: Arc::default(),
         }
@@ -120,17 +112,11 @@ mod tests {
     }
 
     fn fill(app: &App) {
-        let sign_in = SignIn {
-            person: Person::Application(Uuid::nil()),
-            methods: vec![Method::Pwd],
-            at: at(0),
-        };
+        let sign_in =
+            SignIn { person: Person::Application(Uuid::nil()), methods: vec![Method::Pwd], at: at(0) };
         let family = Uuid::from_u128(7);
         let (_, live) = RefreshToken::start(AZURE_CLI, family, sign_in, at(0), [1; 32]);
-        let revoked = RefreshToken {
-            digest: SecretDigest::of("revoked"),
-            ..live.revoke(at(0))
-        };
+        let revoked = RefreshToken { digest: SecretDigest::of("revoked"), ..live.revoke(at(0)) };
         let randoms = ([2; 32], [3; 8]);
         let (_, device) = DeviceCode::start(AZURE_CLI, None, Scope::default(), "page", at(0), randoms);
         let counter = Counter {

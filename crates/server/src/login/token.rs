@@ -64,11 +64,7 @@ fn password(app: &App, request: &TokenRequest) -> Outcome<TokenAnswer> {
 
     let gate = Gate::of_account(visit, username);
     let proof = credentials::check(app, &gate, username, password)?;
-    let shown = Shown {
-        username,
-        proof: proof.as_ref(),
-        code: None,
-    };
+    let shown = Shown { username, proof: proof.as_ref(), code: None };
     decide(app, |tx, now| {
         let sign_in = credentials::sign_in(tx, &gate, &shown, now)?;
         let tenant = match Place::find(tx, &request.segment)?.id() {
@@ -116,14 +112,7 @@ fn client_credentials(app: &App, request: &TokenRequest) -> Outcome<TokenAnswer>
                 let random = app.edge.bytes();
                 let origin = &visit.origin.arm;
                 let wanted = (&scope, audience.as_str());
-                Ok(application_tokens(
-                    key(app)?,
-                    origin,
-                    application,
-                    wanted,
-                    now,
-                    random,
-                )?)
+                Ok(application_tokens(key(app)?, origin, application, wanted, now, random)?)
             }
             Err(error) => {
                 if error.is_wrong_guess() {
@@ -137,10 +126,7 @@ fn client_credentials(app: &App, request: &TokenRequest) -> Outcome<TokenAnswer>
 
 fn target(application: &ServicePrincipal) -> Target {
     Target {
-        id: format!(
-            "/tenants/{}/servicePrincipals/{}",
-            application.tenant, application.id
-        ),
+        id: format!("/tenants/{}/servicePrincipals/{}", application.tenant, application.id),
         name: application.app_id.to_string(),
     }
 }

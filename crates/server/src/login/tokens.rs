@@ -76,9 +76,7 @@ pub fn audience(app: &App, visit: &Visit, scope: &Scope) -> Result<String, OAuth
 
 /// The key that signs tokens now.
 pub fn key(app: &App) -> arm::Result<&SigningKey> {
-    app.keys
-        .first()
-        .ok_or_else(|| Error::internal("there is no key to sign tokens with"))
+    app.keys.first().ok_or_else(|| Error::internal("there is no key to sign tokens with"))
 }
 
 /// Admits the person to the tenant, as both are now, and makes the tokens.
@@ -120,13 +118,8 @@ fn new_refresh_token(
     grant: &UserGrant<'_>,
     now: Timestamp,
 ) -> arm::Result<String> {
-    let (secret, document) = RefreshToken::start(
-        grant.client,
-        grant.family,
-        grant.sign_in.clone(),
-        now,
-        app.edge.bytes(),
-    );
+    let (secret, document) =
+        RefreshToken::start(grant.client, grant.family, grant.sign_in.clone(), now, app.edge.bytes());
     tx.put(&document)?;
     Ok(secret.expose().into())
 }

@@ -69,9 +69,7 @@ fn is_own_page(headers: &HeaderMap, dialled: Option<&str>) -> bool {
         None => true,
     };
     let same_origin = text(ORIGIN.as_str()).is_none_or(|origin| {
-        origin
-            .strip_prefix("https://")
-            .is_some_and(|name| name.eq_ignore_ascii_case(host))
+        origin.strip_prefix("https://").is_some_and(|name| name.eq_ignore_ascii_case(host))
     });
     same_site && same_origin
 }

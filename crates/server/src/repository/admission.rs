@@ -50,26 +50,14 @@ impl Client {
     /// # Errors
     /// 401 when there are none.
     pub fn of(headers: &HeaderMap, address: Option<IpAddr>, correlation: Uuid) -> Result<Self> {
-        let credentials = headers
-            .get(AUTHORIZATION)
-            .and_then(|header| header.to_str().ok())
-            .and_then(basic);
+        let credentials = headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok()).and_then(basic);
         let (user, secret) = credentials.ok_or_else(unauthenticated)?;
-        Ok(Self {
-            user,
-            secret,
-            address,
-            correlation,
-        })
+        Ok(Self { user, secret, address, correlation })
     }
 
     /// The form that the decision about consent takes.
     pub fn caller(&self, tenant: arm::TenantId) -> mua::Caller {
-        mua::Caller {
-            tenant,
-            object: ObjectId(Uuid::nil()),
-            person: self.person(),
-        }
+        mua::Caller { tenant, object: ObjectId(Uuid::nil()), person: self.person() }
     }
 
     /// Its stable id.
@@ -106,12 +94,8 @@ fn unauthenticated() -> Error {
 pub fn admit(tx: &mut Transaction, client: &Client, address: &Address, purpose: Purpose) -> Result<Admitted> {
     let credential: Option<RepositoryCredential> = tx.get(&client.user)?;
     // Compared even when there is nothing to compare with, so that the time it takes does not tell.
-    let stored = credential
-        .as_ref()
-        .and_then(|credential| SecretDigest::from_hex(&credential.secret_hash));
-    let same = stored
-        .unwrap_or_else(|| SecretDigest::of(""))
-        .matches(&client.secret);
+    let stored = credential.as_ref().and_then(|credential| SecretDigest::from_hex(&credential.secret_hash));
+    let same = stored.unwrap_or_else(|| SecretDigest::of("")).matches(&client.secret);
     let credential = credential
         .filter(|credential| same && stored.is_some() && credential.repository == address.item)
         .ok_or_else(unauthenticated)?;

@@ -47,13 +47,7 @@ pub fn snapshot_arrived(
     let target = point.id.to_string();
     let change = VaultChange::recovery_point(point);
     let digest = door::change_by_client(tx, &vault.id, &client.caller(tenant), change, snapshot.at)?;
-    tx.put(&Job::about(
-        item,
-        &vault.id,
-        &edge.uuid().to_string(),
-        "Backup",
-        snapshot.at,
-    )?)?;
+    tx.put(&Job::about(item, &vault.id, &edge.uuid().to_string(), "Backup", snapshot.at)?)?;
     let mut entry = entry(client, snapshot.at, "repository.snapshot.arrive", target);
     entry.change = Some(digest);
     entry.reason = "a snapshot arrived and is a recovery point".into();
@@ -71,14 +65,12 @@ pub fn hidden(
     now: Timestamp,
 ) {
     let (operation, reason) = match object_type {
-        ObjectType::Snapshots => (
-            "repository.snapshot.hide",
-            "a backup client removed a snapshot; its recovery point stays",
-        ),
-        ObjectType::Keys => (
-            "repository.key.hide",
-            "a backup client removed a key of the repository; its bytes stay",
-        ),
+        ObjectType::Snapshots => {
+            ("repository.snapshot.hide", "a backup client removed a snapshot; its recovery point stays")
+        }
+        ObjectType::Keys => {
+            ("repository.key.hide", "a backup client removed a key of the repository; its bytes stay")
+        }
         ObjectType::Config | ObjectType::Data | ObjectType::Index | ObjectType::Locks => return,
     };
     let mut entry = entry(client, now, operation, admitted.item.id.to_string());

@@ -20,9 +20,7 @@ pub async fn delete(visit: &Visit, object_type: ObjectType, name: &str) -> Resul
     let hidden = visit
         .app
         .blocking(move |app| {
-            let object = app
-                .store
-                .transact(|tx| decide(tx, app, &asking, object_type, &name))?;
+            let object = app.store.transact(|tx| decide(tx, app, &asking, object_type, &name))?;
             if let (ObjectType::Locks, Some(lock)) = (object_type, &object) {
                 saving::discard(app, &asking.address.item, ObjectType::Locks, &lock.content);
             }
@@ -32,10 +30,7 @@ pub async fn delete(visit: &Visit, object_type: ObjectType, name: &str) -> Resul
     if let Some(object) = hidden {
         let (metrics, labels) = (&visit.app.metrics, visit.labels(object_type));
         metrics.blob_deletes.get_or_create(&labels).inc();
-        metrics
-            .blob_delete_bytes
-            .get_or_create(&labels)
-            .inc_by(object.size);
+        metrics.blob_delete_bytes.get_or_create(&labels).inc_by(object.size);
     }
     Ok(StatusCode::OK.into_response())
 }
@@ -44,8 +39,7 @@ pub async fn delete(visit: &Visit, object_type: ObjectType, name: &str) -> Resul
 pub async fn refuse_repository(visit: &Visit) -> Refusal {
     let asking = visit.clone();
     let admitted = visit.app.blocking(move |app| {
-        app.store
-            .transact(|tx| admit(tx, &asking.client, &asking.address, Purpose::Write).map(drop))
+        app.store.transact(|tx| admit(tx, &asking.client, &asking.address, Purpose::Write).map(drop))
     });
     match admitted.await {
         Ok(()) => Refusal::new(

@@ -55,10 +55,7 @@ impl Gate {
         let turn = async {
             let repository = of_repository.acquire_owned().await.ok()?;
             let server = Arc::clone(&self.uploads).acquire_owned().await.ok()?;
-            Some(Turn {
-                _server: server,
-                _repository: repository,
-            })
+            Some(Turn { _server: server, _repository: repository })
         };
         let busy = || {
             let text = "the server is busy with other uploads; try again in a moment";
@@ -86,10 +83,7 @@ impl Gate {
     /// It is asked after the check, not before: the secrets have 256 random bits, so that no number of guesses matters,
     /// and a lock would shut out every good client behind the same address.
     pub fn count_failure(&self, client: &Client, refusal: Refusal, now: Timestamp) -> Refusal {
-        let Some(address) = client
-            .address
-            .filter(|_| refusal.status == StatusCode::UNAUTHORIZED)
-        else {
+        let Some(address) = client.address.filter(|_| refusal.status == StatusCode::UNAUTHORIZED) else {
             return refusal;
         };
         let mut failures = self.failures.lock();
@@ -105,10 +99,6 @@ impl Gate {
             return refusal;
         };
         let text = "too many attempts with wrong credentials came from this address";
-        Refusal::later(
-            StatusCode::TOO_MANY_REQUESTS,
-            until.as_second() - now.as_second() + 1,
-            text,
-        )
+        Refusal::later(StatusCode::TOO_MANY_REQUESTS, until.as_second() - now.as_second() + 1, text)
     }
 }

@@ -83,20 +83,13 @@ pub async fn list(visit: &Visit, object_type: ObjectType, version: Version) -> R
         }
         Some(after) => {
             let (sender, pieces) = channel(2);
-            let rest = Rest {
-                visit: visit.clone(),
-                object_type,
-                version,
-                empty: first.is_empty(),
-            };
+            let rest = Rest { visit: visit.clone(), object_type, version, empty: first.is_empty() };
             tokio::spawn(rest.send(text, after, sender));
             Body::new(Pieces(pieces))
         }
     };
     let mut response = body.into_response();
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(version.content_type()));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(version.content_type()));
     Ok(response)
 }
 
@@ -113,10 +106,7 @@ fn add(text: &mut String, objects: &[Object], version: Version, mut first: bool)
 /// A page of the list, and where the next one begins.
 async fn page(visit: &Visit, object_type: ObjectType, after: i64) -> Result<(Vec<Object>, Option<i64>)> {
     let asking = visit.clone();
-    visit
-        .app
-        .blocking(move |app| read_page(app, &asking, object_type, after))
-        .await
+    visit.app.blocking(move |app| read_page(app, &asking, object_type, after)).await
 }
 
 fn read_page(
@@ -165,9 +155,7 @@ impl Rest {
                     // Breaking off is the only way left to say that the list is not whole.
                     let why = error.internal.unwrap_or(error.message);
                     tracing::warn!(%why, "a list broke off");
-                    let _ = pieces
-                        .send(Err(std::io::Error::other("the list broke off")))
-                        .await;
+                    let _ = pieces.send(Err(std::io::Error::other("the list broke off"))).await;
                     return;
                 }
             }
@@ -188,8 +176,6 @@ impl hyper::body::Body for Pieces {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<std::io::Result<Frame<Bytes>>>> {
-        self.0
-            .poll_recv(context)
-            .map(|piece| piece.map(|bytes| bytes.map(Frame::data)))
+        self.0.poll_recv(context).map(|piece| piece.map(|bytes| bytes.map(Frame::data)))
     }
 }

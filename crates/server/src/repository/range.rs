@@ -37,10 +37,7 @@ impl Wanted {
         if reversed || first >= size {
             return Self::Nothing;
         }
-        Self::Part {
-            first,
-            length: last - first + 1,
-        }
+        Self::Part { first, length: last - first + 1 }
     }
 }
 
@@ -63,9 +60,7 @@ fn position(text: &str) -> Option<Option<u64>> {
     if text.is_empty() {
         return Some(None);
     }
-    text.bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| Some(text.parse().unwrap_or(u64::MAX)))
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| Some(text.parse().unwrap_or(u64::MAX)))
 }
 
 #[cfg(test)]

@@ -38,10 +38,7 @@ pub async fn read(
     range: Option<&HeaderValue>,
 ) -> Result<Response, Refusal> {
     let (asking, name) = (visit.clone(), name.to_string());
-    let (object, file) = visit
-        .app
-        .blocking(move |app| open(app, &asking, object_type, &name))
-        .await?;
+    let (object, file) = visit.app.blocking(move |app| open(app, &asking, object_type, &name)).await?;
     let range = range.and_then(|range| range.to_str().ok());
     let (status, first, length) = match Wanted::of(range, object.size) {
         Wanted::Whole => (StatusCode::OK, 0, object.size),
@@ -75,10 +72,7 @@ fn open(app: &App, visit: &Visit, object_type: ObjectType, name: &str) -> Result
     let find = || app.store.transact(|tx| find(tx, app, visit, object_type, name));
     let object = find()?;
     let repository = &visit.address.item;
-    let opened = app
-        .store
-        .blobs()
-        .open_object(repository, object_type, &object.content, object.size);
+    let opened = app.store.blobs().open_object(repository, object_type, &object.content, object.size);
     match opened {
         Ok(file) => Ok((object, file)),
         Err(damage) => {

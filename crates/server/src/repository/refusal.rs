@@ -21,12 +21,7 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal with a line for people.
     pub fn new(status: StatusCode, text: impl Into<String>) -> Self {
-        Self {
-            status,
-            text: text.into(),
-            headers: HeaderMap::new(),
-            internal: None,
-        }
+        Self { status, text: text.into(), headers: HeaderMap::new(), internal: None }
     }
 
     /// Nothing of the protocol is at this address.
@@ -80,10 +75,7 @@ impl IntoResponse for Refusal {
         let line = self.text.replace(char::is_control, " ");
         let mut response = (self.status, format!("{line}\n")).into_response();
         response.headers_mut().extend(self.headers);
-        response.headers_mut().insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("text/plain; charset=utf-8"),
-        );
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         response
     }
 }

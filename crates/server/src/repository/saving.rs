@@ -50,17 +50,12 @@ pub async fn save(
     if body.size_hint().lower() > limit {
         return Err(too_large(object_type, limit));
     }
-    let upload = Upload {
-        visit: visit.clone(),
-        object_type,
-        name: name.to_string(),
-    };
+    let upload = Upload { visit: visit.clone(), object_type, name: name.to_string() };
     // Asked before the bytes travel, and again in the commit.
     let first = upload.clone();
     let asked = visit.app.blocking(move |app| {
-        let admitted = app
-            .store
-            .transact(|tx| admit(tx, &first.visit.client, &first.visit.address, first.purpose()));
+        let admitted =
+            app.store.transact(|tx| admit(tx, &first.visit.client, &first.visit.address, first.purpose()));
         admitted.map(|admitted| admitted.item.short)
     });
     let repository = match asked.await {
@@ -77,20 +72,13 @@ pub async fn save(
     let work = upload.clone();
     let (fed, taken) = tokio::join!(
         feed(body, sender, object_type, IDLE),
-        visit
-            .app
-            .blocking(move |app| work.take_in(app, &repository, pieces))
+        visit.app.blocking(move |app| work.take_in(app, &repository, pieces))
     );
     fed?;
     let size = taken?;
     let labels = visit.labels(object_type);
     visit.app.metrics.blob_writes.get_or_create(&labels).inc();
-    visit
-        .app
-        .metrics
-        .blob_write_bytes
-        .get_or_create(&labels)
-        .inc_by(size);
+    visit.app.metrics.blob_write_bytes.get_or_create(&labels).inc_by(size);
     Ok(StatusCode::OK.into_response())
 }
 
@@ -138,9 +126,7 @@ async fn feed(
         };
         let end = matches!(piece, Piece::End);
         if let Piece::Bytes(bytes) = &piece {
-            left = left
-                .checked_sub(bytes.len() as u64)
-                .ok_or_else(|| too_large(object_type, limit))?;
+            left = left.checked_sub(bytes.len() as u64).ok_or_else(|| too_large(object_type, limit))?;
         }
         if pieces.send(piece).await.is_err() {
             // The writing has failed, and says why itself.
@@ -193,10 +179,7 @@ enum Verdict {
     /// They are there already.
     Present(Object),
     /// They are to be made visible, and these old locks to go.
-    New {
-        admitted: Box<Admitted>,
-        old_locks: Vec<Object>,
-    },
+    New { admitted: Box<Admitted>, old_locks: Vec<Object> },
 }
 
 impl Upload {
@@ -287,10 +270,7 @@ impl Upload {
         if !room {
             return Err(self.no_room());
         }
-        Ok(Verdict::New {
-            admitted: Box::new(admitted),
-            old_locks,
-        })
+        Ok(Verdict::New { admitted: Box::new(admitted), old_locks })
     }
 
     /// Decides again, and makes the bytes visible with all that follows from it. Returns the old locks that went.
@@ -317,9 +297,7 @@ impl Upload {
     fn heal(&self, app: &App, finished: Finished, present: &Object) -> Result<()> {
         let repository = &self.visit.address.item;
         let opened =
-            app.store
-                .blobs()
-                .open_object(repository, self.object_type, &present.content, present.size);
+            app.store.blobs().open_object(repository, self.object_type, &present.content, present.size);
         if let Err(damage) = opened {
             tracing::warn!(%damage, "an object was damaged and has been sent again; its bytes are put back");
             drop(finished.keep()?);
@@ -335,10 +313,7 @@ impl Upload {
     }
 
     fn other_content(&self) -> Error {
-        let text = format!(
-            "{} exists with other content, and nothing is overwritten",
-            self.path()
-        );
+        let text = format!("{} exists with other content, and nothing is overwritten", self.path());
         Error::forbidden("ObjectExists", text)
     }
 
@@ -408,14 +383,8 @@ mod tests {
         let (_open, receiver) = channel(1);
         let still = Body::new(super::super::listing::Pieces(receiver));
         let (refused, _, end) = fed(still, ObjectType::Data).await;
-        assert_eq!(
-            (refused.unwrap_err().status, end),
-            (StatusCode::REQUEST_TIMEOUT, false)
-        );
+        assert_eq!((refused.unwrap_err().status, end), (StatusCode::REQUEST_TIMEOUT, false));
         let (refused, _, end) = fed(Body::from(vec![1; (64 << 10) + 1]), ObjectType::Locks).await;
-        assert_eq!(
-            (refused.unwrap_err().status, end),
-            (StatusCode::PAYLOAD_TOO_LARGE, false)
-        );
+        assert_eq!((refused.unwrap_err().status, end), (StatusCode::PAYLOAD_TOO_LARGE, false));
     }
 }

@@ -20,10 +20,7 @@ async fn events(fixture: &Fixture, filter: &str) -> Vec<Value> {
 }
 
 fn actions(events: &[Value]) -> Vec<&str> {
-    events
-        .iter()
-        .map(|event| event["operationName"]["value"].as_str().unwrap())
-        .collect()
+    events.iter().map(|event| event["operationName"]["value"].as_str().unwrap()).collect()
 }
 
 /// A fixture in which Alice protected a folder, was refused its deletion, and then stopped trying.
@@ -53,18 +50,10 @@ async fn what_was_done_and_refused_is_listed_newest_first() {
     assert_eq!(refused["caller"], "alice@contoso.example");
     assert_eq!(refused["resourceId"], at(FILES));
     assert_eq!(refused["resourceGroupName"], "rg");
-    assert_eq!(
-        refused["resourceProviderName"]["value"],
-        "Microsoft.RecoveryServices"
-    );
+    assert_eq!(refused["resourceProviderName"]["value"], "Microsoft.RecoveryServices");
     assert_eq!(refused["authorization"]["scope"], at(FILES));
     assert_eq!(refused["properties"]["guard"], guard_id().as_str());
-    assert!(
-        refused["properties"]["message"]
-            .as_str()
-            .unwrap()
-            .contains("unlocked")
-    );
+    assert!(refused["properties"]["message"].as_str().unwrap().contains("unlocked"));
     let done = &all[1];
     assert_eq!(
         (done["status"]["value"].as_str(), done["level"].as_str()),
@@ -80,10 +69,7 @@ async fn the_guards_owner_sees_what_the_guard_was_asked() {
     let seen = sam.get(&log(SECURITY_SUB, "")).await.expect(200);
     let seen = seen["value"].as_array().unwrap();
     assert_eq!(seen.len(), 1, "{seen:?}");
-    assert_eq!(
-        seen[0]["operationName"]["value"],
-        CriticalOperation::DeleteProtection.name()
-    );
+    assert_eq!(seen[0]["operationName"]["value"], CriticalOperation::DeleteProtection.name());
     assert_eq!(seen[0]["resourceId"], guard_id().as_str());
     assert_eq!(seen[0]["authorization"]["scope"], at(FILES));
 }
@@ -97,18 +83,12 @@ async fn filters_narrow_the_log() {
     let naive = |at: jiff::Timestamp| at.strftime("%Y-%m-%dT%H:%M:%S.%6f").to_string();
     let (before, after) = (naive(now - SignedDuration::from_secs(30)), naive(now));
     for (filter, count) in [
-        (
-            format!("eventTimestamp ge {before} and eventTimestamp le {after}"),
-            1,
-        ),
+        (format!("eventTimestamp ge {before} and eventTimestamp le {after}"), 1),
         (format!("eventTimestamp ge '{before}'"), 1),
         (format!("eventTimestamp le {before}"), 2),
         (format!("correlationId eq '{correlation}'"), 1),
         ("status eq 'Failed'".into(), 1),
-        (
-            "status eq 'Succeeded' and caller eq 'ALICE@contoso.example'".into(),
-            2,
-        ),
+        ("status eq 'Succeeded' and caller eq 'ALICE@contoso.example'".into(), 2),
         ("caller eq 'bob@contoso.example'".into(), 0),
         ("resourceGroupName eq 'RG'".into(), 3),
         ("resourceGroupName eq 'other'".into(), 0),
@@ -155,11 +135,7 @@ async fn a_long_log_comes_in_pages() {
         let page = fixture.alice().get(&next).await.expect(200);
         let events = page["value"].as_array().unwrap();
         pages.push(events.len());
-        ids.extend(
-            events
-                .iter()
-                .map(|event| event["id"].as_str().unwrap().to_string()),
-        );
+        ids.extend(events.iter().map(|event| event["id"].as_str().unwrap().to_string()));
         match page["nextLink"].as_str() {
             Some(link) => next = link.to_string(),
             None => break,
@@ -178,8 +154,5 @@ async fn only_who_may_read_the_subscription_sees_its_log() {
     assert_eq!(bob.get(&log(BACKUP_SUB, "")).await.status, 403);
     fixture.grant(BOB, role_ids::READER, &arm::ResourceId::subscription(BACKUP_SUB));
     bob.get(&log(BACKUP_SUB, "")).await.expect(200);
-    assert_eq!(
-        fixture.alice().get(&log(SECURITY_SUB, "")).await.code(),
-        "InvalidAuthenticationTokenTenant"
-    );
+    assert_eq!(fixture.alice().get(&log(SECURITY_SUB, "")).await.code(), "InvalidAuthenticationTokenTenant");
 }

@@ -34,10 +34,7 @@ async fn a_server_is_registered_and_unregistered() {
     alice.put(&at(SERVER), Value::Null).await.expect(200);
     let deleted = alice.delete(&at(SERVER)).await;
     assert_eq!(deleted.status, 202);
-    alice
-        .get(deleted.header("azure-asyncoperation"))
-        .await
-        .expect(200);
+    alice.get(deleted.header("azure-asyncoperation")).await.expect(200);
     assert_eq!(alice.get(&at(SERVER)).await.status, 404);
 }
 
@@ -53,18 +50,11 @@ async fn containers_are_listed_with_filters() {
         ("backupManagementType eq 'AzureIaasVM'", 0),
         ("status eq 'SoftDeleted'", 0),
     ] {
-        let list = fixture
-            .alice()
-            .get(&at(&format!("backupProtectionContainers?$filter={filter}")))
-            .await;
+        let list = fixture.alice().get(&at(&format!("backupProtectionContainers?$filter={filter}"))).await;
         let list = list.expect(200);
         assert_eq!(list["value"].as_array().unwrap().len(), count, "{filter}");
     }
-    let deleted = fixture
-        .alice()
-        .get(&at("backupDeletedProtectionContainers"))
-        .await
-        .expect(200);
+    let deleted = fixture.alice().get(&at("backupDeletedProtectionContainers")).await.expect(200);
     assert_eq!(deleted["value"], json!([]));
 }
 
@@ -93,16 +83,9 @@ async fn a_lock_on_a_server_holds_for_its_name_too() {
     let alice = fixture.alice();
     alice.put(&at(SERVER), Value::Null).await.expect(200);
     let scope = vault_id("v1").child(SERVER).unwrap();
-    let id = scope
-        .child("providers/Microsoft.Authorization/locks/keep")
-        .unwrap();
+    let id = scope.child("providers/Microsoft.Authorization/locks/keep").unwrap();
     fixture.server.seed(|tx| {
-        tx.put(&Lock {
-            id: id.clone(),
-            scope: scope.clone(),
-            level: LockLevel::CanNotDelete,
-            notes: None,
-        })
+        tx.put(&Lock { id: id.clone(), scope: scope.clone(), level: LockLevel::CanNotDelete, notes: None })
     });
     for path in [IDENTITY, SERVER] {
         let refused = alice.delete(&at(path)).await;
@@ -116,12 +99,7 @@ async fn only_servers_are_registered() {
     let alice = fixture.alice();
     let before = fixture.server.ledger().len();
     let containers = "backupFabrics/Azure/protectionContainers";
-    for name in [
-        "Windows;",
-        "Windows",
-        "IaasVMContainer;iaasvmcontainerv2;rg;vm1",
-        ";x",
-    ] {
+    for name in ["Windows;", "Windows", "IaasVMContainer;iaasvmcontainerv2;rg;vm1", ";x"] {
         let refused = alice.put(&at(&format!("{containers}/{name}")), Value::Null).await;
         assert_eq!(refused.status, 400, "{name}: {}", refused.text);
     }
@@ -136,10 +114,7 @@ async fn only_servers_are_registered() {
         assert_eq!(refused.status, 400, "{properties}: {}", refused.text);
     }
     let elsewhere = SERVER.replace("Azure", "Other");
-    assert_eq!(
-        alice.put(&at(&elsewhere), Value::Null).await.code(),
-        "ResourceNotFound"
-    );
+    assert_eq!(alice.put(&at(&elsewhere), Value::Null).await.code(), "ResourceNotFound");
     assert_eq!(fixture.server.ledger().len(), before);
 }
 
@@ -147,21 +122,11 @@ async fn only_servers_are_registered() {
 async fn a_refresh_finds_nothing_and_says_so() {
     let fixture = Fixture::start().await;
     let alice = fixture.alice();
-    let accepted = alice
-        .post(&at("backupFabrics/Azure/refreshContainers"), Value::Null)
-        .await;
+    let accepted = alice.post(&at("backupFabrics/Azure/refreshContainers"), Value::Null).await;
     assert_eq!(accepted.status, 202);
     assert_eq!(alice.get(accepted.header("location")).await.status, 204);
-    for list in [
-        "backupProtectableItems",
-        "backupEngines",
-        "backupProtectionIntents",
-    ] {
-        let list = alice
-            .get(&at(&format!(
-                "{list}?$filter=backupManagementType eq 'AzureIaasVM'"
-            )))
-            .await;
+    for list in ["backupProtectableItems", "backupEngines", "backupProtectionIntents"] {
+        let list = alice.get(&at(&format!("{list}?$filter=backupManagementType eq 'AzureIaasVM'"))).await;
         assert_eq!(list.expect(200), json!({"value": []}));
     }
 }
@@ -170,18 +135,12 @@ async fn a_refresh_finds_nothing_and_says_so() {
 async fn usage_is_counted_by_kind() {
     let fixture = Fixture::start().await;
     fixture.protect_files().await;
-    for kind in [
-        "BackupProtectedItemCountSummary",
-        "BackupProtectionContainerCountSummary",
-    ] {
+    for kind in ["BackupProtectedItemCountSummary", "BackupProtectionContainerCountSummary"] {
         let path = at(&format!("backupUsageSummaries?$filter=type eq '{kind}'"));
         let counts = fixture.alice().get(&path).await.expect(200);
         assert_eq!(counts["value"][0]["name"]["value"], "MAB", "{kind}");
         assert_eq!(counts["value"][0]["currentValue"], 1, "{kind}");
     }
-    let bad = fixture
-        .alice()
-        .get(&at("backupUsageSummaries?$filter=type eq 'x'"))
-        .await;
+    let bad = fixture.alice().get(&at("backupUsageSummaries?$filter=type eq 'x'")).await;
     assert_eq!((bad.status, bad.code()), (400, "InvalidFilter"));
 }

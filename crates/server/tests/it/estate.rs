@@ -59,10 +59,7 @@ impl Harness {
                 state: SubscriptionState::Enabled,
             })?;
             for namespace in ["Microsoft.RecoveryServices", "Microsoft.DataProtection"] {
-                tx.put(&Registration {
-                    subscription: OTHER_SUB,
-                    namespace: namespace.into(),
-                })?;
+                tx.put(&Registration { subscription: OTHER_SUB, namespace: namespace.into() })?;
             }
             for id in [
                 group(BACKUP_SUB, "backup"),
@@ -119,11 +116,7 @@ impl Harness {
     /// The document as it is stored.
     pub fn stored<D: Document>(&self, id: &str) -> Option<D> {
         let id = ResourceId::parse(id).unwrap();
-        self.running
-            .app()
-            .store
-            .transact(|tx| tx.resource::<D>(&id))
-            .unwrap()
+        self.running.app().store.transact(|tx| tx.resource::<D>(&id)).unwrap()
     }
 
     /// The refusals in the ledger.

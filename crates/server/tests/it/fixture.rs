@@ -29,9 +29,7 @@ pub struct Fixture {
 
 impl Fixture {
     pub async fn start() -> Self {
-        let fixture = Self {
-            server: Harness::start().await,
-        };
+        let fixture = Self { server: Harness::start().await };
         fixture.add_vault("v1");
         fixture
     }
@@ -39,11 +37,7 @@ impl Fixture {
     pub fn add_vault(&self, name: &str) {
         let vault = self.vault_document(name);
         self.server.seed(|tx| {
-            tx.put(&ResourceGroup {
-                id: group(BACKUP_SUB),
-                location: westeurope(),
-                tags: BTreeMap::new(),
-            })?;
+            tx.put(&ResourceGroup { id: group(BACKUP_SUB), location: westeurope(), tags: BTreeMap::new() })?;
             apply(tx, VaultChange::vault(None, vault.clone())?)?;
             for (name, body) in policies() {
                 let policy = BackupPolicy {
@@ -72,10 +66,7 @@ impl Fixture {
             id: vault_id(name),
             short: format!("short{name}"),
             location: westeurope(),
-            soft_delete: SoftDelete {
-                state: Feature::Enabled,
-                retention_days: 14,
-            },
+            soft_delete: SoftDelete { state: Feature::Enabled, retention_days: 14 },
             enhanced_security: Feature::Enabled,
             immutability: Immutability::Disabled,
             encryption: None,
@@ -113,12 +104,8 @@ impl Fixture {
     }
 
     pub fn grant(&self, who: ObjectId, role: RoleId, scope: &ResourceId) {
-        let id = scope
-            .child(&format!(
-                "providers/Microsoft.Authorization/roleAssignments/{}",
-                who.0
-            ))
-            .unwrap();
+        let id =
+            scope.child(&format!("providers/Microsoft.Authorization/roleAssignments/{}", who.0)).unwrap();
         self.server.seed(|tx| {
             tx.put(&Assignment {
                 id: id.clone(),
@@ -141,13 +128,7 @@ impl Fixture {
 
     /// What `unlockDelete` leaves behind for Alice.
     pub fn unlock(&self, operation: CriticalOperation, below: &str) {
-        let access = self
-            .server
-            .running
-            .app()
-            .store
-            .transact(|tx| tx.access())
-            .unwrap();
+        let access = self.server.running.app().store.transact(|tx| tx.access()).unwrap();
         let person = |who| access.principal(who).unwrap().person.unwrap().to_string();
         let caller = |who: ObjectId| mua::Caller {
             tenant: access.principal(who).unwrap().tenant,
@@ -193,22 +174,15 @@ impl Fixture {
 
     /// Registers `srv01` and protects its folder with the policy `Files30`.
     pub async fn protect_files(&self) -> Value {
-        self.alice()
-            .put(&at(SERVER), json!({"properties": {}}))
-            .await
-            .expect(200);
-        self.put_item(FILES, json!({"policyId": at("backupPolicies/Files30")}))
-            .await
-            .expect(202);
+        self.alice().put(&at(SERVER), json!({"properties": {}})).await.expect(200);
+        self.put_item(FILES, json!({"policyId": at("backupPolicies/Files30")})).await.expect(202);
         self.item(FILES).await
     }
 
     /// PUTs an item of files with these properties.
     pub async fn put_item(&self, below: &str, mut properties: Value) -> Answer {
         properties["protectedItemType"] = json!("MabFileFolderProtectedItem");
-        self.alice()
-            .put(&at(below), json!({"properties": properties}))
-            .await
+        self.alice().put(&at(below), json!({"properties": properties})).await
     }
 
     pub async fn item(&self, below: &str) -> Value {
@@ -244,21 +218,15 @@ pub fn guard_request(operation: CriticalOperation) -> String {
 }
 
 pub fn vault_id(name: &str) -> ResourceId {
-    group(BACKUP_SUB)
-        .child(&format!("providers/Microsoft.RecoveryServices/vaults/{name}"))
-        .unwrap()
+    group(BACKUP_SUB).child(&format!("providers/Microsoft.RecoveryServices/vaults/{name}")).unwrap()
 }
 
 pub fn guard_id() -> ResourceId {
-    group(SECURITY_SUB)
-        .child("providers/Microsoft.DataProtection/resourceGuards/g1")
-        .unwrap()
+    group(SECURITY_SUB).child("providers/Microsoft.DataProtection/resourceGuards/g1").unwrap()
 }
 
 pub fn group(subscription: SubscriptionId) -> ResourceId {
-    ResourceId::subscription(subscription)
-        .child("resourceGroups/rg")
-        .unwrap()
+    ResourceId::subscription(subscription).child("resourceGroups/rg").unwrap()
 }
 
 /// Files of a server, daily, kept for so many days.
@@ -292,30 +260,16 @@ pub fn machine_policy(days: u32) -> Value {
 }
 
 fn policies() -> Vec<(&'static str, Value)> {
-    vec![
-        ("DefaultPolicy", machine_policy(30)),
-        ("Files30", files_policy(30)),
-        ("Files7", files_policy(7)),
-    ]
+    vec![("DefaultPolicy", machine_policy(30)), ("Files30", files_policy(30)), ("Files7", files_policy(7))]
 }
 
 /// Applies a change to a vault without a guard, which needs no consent.
 pub fn apply(tx: &mut Transaction, change: VaultChange) -> arm::Result<()> {
-    let presented = Presented {
-        callers: &[],
-        requests: &[],
-        unlocks: &[],
-    };
+    let presented = Presented { callers: &[], requests: &[], unlocks: &[] };
     let nobody = |_: &mua::GuardQuestion| GuardAnswer::Unavailable { why: "test".into() };
-    let clearance = mua::clear(
-        change,
-        VaultKind::RecoveryServices,
-        None,
-        &presented,
-        &nobody,
-        Timestamp::UNIX_EPOCH,
-    )?
-    .unwrap();
+    let clearance =
+        mua::clear(change, VaultKind::RecoveryServices, None, &presented, &nobody, Timestamp::UNIX_EPOCH)?
+            .unwrap();
     tx.apply(clearance)
 }
 
@@ -324,9 +278,5 @@ fn westeurope() -> Region {
 }
 
 fn stamp(now: Timestamp) -> Stamp {
-    Stamp {
-        by: "test".into(),
-        kind: "User".into(),
-        at: now,
-    }
+    Stamp { by: "test".into(), kind: "User".into(), at: now }
 }

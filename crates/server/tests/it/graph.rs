@@ -60,9 +60,7 @@ fn new_group(name: &str) -> Value {
 }
 
 async fn make_group(server: &Harness, who: ObjectId, name: &str) -> String {
-    let made = graph(server, who, "POST", "/groups", new_group(name))
-        .await
-        .expect(201);
+    let made = graph(server, who, "POST", "/groups", new_group(name)).await.expect(201);
     made["id"].as_str().unwrap().to_string()
 }
 
@@ -92,31 +90,16 @@ async fn people_find_themselves_and_each_other() {
     let mut wanted = vec![ALICE.to_string(), BOB.to_string()];
     wanted.sort_unstable();
     assert_eq!(ids(&all), wanted);
-    let by_name = get(&server, BOB, "/users/Alice@contoso.example")
-        .await
-        .expect(200);
+    let by_name = get(&server, BOB, "/users/Alice@contoso.example").await.expect(200);
     assert_eq!(by_name["displayName"], "Alice Backup");
-    let by_id = get(&server, BOB, &format!("/users/{ALICE}?$select=mail"))
-        .await
-        .expect(200);
+    let by_id = get(&server, BOB, &format!("/users/{ALICE}?$select=mail")).await.expect(200);
     assert_eq!(by_id["id"], ALICE.to_string());
     assert!(by_id.get("displayName").is_none());
 
     // A guest is known by the long name, not by the one at home.
-    let home = get(
-        &server,
-        SAM,
-        "/users?$filter=userPrincipalName eq 'alice@contoso.example'",
-    )
-    .await;
+    let home = get(&server, SAM, "/users?$filter=userPrincipalName eq 'alice@contoso.example'").await;
     assert_eq!(home.expect(200)["value"], json!([]));
-    let long = get(
-        &server,
-        SAM,
-        "/users/alice_contoso.example%23EXT%23@fabsec.example",
-    )
-    .await
-    .expect(200);
+    let long = get(&server, SAM, "/users/alice_contoso.example%23EXT%23@fabsec.example").await.expect(200);
     assert_eq!(
         (long["id"].as_str(), &long["userType"]),
         (Some(ALICE_GUEST.to_string().as_str()), &json!("Guest"))
@@ -126,24 +109,15 @@ async fn people_find_themselves_and_each_other() {
 #[tokio::test]
 async fn lists_are_filtered_and_paged() {
     let server = Harness::start().await;
-    let found = get(&server, BOB, "/users?$filter=startswith(displayName,'ali')")
-        .await
-        .expect(200);
+    let found = get(&server, BOB, "/users?$filter=startswith(displayName,'ali')").await.expect(200);
     assert_eq!(ids(&found), [ALICE.to_string()]);
     let app = format!("/servicePrincipals?$filter=servicePrincipalNames/any(c:c eq '{AUTOMATION_APP}')");
     let found = get(&server, BOB, &app).await.expect(200);
     assert_eq!(ids(&found), [AUTOMATION.to_string()]);
-    let found = get(
-        &server,
-        BOB,
-        "/servicePrincipals?$filter=startswith(displayName,'auto')",
-    )
-    .await
-    .expect(200);
+    let found =
+        get(&server, BOB, "/servicePrincipals?$filter=startswith(displayName,'auto')").await.expect(200);
     assert_eq!(found["value"][0]["appId"], AUTOMATION_APP.to_string());
-    get(&server, BOB, &format!("/servicePrincipals/{AUTOMATION}"))
-        .await
-        .expect(200);
+    get(&server, BOB, &format!("/servicePrincipals/{AUTOMATION}")).await.expect(200);
 
     let first = get(&server, BOB, "/users?$top=1").await.expect(200);
     let next = first["@odata.nextLink"].as_str().unwrap();
@@ -168,80 +142,48 @@ async fn ids_become_names_within_the_tenant_only() {
     let server = Harness::start().await;
     let nobody = Uuid::from_u128(0xdead);
     let body = json!({"ids": [ALICE, AUTOMATION, SAM, nobody], "types": ["user", "group", "servicePrincipal", "directoryObjectPartnerReference"]});
-    let found = graph(&server, BOB, "POST", "/directoryObjects/getByIds", body)
-        .await
-        .expect(200);
+    let found = graph(&server, BOB, "POST", "/directoryObjects/getByIds", body).await.expect(200);
     let kinds: Vec<(&str, &str)> = found["value"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|one| {
-            (
-                one["@odata.type"].as_str().unwrap(),
-                one["displayName"].as_str().unwrap(),
-            )
-        })
+        .map(|one| (one["@odata.type"].as_str().unwrap(), one["displayName"].as_str().unwrap()))
         .collect();
     let mut kinds = kinds;
     kinds.sort_unstable();
     assert_eq!(
         kinds,
-        [
-            ("#microsoft.graph.servicePrincipal", "automation"),
-            ("#microsoft.graph.user", "Alice Backup")
-        ]
+        [("#microsoft.graph.servicePrincipal", "automation"), ("#microsoft.graph.user", "Alice Backup")]
     );
     let users_only = json!({"ids": [ALICE, AUTOMATION], "types": ["user"]});
-    let found = graph(&server, BOB, "POST", "/directoryObjects/getByIds", users_only)
-        .await
-        .expect(200);
+    let found = graph(&server, BOB, "POST", "/directoryObjects/getByIds", users_only).await.expect(200);
     assert_eq!(ids(&found), [ALICE.to_string()]);
     let foreign = get(&server, BOB, &format!("/users/{SAM}")).await;
-    assert_eq!(
-        (foreign.status, foreign.code()),
-        (404, "Request_ResourceNotFound")
-    );
+    assert_eq!((foreign.status, foreign.code()), (404, "Request_ResourceNotFound"));
     assert_eq!(get(&server, BOB, &format!("/groups/{ALICE}")).await.status, 404);
     let bad = json!({"ids": ["x"]});
-    assert_eq!(
-        graph(&server, BOB, "POST", "/directoryObjects/getByIds", bad)
-            .await
-            .status,
-        400
-    );
+    assert_eq!(graph(&server, BOB, "POST", "/directoryObjects/getByIds", bad).await.status, 400);
 }
 
 #[tokio::test]
 async fn a_group_gives_its_members_what_it_holds() {
     let server = Harness::start().await;
     let subscription = format!("/subscriptions/{BACKUP_SUB}");
-    let (inner, outer) = (
-        make_group(&server, ALICE, "Readers").await,
-        make_group(&server, ALICE, "All readers").await,
-    );
+    let (inner, outer) =
+        (make_group(&server, ALICE, "Readers").await, make_group(&server, ALICE, "All readers").await);
     assign(&server, ALICE, &subscription, READER, &outer).await;
     assert_eq!(server.as_(BOB).get(&subscription).await.status, 403);
     assert_eq!(add(&server, ALICE, &outer, &inner).await.status, 204);
     assert_eq!(add(&server, ALICE, &inner, &BOB.to_string()).await.status, 204);
     server.as_(BOB).get(&subscription).await.expect(200);
 
-    let members = get(&server, BOB, &format!("/groups/{inner}/members"))
-        .await
-        .expect(200);
+    let members = get(&server, BOB, &format!("/groups/{inner}/members")).await.expect(200);
     assert_eq!(members["value"][0]["@odata.type"], "#microsoft.graph.user");
     let body = json!({"securityEnabledOnly": false});
-    let groups = graph(
-        &server,
-        ALICE,
-        "POST",
-        "/users/bob@contoso.example/getMemberGroups",
-        body.clone(),
-    )
-    .await;
+    let groups =
+        graph(&server, ALICE, "POST", "/users/bob@contoso.example/getMemberGroups", body.clone()).await;
     assert_eq!(groups.expect(200)["value"].as_array().unwrap().len(), 2);
-    let of_me = graph(&server, BOB, "POST", "/me/getMemberGroups", body)
-        .await
-        .expect(200);
+    let of_me = graph(&server, BOB, "POST", "/me/getMemberGroups", body).await.expect(200);
     assert_eq!(of_me["value"].as_array().unwrap().len(), 2);
     let check = json!({"groupIds": [outer, Uuid::from_u128(1)]});
     let path = format!("/directoryObjects/{BOB}/checkMemberGroups");
@@ -251,29 +193,15 @@ async fn a_group_gives_its_members_what_it_holds() {
     let again = add(&server, ALICE, &inner, &BOB.to_string()).await;
     assert_eq!((again.status, again.code()), (400, "Request_BadRequest"));
     let member = format!("/groups/{inner}/members/{BOB}/$ref");
-    assert_eq!(
-        graph(&server, ALICE, "DELETE", &member, Value::Null).await.status,
-        204
-    );
+    assert_eq!(graph(&server, ALICE, "DELETE", &member, Value::Null).await.status, 204);
     assert_eq!(server.as_(BOB).get(&subscription).await.status, 403);
-    assert_eq!(
-        graph(&server, ALICE, "DELETE", &member, Value::Null).await.status,
-        404
-    );
+    assert_eq!(graph(&server, ALICE, "DELETE", &member, Value::Null).await.status, 404);
 }
 
 #[tokio::test]
 async fn a_user_is_created_disabled_and_deleted() {
     let server = Harness::start().await;
-    let made = graph(
-        &server,
-        ALICE,
-        "POST",
-        "/users",
-        new_user("carol@contoso.example"),
-    )
-    .await
-    .expect(201);
+    let made = graph(&server, ALICE, "POST", "/users", new_user("carol@contoso.example")).await.expect(201);
     let carol: ObjectId = made["id"].as_str().unwrap().parse().unwrap();
     assert_eq!(made["accountEnabled"], true);
     let subscription = format!("/subscriptions/{BACKUP_SUB}");
@@ -285,76 +213,42 @@ async fn a_user_is_created_disabled_and_deleted() {
     // Out with the next request, on both faces; and in again.
     let path = "/users/carol@contoso.example";
     let disable = |enabled: bool| json!({"accountEnabled": enabled});
-    assert_eq!(
-        graph(&server, ALICE, "PATCH", path, disable(false)).await.status,
-        204
-    );
+    assert_eq!(graph(&server, ALICE, "PATCH", path, disable(false)).await.status, 204);
     let refused = server.as_(carol).get(&subscription).await;
-    assert_eq!(
-        (refused.status, refused.code()),
-        (401, "InvalidAuthenticationToken")
-    );
+    assert_eq!((refused.status, refused.code()), (401, "InvalidAuthenticationToken"));
     let refused = get(&server, carol, "/me").await;
-    assert_eq!(
-        (refused.status, refused.code()),
-        (401, "InvalidAuthenticationToken")
-    );
-    assert_eq!(
-        graph(&server, ALICE, "PATCH", path, disable(true)).await.status,
-        204
-    );
+    assert_eq!((refused.status, refused.code()), (401, "InvalidAuthenticationToken"));
+    assert_eq!(graph(&server, ALICE, "PATCH", path, disable(true)).await.status, 204);
     server.as_(carol).get(&subscription).await.expect(200);
 
     let token = server.token(carol);
-    assert_eq!(
-        graph(&server, ALICE, "DELETE", path, Value::Null).await.status,
-        204
-    );
+    assert_eq!(graph(&server, ALICE, "DELETE", path, Value::Null).await.status, 204);
     let request = server.request("GET", &format!("{subscription}?api-version=2022-12-01"));
     assert_eq!(server.send(request.bearer_auth(token)).await.status, 401);
     assert_eq!(get(&server, ALICE, path).await.status, 404);
-    let members = get(&server, ALICE, &format!("/groups/{group}/members"))
-        .await
-        .expect(200);
+    let members = get(&server, ALICE, &format!("/groups/{group}/members")).await.expect(200);
     assert_eq!(members["value"], json!([]));
     // The assignment is an orphan: it is shown, and can be removed.
     let orphans = format!(
         "{subscription}/providers/Microsoft.Authorization/roleAssignments?$filter=principalId eq '{carol}'"
     );
     let orphans = server.as_(ALICE).get(&orphans).await.expect(200);
-    server
-        .as_(ALICE)
-        .delete(orphans["value"][0]["id"].as_str().unwrap())
-        .await
-        .expect(200);
+    server.as_(ALICE).delete(orphans["value"][0]["id"].as_str().unwrap()).await.expect(200);
 }
 
 #[tokio::test]
 async fn a_disabled_account_is_out_in_the_other_tenant_too() {
     let server = Harness::start().await;
     let path = format!("/users/{BOB}");
-    assign(
-        &server,
-        ALICE,
-        &format!("/subscriptions/{BACKUP_SUB}"),
-        OWNER,
-        &BOB.to_string(),
-    )
-    .await;
+    assign(&server, ALICE, &format!("/subscriptions/{BACKUP_SUB}"), OWNER, &BOB.to_string()).await;
     get(&server, ALICE_GUEST, "/me").await.expect(200);
     let disable = json!({"accountEnabled": false});
     let alice = format!("/users/{ALICE}");
-    assert_eq!(
-        graph(&server, BOB, "PATCH", &alice, disable.clone()).await.status,
-        204
-    );
+    assert_eq!(graph(&server, BOB, "PATCH", &alice, disable.clone()).await.status, 204);
     assert_eq!(get(&server, ALICE_GUEST, "/me").await.status, 401);
     // Bob is the last one now.
     let last = graph(&server, BOB, "PATCH", &path, disable).await;
-    assert_eq!(
-        (last.status, last.code()),
-        (412, "CannotDeleteLastRbacAdminAssignment")
-    );
+    assert_eq!((last.status, last.code()), (412, "CannotDeleteLastRbacAdminAssignment"));
 }
 
 #[tokio::test]
@@ -370,26 +264,14 @@ async fn the_directory_is_written_by_those_who_administer_the_whole_tenant() {
             graph(&server, who, "POST", "/users", new_user("mallory@fabsec.example")).await,
             graph(&server, who, "POST", "/groups", new_group("x")).await,
             add(&server, who, &team, &ALICE_GUEST.to_string()).await,
-            graph(
-                &server,
-                who,
-                "PATCH",
-                &format!("/users/{SAM}"),
-                json!({"accountEnabled": false}),
-            )
-            .await,
+            graph(&server, who, "PATCH", &format!("/users/{SAM}"), json!({"accountEnabled": false})).await,
             graph(&server, who, "DELETE", &format!("/users/{SAM}"), Value::Null).await,
             graph(&server, who, "DELETE", &format!("/groups/{team}"), Value::Null).await,
         ] {
-            assert_eq!(
-                (refused.status, refused.code()),
-                (403, "Authorization_RequestDenied")
-            );
+            assert_eq!((refused.status, refused.code()), (403, "Authorization_RequestDenied"));
         }
     }
-    let members = get(&server, SAM, &format!("/groups/{team}/members"))
-        .await
-        .expect(200);
+    let members = get(&server, SAM, &format!("/groups/{team}/members")).await.expect(200);
     assert_eq!(members["value"], json!([]));
 }
 
@@ -409,32 +291,12 @@ async fn an_owner_of_one_subscription_does_not_walk_into_the_groups_of_another()
             state: SubscriptionState::Enabled,
         })
     };
-    assign(
-        &server,
-        ALICE,
-        &format!("/subscriptions/{BACKUP_SUB}"),
-        OWNER,
-        &BOB.to_string(),
-    )
-    .await;
-    assert_eq!(
-        add(&server, BOB, &team, &AUTOMATION.to_string()).await.status,
-        204
-    );
+    assign(&server, ALICE, &format!("/subscriptions/{BACKUP_SUB}"), OWNER, &BOB.to_string()).await;
+    assert_eq!(add(&server, BOB, &team, &AUTOMATION.to_string()).await.status, 204);
     server.running.app().store.transact(write).unwrap();
     let refused = add(&server, BOB, &team, &BOB.to_string()).await;
-    assert_eq!(
-        (refused.status, refused.code()),
-        (403, "Authorization_RequestDenied")
-    );
-    let refused = graph(
-        &server,
-        BOB,
-        "POST",
-        "/users",
-        new_user("mallory@contoso.example"),
-    )
-    .await;
+    assert_eq!((refused.status, refused.code()), (403, "Authorization_RequestDenied"));
+    let refused = graph(&server, BOB, "POST", "/users", new_user("mallory@contoso.example")).await;
     assert_eq!(refused.status, 403);
 }
 
@@ -445,10 +307,7 @@ async fn groups_do_not_lose_a_subscription_its_last_administrator() {
     let owners = make_group(&server, ALICE, "Owners").await;
     assign(&server, ALICE, &subscription, OWNER, &owners).await;
     assert_eq!(add(&server, ALICE, &owners, &BOB.to_string()).await.status, 204);
-    let own = format!(
-        "{subscription}/providers/Microsoft.Authorization/roleAssignments/{}",
-        ALICE.0
-    );
+    let own = format!("{subscription}/providers/Microsoft.Authorization/roleAssignments/{}", ALICE.0);
     server.as_(BOB).delete(&own).await.expect(200);
     let member = format!("/groups/{owners}/members/{BOB}/$ref");
     for refused in [
@@ -456,16 +315,10 @@ async fn groups_do_not_lose_a_subscription_its_last_administrator() {
         graph(&server, BOB, "DELETE", &format!("/groups/{owners}"), Value::Null).await,
         graph(&server, BOB, "DELETE", &format!("/users/{BOB}"), Value::Null).await,
     ] {
-        assert_eq!(
-            (refused.status, refused.code()),
-            (412, "CannotDeleteLastRbacAdminAssignment")
-        );
+        assert_eq!((refused.status, refused.code()), (412, "CannotDeleteLastRbacAdminAssignment"));
     }
     // Alice, who is out, writes nothing any more.
-    assert_eq!(
-        graph(&server, ALICE, "DELETE", &member, Value::Null).await.status,
-        403
-    );
+    assert_eq!(graph(&server, ALICE, "DELETE", &member, Value::Null).await.status, 403);
 }
 
 #[tokio::test]
@@ -501,11 +354,7 @@ async fn bad_users_and_groups_are_refused() {
         ("/groups", with(group(), "members@odata.bind", json!([5]))),
     ] {
         let refused = graph(&server, ALICE, "POST", path, body.clone()).await;
-        assert_eq!(
-            (refused.status, refused.code()),
-            (400, "Request_BadRequest"),
-            "{body}"
-        );
+        assert_eq!((refused.status, refused.code()), (400, "Request_BadRequest"), "{body}");
     }
     let id = make_group(&server, ALICE, "g").await;
     let path = format!("/groups/{id}/members/$ref");
@@ -520,19 +369,8 @@ async fn bad_users_and_groups_are_refused() {
         assert_eq!(refused.status, status, "{body}");
     }
     let reset = json!({"passwordProfile": {"password": "X1234567!a"}});
-    assert_eq!(
-        graph(&server, ALICE, "PATCH", &format!("/users/{BOB}"), reset)
-            .await
-            .status,
-        400
-    );
-    assert_eq!(
-        get(&server, ALICE, "/users").await.expect(200)["value"]
-            .as_array()
-            .unwrap()
-            .len(),
-        2
-    );
+    assert_eq!(graph(&server, ALICE, "PATCH", &format!("/users/{BOB}"), reset).await.status, 400);
+    assert_eq!(get(&server, ALICE, "/users").await.expect(200)["value"].as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -541,22 +379,14 @@ async fn odd_requests_get_graphs_errors() {
     let address = server.running.graph_address.clone();
     let arm_token = server.token(ALICE);
     let foreign = with_token(&server, &arm_token, "GET", "/me", Value::Null).await;
-    assert_eq!(
-        (foreign.status, foreign.code()),
-        (401, "InvalidAuthenticationToken")
-    );
+    assert_eq!((foreign.status, foreign.code()), (401, "InvalidAuthenticationToken"));
     let anonymous = server.anonymous("GET", &format!("{address}/v1.0/me")).await;
-    assert_eq!(
-        (anonymous.status, anonymous.code()),
-        (401, "InvalidAuthenticationToken")
-    );
+    assert_eq!((anonymous.status, anonymous.code()), (401, "InvalidAuthenticationToken"));
     assert!(anonymous.body["error"]["innerError"]["request-id"].is_string());
     assert!(anonymous.header("www-authenticate").starts_with("Bearer "));
     // A slash at the end of the audience is what az sends.
     let token = server.token_for(ALICE, &format!("{address}/"), &["pwd"]);
-    with_token(&server, &token, "GET", "/me", Value::Null)
-        .await
-        .expect(200);
+    with_token(&server, &token, "GET", "/me", Value::Null).await.expect(200);
     for (method, path, status) in [
         ("GET", "/devices", 404),
         ("GET", "/me/messages", 404),
@@ -571,40 +401,20 @@ async fn odd_requests_get_graphs_errors() {
         let answer = graph(&server, ALICE, method, path, Value::Null).await;
         assert_eq!(answer.status, status, "{method} {path}: {}", answer.text);
     }
-    let versionless = server
-        .request("GET", &format!("{address}/me"))
-        .bearer_auth(&token);
+    let versionless = server.request("GET", &format!("{address}/me")).bearer_auth(&token);
     assert_eq!(server.send(versionless).await.status, 400);
-    let broken = server
-        .request("POST", &format!("{address}/v1.0/users"))
-        .bearer_auth(&token)
-        .body("{");
+    let broken = server.request("POST", &format!("{address}/v1.0/users")).bearer_auth(&token).body("{");
     assert_eq!(server.send(broken).await.status, 400);
-    let huge = server
-        .request("POST", &format!("{address}/v1.0/users"))
-        .bearer_auth(&token);
+    let huge = server.request("POST", &format!("{address}/v1.0/users")).bearer_auth(&token);
     assert_eq!(server.send(huge.body("x".repeat(1_100_000))).await.status, 413);
-    assert_eq!(
-        server
-            .anonymous("GET", &format!("{address}/healthz"))
-            .await
-            .status,
-        200
-    );
+    assert_eq!(server.anonymous("GET", &format!("{address}/healthz")).await.status, 200);
 }
 
 #[tokio::test]
 async fn what_is_written_is_in_the_ledger_and_no_secret_is_anywhere() {
     let server = Harness::start().await;
     let mut texts = Vec::new();
-    let made = graph(
-        &server,
-        ALICE,
-        "POST",
-        "/users",
-        new_user("carol@contoso.example"),
-    )
-    .await;
+    let made = graph(&server, ALICE, "POST", "/users", new_user("carol@contoso.example")).await;
     texts.push(made.text.clone());
     let carol = made.expect(201)["id"].as_str().unwrap().to_string();
     let group = make_group(&server, ALICE, "Team").await;
@@ -623,12 +433,7 @@ async fn what_is_written_is_in_the_ledger_and_no_secret_is_anywhere() {
     let operations: Vec<&str> = entries.iter().map(|entry| entry.operation.as_str()).collect();
     assert_eq!(
         operations,
-        [
-            "test.seed",
-            "directory.users.create",
-            "directory.groups.create",
-            "directory.groups.members.add"
-        ]
+        ["test.seed", "directory.users.create", "directory.groups.create", "directory.groups.members.add"]
     );
     let added = entries.last().unwrap();
     assert_eq!(added.facts["memberName"], "carol@contoso.example");

@@ -16,11 +16,7 @@ fn path() -> String {
 
 async fn server_with_guard() -> Harness {
     let server = Harness::with_groups().await;
-    server
-        .as_(SAM)
-        .put(&path(), json!({"location": "West Europe"}))
-        .await
-        .expect(200);
+    server.as_(SAM).put(&path(), json!({"location": "West Europe"})).await.expect(200);
     server
 }
 
@@ -61,10 +57,7 @@ async fn a_new_guard_protects_everything() {
         instance["vaultCriticalOperation"],
         "Microsoft.DataProtection/backupVaults/backupInstances/delete"
     );
-    assert_eq!(
-        instance["requestResourceType"],
-        instance["vaultCriticalOperation"]
-    );
+    assert_eq!(instance["requestResourceType"], instance["vaultCriticalOperation"]);
     assert_eq!(guard["systemData"]["createdBy"], "sam@fabsec.example");
     assert_eq!(guard["systemData"]["createdByType"], "User");
 }
@@ -77,25 +70,15 @@ async fn what_is_left_out_stays_and_an_empty_list_clears() {
     let body = json!({"location": "westeurope", "tags": {"team": "sec"}, "properties": {
         "description": "Ask sam", "vaultCriticalOperationExclusionList": [PIN.to_uppercase(), RESTORE]}});
     let guard = sam.put(&path(), body).await.expect(200);
-    assert_eq!(
-        excluded(&guard),
-        json!([PIN, RESTORE]),
-        "in the table's order and spelling"
-    );
+    assert_eq!(excluded(&guard), json!([PIN, RESTORE]), "in the table's order and spelling");
     assert_eq!(operations(&guard).len(), 18);
     assert!(!operations(&guard).contains(&PIN));
 
-    let kept = sam
-        .put(&path(), json!({"location": "westeurope"}))
-        .await
-        .expect(200);
+    let kept = sam.put(&path(), json!({"location": "westeurope"})).await.expect(200);
     assert_eq!(kept["properties"], guard["properties"]);
     assert_eq!(kept["tags"], json!({"team": "sec"}));
     let tagged = sam.patch(&path(), json!({"tags": {"a": "b"}})).await.expect(200);
-    assert_eq!(
-        (&tagged["tags"], &tagged["properties"]),
-        (&json!({"a": "b"}), &guard["properties"])
-    );
+    assert_eq!((&tagged["tags"], &tagged["properties"]), (&json!({"a": "b"}), &guard["properties"]));
 
     let one = json!({"properties": {"vaultCriticalOperationExclusionList": [PIN], "description": ""}});
     let patched = sam.patch(&path(), one).await.expect(200);
@@ -140,10 +123,9 @@ async fn a_guard_has_a_place_that_never_changes() {
         let refused = sam.put(&new, body).await;
         assert_eq!((refused.status, refused.code()), (400, "LocationRequired"));
     }
-    for (method, body) in [
-        ("PUT", json!({"location": "northeurope"})),
-        ("PATCH", json!({"location": "northeurope"})),
-    ] {
+    for (method, body) in
+        [("PUT", json!({"location": "northeurope"})), ("PATCH", json!({"location": "northeurope"}))]
+    {
         let refused = sam.call(method, &path(), body).await;
         assert_eq!((refused.status, refused.code()), (409, "InvalidResourceLocation"));
     }
@@ -167,26 +149,15 @@ async fn bad_input_is_a_bad_request_and_changes_nothing() {
         json!({"location": "westeurope", "properties": {"vaultCriticalOperationExclusionList": "x"}}),
         json!({"location": "westeurope", "properties": {"vaultCriticalOperationExclusionList": [1]}}),
     ] {
-        for (method, path) in [
-            ("PUT", path()),
-            ("PATCH", path()),
-            ("PUT", guard_path(SECURITY_SUB, "new")),
-        ] {
+        for (method, path) in [("PUT", path()), ("PATCH", path()), ("PUT", guard_path(SECURITY_SUB, "new"))] {
             let refused = server.as_(SAM).call(method, &path, body.clone()).await;
             assert_eq!(refused.status, 400, "{method} {body}: {}", refused.text);
         }
     }
     for name in ["a%3Cb", "a%7Cb", "x."] {
         let path = guard_path(SECURITY_SUB, name);
-        let refused = server
-            .as_(SAM)
-            .put(&path, json!({"location": "westeurope"}))
-            .await;
-        assert_eq!(
-            (refused.status, refused.code()),
-            (400, "InvalidResourceName"),
-            "{name}"
-        );
+        let refused = server.as_(SAM).put(&path, json!({"location": "westeurope"})).await;
+        assert_eq!((refused.status, refused.code()), (400, "InvalidResourceName"), "{name}");
     }
     assert_eq!(server.as_(SAM).get(&path()).await.expect(200), before);
 }
@@ -199,10 +170,8 @@ async fn guards_are_listed_by_group_and_by_subscription() {
         let body = json!({"location": "westeurope"});
         sam.put(&guard_path(SECURITY_SUB, name), body).await.expect(200);
     }
-    let by_group = format!(
-        "{}/providers/Microsoft.DataProtection/resourceGuards",
-        group(SECURITY_SUB, "security")
-    );
+    let by_group =
+        format!("{}/providers/Microsoft.DataProtection/resourceGuards", group(SECURITY_SUB, "security"));
     let by_subscription =
         format!("/subscriptions/{SECURITY_SUB}/providers/Microsoft.DataProtection/resourceGuards");
     for path in [&by_group, &by_subscription] {
@@ -249,16 +218,10 @@ async fn each_protected_kind_has_its_request_object() {
         "updateProtectionPolicyRequests/other",
     ] {
         let absent = sam.get(&format!("{}/{missing}", path())).await;
-        assert_eq!(
-            (absent.status, absent.code()),
-            (404, "ResourceNotFound"),
-            "{missing}"
-        );
+        assert_eq!((absent.status, absent.code()), (404, "ResourceNotFound"), "{missing}");
     }
     let nowhere = guard_path(SECURITY_SUB, "nowhere");
-    let absent = sam
-        .get(&format!("{nowhere}/updateProtectionPolicyRequests/default"))
-        .await;
+    let absent = sam.get(&format!("{nowhere}/updateProtectionPolicyRequests/default")).await;
     assert_eq!(absent.status, 404);
 }
 
@@ -286,9 +249,7 @@ async fn rights_on_a_guard_are_those_of_its_roles() {
             sue.delete(&missing).await.status,
         ];
         assert_eq!(found, [sees, writes, deletes], "{role:?}");
-        let kind = sue
-            .get(&format!("{}/disableSoftDeleteRequests/default", path()))
-            .await;
+        let kind = sue.get(&format!("{}/disableSoftDeleteRequests/default", path())).await;
         assert_eq!(kind.status, sees, "{role:?}");
         for grant in grants {
             server.revoke(&grant);
@@ -297,16 +258,9 @@ async fn rights_on_a_guard_are_those_of_its_roles() {
     let refused = server.as_(SUE).put(&path(), put).await;
     assert_eq!(refused.code(), "AuthorizationFailed");
     let action = "Microsoft.DataProtection/subscriptions/resourceGroups/providers/resourceGuards/write";
-    assert!(
-        refused.message().contains(action) && refused.message().contains("Guard1"),
-        "{}",
-        refused.text
-    );
+    assert!(refused.message().contains(action) && refused.message().contains("Guard1"), "{}", refused.text);
     // Another tenant's token is none for this subscription.
-    assert_eq!(
-        server.as_(ALICE).get(&path()).await.code(),
-        "InvalidAuthenticationTokenTenant"
-    );
+    assert_eq!(server.as_(ALICE).get(&path()).await.code(), "InvalidAuthenticationTokenTenant");
 }
 
 #[tokio::test]
@@ -326,10 +280,7 @@ async fn a_guard_ends_only_when_no_vault_is_linked() {
     assert_eq!(list["value"][0]["type"], "Microsoft.RecoveryServices/vaults");
     assert_eq!(server.as_(SUE).get(&linked).await.status, 403);
     let refused = sam.delete(&path()).await;
-    assert_eq!(
-        (refused.status, refused.code()),
-        (409, "UserErrorResourceGuardHasLinkedVaults")
-    );
+    assert_eq!((refused.status, refused.code()), (409, "UserErrorResourceGuardHasLinkedVaults"));
     sam.get(&path()).await.expect(200);
 
     alice.delete(&vault_path("v1")).await.expect(204);
@@ -343,9 +294,7 @@ async fn a_lock_keeps_a_guard_from_its_owner() {
     let server = server_with_guard().await;
     let scope = arm::ResourceId::parse(&path()).unwrap();
     let lock = Lock {
-        id: scope
-            .child("providers/Microsoft.Authorization/locks/keep")
-            .unwrap(),
+        id: scope.child("providers/Microsoft.Authorization/locks/keep").unwrap(),
         scope,
         level: LockLevel::CanNotDelete,
         notes: None,
@@ -363,9 +312,7 @@ async fn changes_of_a_guard_are_in_the_ledger() {
     server.as_(SAM).put(&path(), body).await.expect(200);
     server.as_(SAM).delete(&path()).await.expect(200);
     let ledger = server.ledger();
-    let [.., put, delete] = ledger.as_slice() else {
-        panic!("two entries at least")
-    };
+    let [.., put, delete] = ledger.as_slice() else { panic!("two entries at least") };
     assert!(put.operation.ends_with("resourceGuards/write") && put.target == path());
     assert_eq!(put.facts["exempt"], RESTORE);
     assert_eq!(put.actor.name, "sam@fabsec.example");

@@ -74,10 +74,7 @@ impl Answer {
     }
 
     pub fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
     /// Asserts the status and hands the body on.
@@ -117,12 +114,7 @@ impl Harness {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap();
-        Self {
-            running,
-            clock,
-            folder,
-            http,
-        }
+        Self { running, clock, folder, http }
     }
 
     pub fn origin(&self) -> &str {
@@ -134,9 +126,7 @@ impl Harness {
     }
 
     pub fn advance(&self, by: SignedDuration) {
-        self.clock
-            .0
-            .fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
+        self.clock.0.fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
     }
 
     /// Writes something straight into the store, as if it had been there before.
@@ -159,11 +149,7 @@ impl Harness {
 
     /// Somebody by object id, with a token of the tenant that knows it.
     pub fn as_(&self, who: ObjectId) -> Caller<'_> {
-        Caller {
-            server: self,
-            main: who,
-            auxiliary: Vec::new(),
-        }
+        Caller { server: self, main: who, auxiliary: Vec::new() }
     }
 
     /// A token for ARM, as the sign-in would issue it now.
@@ -175,11 +161,7 @@ impl Harness {
     pub fn token_for(&self, who: ObjectId, audience: &str, amr: &[&str]) -> String {
         let app = self.running.app();
         let now = self.now().as_second();
-        let principal = app
-            .store
-            .transact(|tx| Ok(tx.access()?.principal(who).cloned()))
-            .unwrap()
-            .unwrap();
+        let principal = app.store.transact(|tx| Ok(tx.access()?.principal(who).cloned())).unwrap().unwrap();
         let user = principal.kind == PrincipalKind::User;
         let claims = AccessClaims {
             iss: issuer(self.origin(), principal.tenant),
@@ -187,23 +169,12 @@ impl Harness {
             tid: principal.tenant,
             oid: who,
             sub: who,
-            appid: if user {
-                Uuid::nil()
-            } else {
-                principal.name.parse().unwrap()
-            },
-            idtyp: if user {
-                IdentityType::User
-            } else {
-                IdentityType::App
-            },
+            appid: if user { Uuid::nil() } else { principal.name.parse().unwrap() },
+            idtyp: if user { IdentityType::User } else { IdentityType::App },
             upn: user.then(|| principal.name.clone()),
             unique_name: None,
             name: Some(principal.display_name.clone()),
-            amr: amr
-                .iter()
-                .map(|method| serde_json::from_value(json!(method)).unwrap())
-                .collect(),
+            amr: amr.iter().map(|method| serde_json::from_value(json!(method)).unwrap()).collect(),
             auth_time: Some(now),
             iat: now,
             nbf: now,
@@ -222,11 +193,8 @@ impl Harness {
     }
 
     pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
-        let url = if path.starts_with("https://") {
-            path.to_string()
-        } else {
-            format!("{}{path}", self.origin())
-        };
+        let url =
+            if path.starts_with("https://") { path.to_string() } else { format!("{}{path}", self.origin()) };
         self.http.request(method.parse().unwrap(), url)
     }
 
@@ -235,12 +203,7 @@ impl Harness {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.unwrap();
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Answer {
-            status,
-            headers,
-            body,
-            text,
-        }
+        Answer { status, headers, body, text }
     }
 }
 
@@ -259,16 +222,10 @@ impl Caller<'_> {
         } else {
             format!("{path}{separator}api-version=2026-08-01")
         };
-        let mut request = self
-            .server
-            .request(method, &path)
-            .bearer_auth(self.server.token(self.main));
+        let mut request = self.server.request(method, &path).bearer_auth(self.server.token(self.main));
         if !self.auxiliary.is_empty() {
-            let tokens: Vec<String> = self
-                .auxiliary
-                .iter()
-                .map(|who| format!("Bearer {}", self.server.token(*who)))
-                .collect();
+            let tokens: Vec<String> =
+                self.auxiliary.iter().map(|who| format!("Bearer {}", self.server.token(*who))).collect();
             request = request.header("x-ms-authorization-auxiliary", tokens.join(", "));
         }
         if !body.is_null() {
@@ -316,13 +273,7 @@ fn seed(tx: &mut Transaction, now: Timestamp) -> arm::Result<()> {
     tx.put(&alice.as_guest_of(&fabsec, ALICE_GUEST, now)?)?;
     for (id, tenant) in [(AUTOMATION, CONTOSO), (AUTOMATION_GUEST, FABSEC)] {
         let secrets = vec![PasswordHash::new(PASSWORD, [1; 16])?];
-        tx.put(&ServicePrincipal {
-            id,
-            tenant,
-            app_id: AUTOMATION_APP,
-            name: "automation".into(),
-            secrets,
-        })?;
+        tx.put(&ServicePrincipal { id, tenant, app_id: AUTOMATION_APP, name: "automation".into(), secrets })?;
     }
     owner(tx, BACKUP_SUB, ALICE)?;
     owner(tx, SECURITY_SUB, SAM)?;
@@ -337,29 +288,16 @@ fn tenant(
     domain: &str,
     created: Timestamp,
 ) -> arm::Result<Tenant> {
-    let tenant = Tenant {
-        id,
-        name: name.into(),
-        domain: Domain::parse(domain)?,
-        created,
-    };
+    let tenant = Tenant { id, name: name.into(), domain: Domain::parse(domain)?, created };
     tx.put(&tenant)?;
     Ok(tenant)
 }
 
 fn subscription(tx: &mut Transaction, id: SubscriptionId, tenant: TenantId, name: &str) -> arm::Result<()> {
     for namespace in ["Microsoft.RecoveryServices", "Microsoft.DataProtection"] {
-        tx.put(&Registration {
-            subscription: id,
-            namespace: namespace.into(),
-        })?;
+        tx.put(&Registration { subscription: id, namespace: namespace.into() })?;
     }
-    tx.put(&Subscription {
-        id,
-        tenant,
-        name: name.into(),
-        state: SubscriptionState::Enabled,
-    })
+    tx.put(&Subscription { id, tenant, name: name.into(), state: SubscriptionState::Enabled })
 }
 
 fn user(
@@ -379,10 +317,7 @@ fn user(
 
 fn owner(tx: &mut Transaction, subscription: SubscriptionId, principal: ObjectId) -> arm::Result<()> {
     let scope = ResourceId::subscription(subscription);
-    let id = scope.child(&format!(
-        "providers/Microsoft.Authorization/roleAssignments/{}",
-        principal.0
-    ))?;
+    let id = scope.child(&format!("providers/Microsoft.Authorization/roleAssignments/{}", principal.0))?;
     tx.put(&Assignment {
         id,
         scope,

@@ -138,47 +138,23 @@ async fn items_are_listed_with_filters() {
     for (filter, names) in [
         ("", &["VM;iaasvmcontainerv2;rg;vm1", "FileFolder;data"][..]),
         ("backupManagementType eq 'MAB'", &["FileFolder;data"]),
-        (
-            "backupManagementType eq 'AzureIaasVM' and itemType eq 'VM'",
-            &["VM;iaasvmcontainerv2;rg;vm1"],
-        ),
+        ("backupManagementType eq 'AzureIaasVM' and itemType eq 'VM'", &["VM;iaasvmcontainerv2;rg;vm1"]),
         ("backupManagementType eq 'MAB' and itemType eq 'VM'", &[]),
         ("policyName eq 'files30'", &["FileFolder;data"]),
         ("containerName eq 'Windows;srv01'", &["FileFolder;data"]),
-        (
-            "containerName eq 'srv01' and friendlyName eq 'data'",
-            &["FileFolder;data"],
-        ),
+        ("containerName eq 'srv01' and friendlyName eq 'data'", &["FileFolder;data"]),
         ("friendlyName eq 'nothing'", &[]),
     ] {
-        let list = fixture
-            .alice()
-            .get(&at(&format!("backupProtectedItems?$filter={filter}")))
-            .await;
+        let list = fixture.alice().get(&at(&format!("backupProtectedItems?$filter={filter}"))).await;
         let list = list.expect(200);
-        let listed: Vec<&str> = list["value"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|item| item["name"].as_str().unwrap())
-            .collect();
+        let listed: Vec<&str> =
+            list["value"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap()).collect();
         assert_eq!(listed, names, "{filter}");
     }
-    let bad = fixture
-        .alice()
-        .get(&at("backupProtectedItems?$filter=colour eq 'red'"))
-        .await;
+    let bad = fixture.alice().get(&at("backupProtectedItems?$filter=colour eq 'red'")).await;
     assert_refused(&bad, 400, "InvalidFilter");
-    let first = fixture
-        .alice()
-        .get(&at("backupProtectedItems?$top=1"))
-        .await
-        .expect(200);
-    let second = fixture
-        .alice()
-        .get(first["nextLink"].as_str().unwrap())
-        .await
-        .expect(200);
+    let first = fixture.alice().get(&at("backupProtectedItems?$top=1")).await.expect(200);
+    let second = fixture.alice().get(first["nextLink"].as_str().unwrap()).await.expect(200);
     assert_eq!(second["value"][0]["name"], "FileFolder;data");
     assert!(second.get("nextLink").is_none());
 }
@@ -196,31 +172,16 @@ async fn what_is_deleted_is_still_seen() {
     let until = deleted_at + jiff::SignedDuration::from_hours(24 * 14);
     assert_eq!(shown["recoverableUntil"], until.to_string());
     let deleted = shown["properties"].clone();
-    assert_eq!(
-        deleted["deferredDeleteTimeInUTC"],
-        arm::long_timestamp(deleted_at)
-    );
+    assert_eq!(deleted["deferredDeleteTimeInUTC"], arm::long_timestamp(deleted_at));
     assert_eq!(deleted["isScheduledForDeferredDelete"], true);
     assert_eq!(deleted["protectionState"], "ProtectionStopped");
     assert_eq!(deleted["deferredDeleteTimeRemaining"], "13.23:58:30");
     assert_eq!(deleted["softDeleteRetentionPeriodInDays"], 14);
-    assert_eq!(
-        (&deleted["policyId"], &deleted["policyName"]),
-        (&json!(""), &json!(""))
-    );
+    assert_eq!((&deleted["policyId"], &deleted["policyName"]), (&json!(""), &json!("")));
     let listed = alice.get(&at("backupProtectedItems")).await.expect(200);
-    assert_eq!(
-        listed["value"][0]["properties"]["isScheduledForDeferredDelete"],
-        true
-    );
-    let containers = alice
-        .get(&at("backupDeletedProtectionContainers"))
-        .await
-        .expect(200);
-    assert_eq!(
-        containers["value"][0]["properties"]["registrationStatus"],
-        "SoftDeleted"
-    );
+    assert_eq!(listed["value"][0]["properties"]["isScheduledForDeferredDelete"], true);
+    let containers = alice.get(&at("backupDeletedProtectionContainers")).await.expect(200);
+    assert_eq!(containers["value"][0]["properties"]["registrationStatus"], "SoftDeleted");
 }
 
 #[tokio::test]
@@ -231,30 +192,18 @@ async fn what_is_deleted_can_only_be_undeleted() {
     alice.delete(&at(FILES)).await.expect(202);
     let deleted = fixture.item(FILES).await;
     for properties in [files30(), stop(), json!({})] {
-        assert_refused(
-            &fixture.put_item(FILES, properties).await,
-            400,
-            "UserErrorItemSoftDeleted",
-        );
+        assert_refused(&fixture.put_item(FILES, properties).await, 400, "UserErrorItemSoftDeleted");
     }
     let credentials = format!("{FILES}/repositoryCredentials");
     for action in [credentials.as_str(), &format!("{FILES}/backup")] {
-        assert_refused(
-            &alice.post(&at(action), Value::Null).await,
-            400,
-            "UserErrorItemSoftDeleted",
-        );
+        assert_refused(&alice.post(&at(action), Value::Null).await, 400, "UserErrorItemSoftDeleted");
     }
     // Deleting it again neither hurries nor delays anything.
     fixture.server.advance(jiff::SignedDuration::from_secs(90));
     alice.delete(&at(FILES)).await.expect(202);
     let again = fixture.item(FILES).await;
     assert_eq!(again["recoverableUntil"], deleted["recoverableUntil"]);
-    assert_refused(
-        &alice.delete(&at(SERVER)).await,
-        400,
-        "BMSUserErrorContainerHasDatasources",
-    );
+    assert_refused(&alice.delete(&at(SERVER)).await, 400, "BMSUserErrorContainerHasDatasources");
 }
 
 #[tokio::test]
@@ -278,10 +227,7 @@ async fn undeleting_brings_an_item_back_and_leaves_it_stopped() {
     let refused = fixture.put_item(FILES, undelete()).await;
     assert_refused(&refused, 400, "BMSUserErrorInvalidConfigureProtectionRequest");
     fixture.put_item(FILES, files30()).await.expect(202);
-    assert_eq!(
-        fixture.item(FILES).await["properties"]["protectionState"],
-        "Protected"
-    );
+    assert_eq!(fixture.item(FILES).await["properties"]["protectionState"], "Protected");
 }
 
 #[tokio::test]
@@ -342,20 +288,14 @@ async fn with_a_guard_deleting_needs_an_unlock() {
     assert_refused(&refused, 403, "UserErrorDeleteNotUnlocked");
     let expected = (CriticalOperation::DeleteProtection.name(), at(FILES));
     assert_eq!(fixture.refusals(), std::slice::from_ref(&expected));
-    assert_eq!(
-        fixture.item(FILES).await["properties"]["isScheduledForDeferredDelete"],
-        false
-    );
+    assert_eq!(fixture.item(FILES).await["properties"]["isScheduledForDeferredDelete"], false);
 
     // An unlock does not outlive the consent it came from.
     fixture.unlock(CriticalOperation::DeleteProtection, FILES);
     assert_refused(&alice.delete(&at(FILES)).await, 403, "LinkedAuthorizationFailed");
     fixture.consent();
     fixture.alice().delete(&at(FILES)).await.expect(202);
-    assert_eq!(
-        fixture.item(FILES).await["properties"]["isScheduledForDeferredDelete"],
-        true
-    );
+    assert_eq!(fixture.item(FILES).await["properties"]["isScheduledForDeferredDelete"], true);
     let entry = fixture.server.ledger().pop().unwrap();
     assert_eq!(entry.consent[0].operation, expected.0);
     assert_eq!(entry.facts["item"], "data");
@@ -430,21 +370,14 @@ async fn what_a_request_leaves_out_stays() {
     let fixture = Fixture::start().await;
     let before = fixture.protect_files().await;
     fixture.link_guard();
-    for properties in [
-        json!({}),
-        json!({"policyId": ""}),
-        json!({"policyId": null, "protectionState": ""}),
-    ] {
+    for properties in [json!({}), json!({"policyId": ""}), json!({"policyId": null, "protectionState": ""})] {
         fixture.put_item(FILES, properties).await.expect(202);
     }
     let after = fixture.item(FILES).await;
     for name in ["policyId", "protectionState", "friendlyName"] {
         assert_eq!(after["properties"][name], before["properties"][name], "{name}");
     }
-    fixture
-        .put_item(FILES, json!({"friendlyName": "C:\\Data"}))
-        .await
-        .expect(202);
+    fixture.put_item(FILES, json!({"friendlyName": "C:\\Data"})).await.expect(202);
     let renamed = fixture.item(FILES).await;
     assert_eq!(renamed["properties"]["friendlyName"], "C:\\Data");
     assert_eq!(renamed["properties"]["policyName"], "Files30");
@@ -463,10 +396,7 @@ async fn an_immutable_vault_deletes_nothing_whoever_agrees() {
 async fn a_backup_is_made_by_its_client() {
     let fixture = Fixture::start().await;
     let item = fixture.protect_files().await;
-    let refused = fixture
-        .alice()
-        .post(&at(&format!("{FILES}/backup")), json!({}))
-        .await;
+    let refused = fixture.alice().post(&at(&format!("{FILES}/backup")), json!({})).await;
     assert_refused(&refused, 400, "UserErrorBackupRunsOnClient");
     let address = format!("restic -r rest:{}", item["repositoryUrl"].as_str().unwrap());
     assert!(refused.message().contains(&address), "{}", refused.message());
@@ -520,11 +450,9 @@ async fn nonsense_is_refused_and_changes_nothing() {
         "ResourceNotFound",
     );
     let bob = fixture.server.as_(BOB);
-    for answer in [
-        bob.get(&at(FILES)).await,
-        bob.delete(&at(FILES)).await,
-        bob.put(&at(FILES), json!({})).await,
-    ] {
+    for answer in
+        [bob.get(&at(FILES)).await, bob.delete(&at(FILES)).await, bob.put(&at(FILES), json!({})).await]
+    {
         assert_refused(&answer, 403, "AuthorizationFailed");
     }
     assert_eq!(fixture.server.ledger().len(), before);
@@ -544,11 +472,7 @@ async fn nonsense_creates_nothing() {
         let refused = alice.put(&at(&other), body.clone()).await;
         assert!((400..500).contains(&refused.status), "{body}: {}", refused.text);
     }
-    for properties in [
-        stop(),
-        json!({"protectedItemType": "MabFileFolderProtectedItem"}),
-        files30(),
-    ] {
+    for properties in [stop(), json!({"protectedItemType": "MabFileFolderProtectedItem"}), files30()] {
         let refused = alice.put(&at(&other), json!({"properties": properties})).await;
         assert_refused(&refused, 400, "BMSUserErrorInvalidConfigureProtectionRequest");
     }
@@ -562,10 +486,6 @@ async fn nonsense_creates_nothing() {
     let nowhere = "backupFabrics/Azure/protectionContainers/Some;where/protectedItems/x";
     let unregistered = alice.put(&at(nowhere), machine).await;
     assert_refused(&unregistered, 400, "BMSContainerStatusNotRegistered");
-    assert_refused(
-        &alice.put(&at(&other), json!({"properties": undelete()})).await,
-        404,
-        "ResourceNotFound",
-    );
+    assert_refused(&alice.put(&at(&other), json!({"properties": undelete()})).await, 404, "ResourceNotFound");
     assert_eq!(fixture.server.ledger().len(), before);
 }

@@ -15,33 +15,18 @@ async fn job_of(fixture: &Fixture, accepted: &Answer) -> String {
     assert!(poll.contains("?api-version=2026-08-01"), "{poll}");
     let status = fixture.alice().get(poll).await.expect(200);
     assert_eq!(status["status"], "Succeeded");
-    assert_eq!(
-        (&status["id"], &status["startTime"]),
-        (&status["name"], &status["endTime"])
-    );
+    assert_eq!((&status["id"], &status["startTime"]), (&status["name"], &status["endTime"]));
     assert!(poll.contains(status["name"].as_str().unwrap()), "{poll}");
-    assert_eq!(
-        status["properties"]["objectType"],
-        "OperationStatusJobExtendedInfo"
-    );
+    assert_eq!(status["properties"]["objectType"], "OperationStatusJobExtendedInfo");
     // az takes the operation's id from the header and asks the vault, wherever the header leads.
-    let again = fixture
-        .alice()
-        .get(&at(&format!(
-            "backupOperations/{}",
-            status["name"].as_str().unwrap()
-        )))
-        .await;
+    let again =
+        fixture.alice().get(&at(&format!("backupOperations/{}", status["name"].as_str().unwrap()))).await;
     assert_eq!(again.expect(200), status);
     status["properties"]["jobId"].as_str().unwrap().to_string()
 }
 
 async fn jobs(fixture: &Fixture, query: &str) -> Vec<Value> {
-    let list = fixture
-        .alice()
-        .get(&at(&format!("backupJobs{query}")))
-        .await
-        .expect(200);
+    let list = fixture.alice().get(&at(&format!("backupJobs{query}"))).await.expect(200);
     list["value"].as_array().unwrap().clone()
 }
 
@@ -70,11 +55,7 @@ async fn every_step_is_finished_at_the_first_poll_and_leaves_a_job() {
             None => assert_eq!(result.status, 204),
         }
         let name = job_of(&fixture, &accepted).await;
-        let job = fixture
-            .alice()
-            .get(&at(&format!("backupJobs/{name}")))
-            .await
-            .expect(200);
+        let job = fixture.alice().get(&at(&format!("backupJobs/{name}"))).await.expect(200);
         for (member, value) in [
             ("jobType", "MabJob"),
             ("operation", operation),
@@ -89,11 +70,8 @@ async fn every_step_is_finished_at_the_first_poll_and_leaves_a_job() {
         }
         seen.insert(0, name);
     }
-    let listed: Vec<String> = jobs(&fixture, "")
-        .await
-        .iter()
-        .map(|job| job["name"].as_str().unwrap().to_string())
-        .collect();
+    let listed: Vec<String> =
+        jobs(&fixture, "").await.iter().map(|job| job["name"].as_str().unwrap().to_string()).collect();
     assert_eq!(listed, seen);
 }
 
@@ -106,11 +84,7 @@ async fn jobs_are_listed_with_filters_and_in_pages() {
     fixture.alice().delete(&at(FILES)).await.expect(202);
     let az = |at: jiff::Timestamp| at.strftime("%Y-%m-%d %I:%M:%S %p").to_string();
     let day = SignedDuration::from_hours(24);
-    let first_day = format!(
-        "startTime eq '{}' and endTime eq '{}'",
-        az(start - day),
-        az(start + day)
-    );
+    let first_day = format!("startTime eq '{}' and endTime eq '{}'", az(start - day), az(start + day));
     for (filter, operations) in [
         (String::new(), &["DeleteBackupData", "ConfigureBackup"][..]),
         ("operation eq 'DeleteBackupData'".into(), &["DeleteBackupData"]),
@@ -123,26 +97,17 @@ async fn jobs_are_listed_with_filters_and_in_pages() {
         (first_day, &["ConfigureBackup"]),
     ] {
         let found = jobs(&fixture, &format!("?$filter={filter}")).await;
-        let found: Vec<&str> = found
-            .iter()
-            .map(|job| job["properties"]["operation"].as_str().unwrap())
-            .collect();
+        let found: Vec<&str> =
+            found.iter().map(|job| job["properties"]["operation"].as_str().unwrap()).collect();
         assert_eq!(found, operations, "{filter}");
     }
     for filter in ["startTime eq 'x'", "size eq '1'"] {
-        let bad = fixture
-            .alice()
-            .get(&at(&format!("backupJobs?$filter={filter}")))
-            .await;
+        let bad = fixture.alice().get(&at(&format!("backupJobs?$filter={filter}"))).await;
         assert_eq!((bad.status, bad.code()), (400, "InvalidFilter"), "{filter}");
     }
     let first = fixture.alice().get(&at("backupJobs?$top=1")).await.expect(200);
     assert_eq!(first["value"][0]["properties"]["operation"], "DeleteBackupData");
-    let second = fixture
-        .alice()
-        .get(first["nextLink"].as_str().unwrap())
-        .await
-        .expect(200);
+    let second = fixture.alice().get(first["nextLink"].as_str().unwrap()).await.expect(200);
     assert_eq!(second["value"][0]["properties"]["operation"], "ConfigureBackup");
     assert!(second.get("nextLink").is_none());
 }
@@ -165,16 +130,9 @@ async fn operations_and_jobs_belong_to_their_vault() {
         at("backupJobs/none"),
     ] {
         let missing = alice.get(&path).await;
-        assert_eq!(
-            (missing.status, missing.code()),
-            (404, "ResourceNotFound"),
-            "{path}"
-        );
+        assert_eq!((missing.status, missing.code()), (404, "ResourceNotFound"), "{path}");
     }
-    assert_eq!(
-        alice.get(&in_vault("v2", "backupJobs")).await.expect(200)["value"],
-        json!([])
-    );
+    assert_eq!(alice.get(&in_vault("v2", "backupJobs")).await.expect(200)["value"], json!([]));
     for path in [
         format!("backupOperations/{}", operation.to_uppercase()),
         format!("backupPolicies/Files30/operations/{operation}"),
@@ -190,16 +148,8 @@ async fn operations_and_jobs_belong_to_their_vault() {
     // What was done twice was done once: an operation, and no job.
     let again = alice.delete(&at(FILES)).await;
     let status = alice.get(again.header("azure-asyncoperation")).await.expect(200);
-    assert_eq!(
-        (&status["status"], status.get("properties")),
-        (&json!("Succeeded"), None)
-    );
-    assert_eq!(
-        jobs(&fixture, "?$filter=operation eq 'DeleteBackupData'")
-            .await
-            .len(),
-        1
-    );
+    assert_eq!((&status["status"], status.get("properties")), (&json!("Succeeded"), None));
+    assert_eq!(jobs(&fixture, "?$filter=operation eq 'DeleteBackupData'").await.len(), 1);
 }
 
 #[tokio::test]

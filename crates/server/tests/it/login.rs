@@ -66,9 +66,7 @@ pub async fn refresh(server: &Harness, tenant: &str, refresh_token: &str) -> Ans
 
 /// Alice's tokens at home.
 pub async fn alice(server: &Harness) -> Value {
-    password(server, "organizations", ALICE_NAME, PASSWORD)
-        .await
-        .expect(200)
+    password(server, "organizations", ALICE_NAME, PASSWORD).await.expect(200)
 }
 
 /// What a token says.
@@ -111,10 +109,7 @@ pub fn edit_user(server: &Harness, id: ObjectId, change: impl Fn(&mut User)) {
 /// Gives a user a second factor.
 pub fn enrol(server: &Harness, id: ObjectId) {
     edit_user(server, id, |user| {
-        user.totp = Some(Totp {
-            secret: TotpSecret::from_random(TOTP_SEED),
-            last_step: None,
-        });
+        user.totp = Some(Totp { secret: TotpSecret::from_random(TOTP_SEED), last_step: None });
     });
 }
 

@@ -23,27 +23,9 @@ pub struct Place {
 }
 
 pub const PLACES: [Place; 3] = [
-    Place {
-        name: "the same subscription",
-        guards: BACKUP_SUB,
-        owner: ALICE,
-        admin: BOB,
-        holder: BOB,
-    },
-    Place {
-        name: "another subscription",
-        guards: OTHER_SUB,
-        owner: AUTOMATION,
-        admin: ALICE,
-        holder: ALICE,
-    },
-    Place {
-        name: "another tenant",
-        guards: SECURITY_SUB,
-        owner: SAM,
-        admin: ALICE,
-        holder: ALICE_GUEST,
-    },
+    Place { name: "the same subscription", guards: BACKUP_SUB, owner: ALICE, admin: BOB, holder: BOB },
+    Place { name: "another subscription", guards: OTHER_SUB, owner: AUTOMATION, admin: ALICE, holder: ALICE },
+    Place { name: "another tenant", guards: SECURITY_SUB, owner: SAM, admin: ALICE, holder: ALICE_GUEST },
 ];
 
 impl Place {
@@ -51,11 +33,7 @@ impl Place {
     pub async fn server(&self) -> Harness {
         let server = Harness::with_groups().await;
         server.grant(BOB, role_ids::CONTRIBUTOR, &group(BACKUP_SUB, "backup"));
-        server.grant(
-            AUTOMATION,
-            role_ids::OWNER,
-            &format!("/subscriptions/{OTHER_SUB}"),
-        );
+        server.grant(AUTOMATION, role_ids::OWNER, &format!("/subscriptions/{OTHER_SUB}"));
         let guard = json!({"location": "westeurope", "properties": {"description": "Ask the security team"}});
         server.as_(self.owner).put(&self.guard(), guard).await.expect(200);
         server.grant(self.holder, role_ids::READER, &self.guard());
@@ -112,18 +90,12 @@ struct Step {
     kind: &'static str,
 }
 
-const SOFT_DELETE: (&str, &str) = (
-    "Microsoft.RecoveryServices/vaults/backupconfig/write",
-    "disableSoftDeleteRequests",
-);
-const IMMUTABILITY: (&str, &str) = (
-    "Microsoft.RecoveryServices/vaults/write#reduceImmutabilityState",
-    "reduceImmutabilityStateRequests",
-);
-const ENCRYPTION: (&str, &str) = (
-    "Microsoft.RecoveryServices/vaults/write#modifyEncryptionSettings",
-    "modifyEncryptionSettings",
-);
+const SOFT_DELETE: (&str, &str) =
+    ("Microsoft.RecoveryServices/vaults/backupconfig/write", "disableSoftDeleteRequests");
+const IMMUTABILITY: (&str, &str) =
+    ("Microsoft.RecoveryServices/vaults/write#reduceImmutabilityState", "reduceImmutabilityStateRequests");
+const ENCRYPTION: (&str, &str) =
+    ("Microsoft.RecoveryServices/vaults/write#modifyEncryptionSettings", "modifyEncryptionSettings");
 
 const CONFIG: &str = "/backupconfig/vaultconfig";
 const OWN_KEY: &str = "/backupEncryptionConfigs/backupResourceEncryptionConfig";
@@ -135,14 +107,7 @@ const fn step(
     properties: &'static str,
     (operation, kind): (&'static str, &'static str),
 ) -> Step {
-    Step {
-        name,
-        method,
-        below,
-        properties,
-        operation,
-        kind,
-    }
+    Step { name, method, below, properties, operation, kind }
 }
 
 #[rustfmt::skip]
@@ -195,32 +160,20 @@ async fn attempt(server: &Harness, place: &Place, step: &Step) {
     let ids = [place.request(step.kind)];
     let before: Vault = server.stored(&vault).unwrap();
     let missing = "UserErrorResourceGuardOperationRequestMissing";
-    for (consent, requests, code) in [
-        (false, &[][..], missing),
-        (false, &ids[..], "LinkedAuthorizationFailed"),
-        (true, &[][..], missing),
-    ] {
+    for (consent, requests, code) in
+        [(false, &[][..], missing), (false, &ids[..], "LinkedAuthorizationFailed"), (true, &[][..], missing)]
+    {
         let consent = consent.then(|| place.consent(server));
         let refusals = server.refusals().len();
         let refused = admin.call(step.method, &path, step.body(requests)).await;
-        assert_eq!(
-            (refused.status, refused.code()),
-            (403, code),
-            "{what}: {}",
-            refused.text
-        );
+        assert_eq!((refused.status, refused.code()), (403, code), "{what}: {}", refused.text);
         for part in [place.guard().as_str(), "Ask the security team"] {
             assert!(refused.message().contains(part), "{what}: {}", refused.text);
         }
         assert_eq!(server.stored::<Vault>(&vault), Some(before.clone()), "{what}");
         let refusals = &server.refusals()[refusals..];
-        let [refusal] = refusals else {
-            panic!("{what}: one refusal, not {refusals:?}")
-        };
-        assert_eq!(
-            (refusal.operation.as_str(), refusal.target.as_str()),
-            (step.operation, path.as_str())
-        );
+        let [refusal] = refusals else { panic!("{what}: one refusal, not {refusals:?}") };
+        assert_eq!((refusal.operation.as_str(), refusal.target.as_str()), (step.operation, path.as_str()));
         assert_eq!(refusal.facts["guard"], place.guard());
         if let Some(consent) = consent {
             server.revoke(&consent);
@@ -232,17 +185,9 @@ async fn attempt(server: &Harness, place: &Place, step: &Step) {
     assert!(!done.text.contains("resourceGuardOperationRequests"), "{what}");
     assert_ne!(server.stored::<Vault>(&vault), Some(before), "{what}");
     let entry = server.ledger().pop().unwrap();
-    assert_eq!(
-        (entry.verdict, entry.target.as_str()),
-        (Verdict::Done, path.as_str())
-    );
-    let [used] = entry.consent.as_slice() else {
-        panic!("{what}: one consent")
-    };
-    assert_eq!(
-        (used.operation.as_str(), &used.request),
-        (step.operation, &ids[0])
-    );
+    assert_eq!((entry.verdict, entry.target.as_str()), (Verdict::Done, path.as_str()));
+    let [used] = entry.consent.as_slice() else { panic!("{what}: one consent") };
+    assert_eq!((used.operation.as_str(), &used.request), (step.operation, &ids[0]));
     assert_eq!(used.assignment.to_lowercase(), consent);
     server.revoke(&consent);
 }
@@ -257,19 +202,14 @@ async fn what_the_guard_excludes_needs_nobody_at_once() {
         for step in excludable {
             let vault = place.guarded_vault(&server, step.name).await;
             let path = format!("{vault}{}", step.below);
-            owner
-                .patch(&place.guard(), exclude(json!([step.operation])))
-                .await
-                .expect(200);
+            owner.patch(&place.guard(), exclude(json!([step.operation]))).await.expect(200);
             let details = admin.get(&proxy(&vault)).await.expect(200);
             assert!(!details.to_string().contains(step.kind), "{}", step.name);
             admin.call(step.method, &path, step.body(&[])).await.expect(200);
 
             let again = place.guarded_vault(&server, &format!("{}-2", step.name)).await;
             owner.patch(&place.guard(), exclude(json!([]))).await.expect(200);
-            let refused = admin
-                .call(step.method, &format!("{again}{}", step.below), step.body(&[]))
-                .await;
+            let refused = admin.call(step.method, &format!("{again}{}", step.below), step.body(&[])).await;
             assert_eq!(refused.status, 403, "{}", step.name);
         }
     }
@@ -292,11 +232,7 @@ async fn strengthening_and_free_settings_need_nobody() {
             admin.patch(&vault, body).await.expect(200);
         }
         let vault = admin.get(&vault).await.expect(200);
-        assert_eq!(
-            vault["properties"]["bcdrSecurityLevel"], "Excellent",
-            "{}",
-            place.name
-        );
+        assert_eq!(vault["properties"]["bcdrSecurityLevel"], "Excellent", "{}", place.name);
         assert_eq!(vault["properties"]["secureScore"], "Maximum");
     }
 }
@@ -351,20 +287,12 @@ async fn consent_in_another_tenant_takes_a_token_of_that_tenant() {
         "resourceGuardOperationRequests": [place.request(SOFT_DELETE.1)]}});
     let config = format!("{vault}/backupconfig/vaultconfig");
     let refused = server.as_(ALICE).patch(&config, body.clone()).await;
-    assert_eq!(
-        (refused.status, refused.code()),
-        (403, "LinkedAuthorizationFailed")
-    );
+    assert_eq!((refused.status, refused.code()), (403, "LinkedAuthorizationFailed"));
     assert!(refused.message().contains("x-ms-authorization-auxiliary"));
     // Somebody else's token is no help, even that of the guard's owner.
     let refused = server.as_(ALICE).with(SAM).patch(&config, body.clone()).await;
     assert_eq!((refused.status, refused.code()), (400, "InvalidAuxiliaryTokens"));
-    server
-        .as_(ALICE)
-        .with(ALICE_GUEST)
-        .patch(&config, body)
-        .await
-        .expect(200);
+    server.as_(ALICE).with(ALICE_GUEST).patch(&config, body).await.expect(200);
 }
 
 #[tokio::test]
@@ -384,10 +312,7 @@ async fn requests_that_make_no_sense_are_refused_whatever_they_are_for() {
     ] {
         let body = json!({"properties": {"softDeleteRetentionPeriodInDays": 29,
             "resourceGuardOperationRequests": [request]}});
-        let refused = place
-            .admin(&server)
-            .patch(&format!("{vault}/backupconfig/vaultconfig"), body)
-            .await;
+        let refused = place.admin(&server).patch(&format!("{vault}/backupconfig/vaultconfig"), body).await;
         assert_eq!(refused.status, 400, "{request}");
     }
 }
@@ -400,11 +325,7 @@ async fn linking_takes_the_right_to_see_the_guard_and_reveals_nothing_without_it
         let vault = vault_path("v1");
         admin.put(&vault, vault_body()).await.expect(201);
         let hidden = guard_path(place.guards, "hidden");
-        server
-            .as_(place.owner)
-            .put(&hidden, json!({"location": "westeurope"}))
-            .await
-            .expect(200);
+        server.as_(place.owner).put(&hidden, json!({"location": "westeurope"})).await.expect(200);
         let missing = guard_path(place.guards, "absent");
         let mut answers = Vec::new();
         for guard in [&hidden, &missing] {
@@ -420,19 +341,13 @@ async fn linking_takes_the_right_to_see_the_guard_and_reveals_nothing_without_it
             assert!(refused.message().contains(action), "{}", refused.text);
             answers.push(refused.text.replace(guard.as_str(), "*"));
         }
-        assert_eq!(
-            answers[0], answers[1],
-            "whether there is a guard shows in the answer"
-        );
+        assert_eq!(answers[0], answers[1], "whether there is a guard shows in the answer");
         server.grant(place.holder, role_ids::READER, &missing);
         let refused = admin.put(&proxy(&vault), link(&missing)).await;
         assert_eq!((refused.status, refused.code()), (404, "ResourceNotFound"));
         assert_eq!(server.stored::<GuardProxy>(&proxy(&vault)), None);
 
-        let linked = admin
-            .put(&proxy(&vault), link(&place.guard().to_uppercase()))
-            .await
-            .expect(200);
+        let linked = admin.put(&proxy(&vault), link(&place.guard().to_uppercase())).await.expect(200);
         assert_eq!(linked["properties"]["resourceGuardResourceId"], place.guard());
     }
 }
@@ -451,51 +366,28 @@ async fn a_link_shows_what_the_guard_protects_on_this_sort_of_vault() {
 
     let put = admin.put(&proxy(&vault), link(&place.guard())).await.expect(200);
     assert_eq!(put["id"], proxy(&vault));
-    assert_eq!(
-        put["type"],
-        "Microsoft.RecoveryServices/vaults/backupResourceGuardProxies"
-    );
+    assert_eq!(put["type"], "Microsoft.RecoveryServices/vaults/backupResourceGuardProxies");
     assert_eq!(put["properties"]["description"], "Ask the security team");
-    let details = put["properties"]["resourceGuardOperationDetails"]
-        .as_array()
-        .unwrap();
+    let details = put["properties"]["resourceGuardOperationDetails"].as_array().unwrap();
     assert_eq!(details.len(), 11);
     let first = json!({
         "vaultCriticalOperation":
             "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems/delete",
         "defaultResourceRequest": place.request("deleteProtectedItemRequests")});
     assert_eq!(details[0], first);
-    assert!(
-        put["properties"]["lastUpdatedTime"]
-            .as_str()
-            .unwrap()
-            .ends_with("Z")
-    );
+    assert!(put["properties"]["lastUpdatedTime"].as_str().unwrap().ends_with("Z"));
     assert_eq!(admin.get(&proxy(&vault)).await.expect(200), put);
     assert_eq!(admin.get(&proxies).await.expect(200), json!({"value": [put]}));
     let shown = admin.get(&vault).await.expect(200);
-    assert_eq!(
-        shown["properties"]["securitySettings"]["multiUserAuthorization"],
-        "Enabled"
-    );
+    assert_eq!(shown["properties"]["securitySettings"]["multiUserAuthorization"], "Enabled");
     assert_eq!(shown["properties"]["bcdrSecurityLevel"], "Fair");
-    let list = format!(
-        "{}/providers/Microsoft.RecoveryServices/vaults",
-        group(BACKUP_SUB, "backup")
-    );
+    let list = format!("{}/providers/Microsoft.RecoveryServices/vaults", group(BACKUP_SUB, "backup"));
     let list = admin.get(&list).await.expect(200);
     assert_eq!(list["value"][0], shown);
 
     let entries = server.ledger().len();
-    assert_eq!(
-        admin.put(&proxy(&vault), link(&place.guard())).await.expect(200),
-        put
-    );
-    assert_eq!(
-        server.ledger().len(),
-        entries,
-        "the same link again changes nothing"
-    );
+    assert_eq!(admin.put(&proxy(&vault), link(&place.guard())).await.expect(200), put);
+    assert_eq!(server.ledger().len(), entries, "the same link again changes nothing");
 }
 
 #[tokio::test]
@@ -506,17 +398,10 @@ async fn a_link_needs_one_region_and_registered_providers_on_both_sides() {
     let admin = place.admin(&server);
     admin.put(&vault, vault_body()).await.expect(201);
     let far = guard_path(place.guards, "far");
-    server
-        .as_(SAM)
-        .put(&far, json!({"location": "northeurope"}))
-        .await
-        .expect(200);
+    server.as_(SAM).put(&far, json!({"location": "northeurope"})).await.expect(200);
     server.grant(place.holder, role_ids::READER, &far);
     let refused = admin.put(&proxy(&vault), link(&far)).await;
-    assert_eq!(
-        (refused.status, refused.code()),
-        (400, "UserErrorResourceGuardRegionMismatch")
-    );
+    assert_eq!((refused.status, refused.code()), (400, "UserErrorResourceGuardRegionMismatch"));
 
     for (subscription, namespace) in [
         (BACKUP_SUB, "Microsoft.DataProtection"),
@@ -524,24 +409,14 @@ async fn a_link_needs_one_region_and_registered_providers_on_both_sides() {
         (SECURITY_SUB, "Microsoft.RecoveryServices"),
         (SECURITY_SUB, "Microsoft.DataProtection"),
     ] {
-        let registration = Registration {
-            subscription,
-            namespace: namespace.into(),
-        };
+        let registration = Registration { subscription, namespace: namespace.into() };
         server.seed(|tx| {
             tx.delete::<Registration>(&registration.key());
             Ok(())
         });
         let refused = admin.put(&proxy(&vault), link(&place.guard())).await;
-        assert_eq!(
-            (refused.status, refused.code()),
-            (409, "MissingSubscriptionRegistration")
-        );
-        assert!(
-            refused.message().contains(&format!("'{namespace}'")),
-            "{}",
-            refused.text
-        );
+        assert_eq!((refused.status, refused.code()), (409, "MissingSubscriptionRegistration"));
+        assert!(refused.message().contains(&format!("'{namespace}'")), "{}", refused.text);
         server.seed(|tx| tx.put(&registration));
     }
     admin.put(&proxy(&vault), link(&place.guard())).await.expect(200);
@@ -556,15 +431,7 @@ async fn a_link_that_makes_no_sense_is_a_bad_request() {
     admin.put(&vault, vault_body()).await.expect(201);
     let below = format!("{}/disableSoftDeleteRequests/default", place.guard());
     let no_subscription = "/resourceGroups/x/providers/Microsoft.DataProtection/resourceGuards/g";
-    for guard in [
-        "",
-        "x",
-        "/",
-        vault.as_str(),
-        below.as_str(),
-        no_subscription,
-        "/a/../b",
-    ] {
+    for guard in ["", "x", "/", vault.as_str(), below.as_str(), no_subscription, "/a/../b"] {
         let refused = admin.put(&proxy(&vault), link(guard)).await;
         assert_eq!(refused.status, 400, "{guard}");
     }
@@ -583,13 +450,7 @@ async fn a_link_that_makes_no_sense_is_a_bad_request() {
     admin.put(&proxy(&vault), link(&place.guard())).await.expect(200);
     assert_eq!(admin.get(&other).await.status, 404);
     admin.delete(&other).await.expect(204);
-    assert_eq!(
-        admin
-            .post(&format!("{other}/unlockDelete"), json!({}))
-            .await
-            .status,
-        404
-    );
+    assert_eq!(admin.post(&format!("{other}/unlockDelete"), json!({})).await.status, 404);
     assert!(server.stored::<GuardProxy>(&proxy(&vault)).is_some());
 }
 
@@ -599,11 +460,7 @@ async fn without_its_guard_a_vault_is_shut() {
     let server = place.server().await;
     let vault = place.guarded_vault(&server, "v1").await;
     let exclude = json!({"properties": {"vaultCriticalOperationExclusionList": [IMMUTABILITY.0]}});
-    server
-        .as_(place.owner)
-        .patch(&place.guard(), exclude)
-        .await
-        .expect(200);
+    server.as_(place.owner).patch(&place.guard(), exclude).await.expect(200);
     place.consent(&server);
     let guard: ResourceGuard = server.stored(&place.guard()).unwrap();
     server.seed(|tx| {
@@ -612,20 +469,12 @@ async fn without_its_guard_a_vault_is_shut() {
     });
     let admin = place.admin(&server);
     let shown = admin.get(&proxy(&vault)).await.expect(200);
-    assert_eq!(
-        shown["properties"]["resourceGuardOperationDetails"]
-            .as_array()
-            .unwrap()
-            .len(),
-        11
-    );
+    assert_eq!(shown["properties"]["resourceGuardOperationDetails"].as_array().unwrap().len(), 11);
     let description = shown["properties"]["description"].as_str().unwrap();
     assert!(description.contains("does not exist any more"), "{description}");
     for step in &STEPS {
         let body = step.body(&[place.request(step.kind)]);
-        let refused = admin
-            .call(step.method, &format!("{vault}{}", step.below), body)
-            .await;
+        let refused = admin.call(step.method, &format!("{vault}{}", step.below), body).await;
         assert_eq!(
             (refused.status, refused.code()),
             (403, "UserErrorResourceGuardUnavailable"),
@@ -635,23 +484,15 @@ async fn without_its_guard_a_vault_is_shut() {
     }
     let unlock =
         json!({"resourceGuardOperationRequests": [place.request("deleteResourceGuardProxyRequests")]});
-    let refused = admin
-        .post(&format!("{}/unlockDelete", proxy(&vault)), unlock)
-        .await;
+    let refused = admin.post(&format!("{}/unlockDelete", proxy(&vault)), unlock).await;
     assert_eq!(refused.code(), "UserErrorResourceGuardUnavailable");
     let shown = admin.get(&vault).await.expect(200);
-    assert_eq!(
-        shown["properties"]["securitySettings"]["multiUserAuthorization"],
-        "Enabled"
-    );
+    assert_eq!(shown["properties"]["securitySettings"]["multiUserAuthorization"], "Enabled");
     // The guard comes back, and everything goes on as before.
     server.seed(|tx| tx.put(&guard));
     let step = &STEPS[0];
     let body = step.body(&[place.request(step.kind)]);
-    admin
-        .call(step.method, &format!("{vault}{}", step.below), body)
-        .await
-        .expect(200);
+    admin.call(step.method, &format!("{vault}{}", step.below), body).await.expect(200);
 }
 
 #[tokio::test]

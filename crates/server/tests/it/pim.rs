@@ -35,11 +35,7 @@ fn new_id() -> Uuid {
 /// A server with a guard that exists, and nothing else.
 async fn guarded() -> Harness {
     let server = Harness::start().await;
-    let stamp = vault::Stamp {
-        by: "sam".into(),
-        kind: "User".into(),
-        at: server.now(),
-    };
+    let stamp = vault::Stamp { by: "sam".into(), kind: "User".into(), at: server.now() };
     let guard = ResourceGuard {
         id: guard().parse_id(),
         location: arm::Region::parse("westeurope").unwrap(),
@@ -72,15 +68,9 @@ impl ParseId for String {
 }
 
 async fn name_approver(server: &Harness, approvers: Value) -> Answer {
-    let filter = format!(
-        "roleManagementPolicyAssignments?$filter=roleDefinitionId eq '{}'",
-        role()
-    );
+    let filter = format!("roleManagementPolicyAssignments?$filter=roleDefinitionId eq '{}'", role());
     let policy = server.as_(SAM).get(&pim(&filter)).await.expect(200);
-    let policy = policy["value"][0]["properties"]["policyId"]
-        .as_str()
-        .unwrap()
-        .to_string();
+    let policy = policy["value"][0]["properties"]["policyId"].as_str().unwrap().to_string();
     let body = json!({"properties": {"rules": [{
         "id": "Approval_EndUser_Assignment", "ruleType": "RoleManagementPolicyApprovalRule",
         "setting": {"isApprovalRequired": true, "approvalMode": "SingleStage",
@@ -91,25 +81,13 @@ async fn name_approver(server: &Harness, approvers: Value) -> Answer {
 async fn make_eligible(server: &Harness, principal: arm::ObjectId) -> Answer {
     let body = json!({"properties": {"principalId": principal, "roleDefinitionId": role(), "requestType": "AdminAssign",
         "justification": "on call", "scheduleInfo": {"expiration": {"type": "AfterDuration", "duration": "P30D"}}}});
-    server
-        .as_(SAM)
-        .put(
-            &pim(&format!("roleEligibilityScheduleRequests/{}", new_id())),
-            body,
-        )
-        .await
+    server.as_(SAM).put(&pim(&format!("roleEligibilityScheduleRequests/{}", new_id())), body).await
 }
 
 async fn activate(server: &Harness, duration: &str) -> Answer {
     let body = json!({"properties": {"principalId": ALICE_GUEST, "roleDefinitionId": role(), "requestType": "SelfActivate",
         "justification": "ticket 1", "scheduleInfo": {"expiration": {"type": "AfterDuration", "duration": duration}}}});
-    server
-        .as_(ALICE_GUEST)
-        .put(
-            &pim(&format!("roleAssignmentScheduleRequests/{}", new_id())),
-            body,
-        )
-        .await
+    server.as_(ALICE_GUEST).put(&pim(&format!("roleAssignmentScheduleRequests/{}", new_id())), body).await
 }
 
 fn stage_of(request: &Value) -> String {
@@ -122,10 +100,7 @@ async fn decide(server: &Harness, who: arm::ObjectId, request: &Value, verdict: 
     let stage = stages["value"][0]["id"].as_str().unwrap();
     server
         .as_(who)
-        .patch(
-            stage,
-            json!({"properties": {"reviewResult": verdict, "justification": "ok"}}),
-        )
+        .patch(stage, json!({"properties": {"reviewResult": verdict, "justification": "ok"}}))
         .await
 }
 
@@ -133,9 +108,7 @@ fn may(server: &Harness) -> bool {
     let now = server.now();
     let guard = guard().parse_id();
     let store = &server.running.app().store;
-    store
-        .transact(|tx| Ok(tx.access()?.may(ALICE_GUEST, ACTION, &guard, now)?.is_some()))
-        .unwrap()
+    store.transact(|tx| Ok(tx.access()?.may(ALICE_GUEST, ACTION, &guard, now)?.is_some())).unwrap()
 }
 
 fn sam() -> Value {
@@ -156,32 +129,18 @@ async fn consent_is_asked_for_approved_by_somebody_else_and_given_back() {
         let refused = decide(&server, who, &asked, "Approve").await;
         assert_eq!(refused.status, 403, "{}", refused.text);
         let approval = asked["properties"]["approvalId"].as_str().unwrap();
-        assert!(
-            server
-                .as_(who)
-                .get(approval)
-                .await
-                .message()
-                .contains("elf-approval")
-        );
+        assert!(server.as_(who).get(approval).await.message().contains("elf-approval"));
     }
     // Nor can a stranger, who does not even learn that there is one.
     assert!(decide(&server, SUE, &asked, "Approve").await.status >= 403);
     assert!(!may(&server));
 
-    let waiting = server
-        .as_(SAM)
-        .get(&pim("roleAssignmentScheduleRequests?$filter=asApprover()"))
-        .await
-        .expect(200);
+    let waiting =
+        server.as_(SAM).get(&pim("roleAssignmentScheduleRequests?$filter=asApprover()")).await.expect(200);
     assert_eq!(waiting["value"].as_array().unwrap().len(), 1);
     decide(&server, SAM, &asked, "Approve").await.expect(200);
     assert!(may(&server), "approved consent works at once");
-    assert_eq!(
-        decide(&server, SAM, &asked, "Deny").await.status,
-        409,
-        "decided once"
-    );
+    assert_eq!(decide(&server, SAM, &asked, "Deny").await.status, 409, "decided once");
 
     let instances = server
         .as_(ALICE_GUEST)
@@ -236,19 +195,10 @@ async fn without_an_approver_nothing_is_approved_and_the_refusal_says_why() {
     let server = guarded().await;
     make_eligible(&server, ALICE_GUEST).await.expect(201);
     let refused = activate(&server, "PT1H").await;
-    assert_eq!(
-        (refused.status, refused.code()),
-        (400, "RoleAssignmentRequestPolicyValidationFailed")
-    );
-    assert!(
-        refused.message().contains("primaryApprovers"),
-        "{}",
-        refused.message()
-    );
+    assert_eq!((refused.status, refused.code()), (400, "RoleAssignmentRequestPolicyValidationFailed"));
+    assert!(refused.message().contains("primaryApprovers"), "{}", refused.message());
     // Alice as the only approver is nobody: her own person never counts.
-    name_approver(&server, json!([{"id": ALICE_GUEST, "userType": "User"}]))
-        .await
-        .expect(200);
+    name_approver(&server, json!([{"id": ALICE_GUEST, "userType": "User"}])).await.expect(200);
     assert_eq!(activate(&server, "PT1H").await.status, 400);
 }
 
@@ -257,15 +207,9 @@ async fn approval_cannot_be_switched_off_on_a_guard() {
     let server = guarded().await;
     let off = json!({"properties": {"rules": [{"id": "Approval_EndUser_Assignment",
         "ruleType": "RoleManagementPolicyApprovalRule", "setting": {"isApprovalRequired": false}}]}});
-    let filter = format!(
-        "roleManagementPolicyAssignments?$filter=roleDefinitionId eq '{}'",
-        role()
-    );
+    let filter = format!("roleManagementPolicyAssignments?$filter=roleDefinitionId eq '{}'", role());
     let policy = server.as_(SAM).get(&pim(&filter)).await.expect(200);
-    let policy = policy["value"][0]["properties"]["policyId"]
-        .as_str()
-        .unwrap()
-        .to_string();
+    let policy = policy["value"][0]["properties"]["policyId"].as_str().unwrap().to_string();
     let refused = server.as_(SAM).patch(&policy, off).await;
     assert_eq!((refused.status, refused.code()), (400, "InvalidPolicy"));
 }
@@ -276,19 +220,10 @@ async fn only_admins_of_roles_make_eligible_and_change_policies() {
     let body = json!({"properties": {"principalId": ALICE_GUEST, "roleDefinitionId": role(), "requestType": "AdminAssign",
         "scheduleInfo": {"expiration": {"type": "AfterDuration", "duration": "P30D"}}}});
     let request = pim(&format!("roleEligibilityScheduleRequests/{}", new_id()));
-    assert_eq!(
-        server.as_(ALICE_GUEST).put(&request, body.clone()).await.code(),
-        "AuthorizationFailed"
-    );
-    assert_eq!(
-        server.as_(SUE).put(&request, body.clone()).await.code(),
-        "AuthorizationFailed"
-    );
+    assert_eq!(server.as_(ALICE_GUEST).put(&request, body.clone()).await.code(), "AuthorizationFailed");
+    assert_eq!(server.as_(SUE).put(&request, body.clone()).await.code(), "AuthorizationFailed");
     let foreign = server.as_(BOB).put(&request, body).await;
-    assert_eq!(
-        (foreign.status, foreign.code()),
-        (401, "InvalidAuthenticationTokenTenant")
-    );
+    assert_eq!((foreign.status, foreign.code()), (401, "InvalidAuthenticationTokenTenant"));
     assert_eq!(activate(&server, "PT1H").await.status, 400, "not eligible");
     let policies = server.as_(SUE).get(&pim("roleManagementPolicies")).await;
     assert_eq!(policies.code(), "AuthorizationFailed");
@@ -318,32 +253,17 @@ async fn every_decision_is_in_the_ledger() {
     decide(&server, ALICE, &asked, "Approve").await;
     decide(&server, SAM, &asked, "Approve").await.expect(200);
     let entries = server.ledger();
-    let said: Vec<(&str, ledger::Verdict)> = entries
-        .iter()
-        .skip(2)
-        .map(|entry| (entry.operation.as_str(), entry.verdict))
-        .collect();
+    let said: Vec<(&str, ledger::Verdict)> =
+        entries.iter().skip(2).map(|entry| (entry.operation.as_str(), entry.verdict)).collect();
     use ledger::Verdict::{Done, Refused};
     assert_eq!(
         said,
         [
             ("Microsoft.Authorization/roleManagementPolicies/write", Done),
-            (
-                "Microsoft.Authorization/roleEligibilityScheduleRequests/write",
-                Done
-            ),
-            (
-                "Microsoft.Authorization/roleAssignmentScheduleRequests/write",
-                Done
-            ),
-            (
-                "Microsoft.Authorization/roleAssignmentApprovals/stages/write",
-                Refused
-            ),
-            (
-                "Microsoft.Authorization/roleAssignmentApprovals/stages/write",
-                Done
-            ),
+            ("Microsoft.Authorization/roleEligibilityScheduleRequests/write", Done),
+            ("Microsoft.Authorization/roleAssignmentScheduleRequests/write", Done),
+            ("Microsoft.Authorization/roleAssignmentApprovals/stages/write", Refused),
+            ("Microsoft.Authorization/roleAssignmentApprovals/stages/write", Done),
         ]
     );
 }

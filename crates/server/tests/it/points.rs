@@ -11,10 +11,7 @@ fn points(query: &str) -> String {
 
 fn names(list: &Value) -> Vec<&str> {
     let value = list["value"].as_array().unwrap();
-    value
-        .iter()
-        .map(|point| point["name"].as_str().unwrap())
-        .collect()
+    value.iter().map(|point| point["name"].as_str().unwrap()).collect()
 }
 
 #[tokio::test]
@@ -71,8 +68,5 @@ async fn points_are_listed_newest_first() {
     assert_eq!(seen, ["newest", "middle", "oldest"]);
     alice.delete(&at(FILES)).await.expect(202);
     let kept = alice.get(&points("")).await.expect(200);
-    assert_eq!(
-        kept["value"][0]["properties"]["recoveryPointProperties"]["isSoftDeleted"],
-        true
-    );
+    assert_eq!(kept["value"][0]["properties"]["recoveryPointProperties"]["isSoftDeleted"], true);
 }

@@ -10,10 +10,7 @@ const FILES30: &str = "backupPolicies/Files30";
 
 fn names(list: &Value) -> Vec<&str> {
     let value = list["value"].as_array().unwrap();
-    value
-        .iter()
-        .map(|entry| entry["name"].as_str().unwrap())
-        .collect()
+    value.iter().map(|entry| entry["name"].as_str().unwrap()).collect()
 }
 
 #[tokio::test]
@@ -60,17 +57,11 @@ async fn a_policy_is_created_and_deleted() {
     let mut properties = files_policy(14);
     properties["resourceGuardOperationRequests"] = json!(null);
     properties["protectedItemsCount"] = json!(77);
-    let made = alice
-        .put(&path, json!({"properties": properties}))
-        .await
-        .expect(200);
+    let made = alice.put(&path, json!({"properties": properties})).await.expect(200);
     assert_eq!((&made["id"], &made["name"]), (&json!(path), &json!("New")));
     assert_eq!(made["properties"]["protectedItemsCount"], 0);
     assert!(made["properties"].get("resourceGuardOperationRequests").is_none());
-    assert_eq!(
-        made["properties"]["retentionPolicy"],
-        files_policy(14)["retentionPolicy"]
-    );
+    assert_eq!(made["properties"]["retentionPolicy"], files_policy(14)["retentionPolicy"]);
     assert_eq!(alice.get(&path).await.expect(200), made);
     assert_eq!(alice.delete(&path).await.status, 200);
     assert_eq!(alice.get(&path).await.code(), "ResourceNotFound");
@@ -84,11 +75,7 @@ async fn a_policy_in_use_is_not_deleted_even_when_its_item_is_stopped() {
     let alice = fixture.alice();
     for step in ["in use", "stopped"] {
         let refused = alice.delete(&at(FILES30)).await;
-        assert_eq!(
-            (refused.status, refused.code()),
-            (400, "BMSUserErrorPolicyInUse"),
-            "{step}"
-        );
+        assert_eq!((refused.status, refused.code()), (400, "BMSUserErrorPolicyInUse"), "{step}");
         let shown = alice.get(&at(FILES30)).await.expect(200);
         assert_eq!(shown["properties"]["protectedItemsCount"], 1, "{step}");
         let stop = json!({"policyId": "", "protectionState": "ProtectionStopped"});
@@ -108,46 +95,25 @@ async fn with_a_guard_a_weaker_policy_needs_consent() {
     let fixture = Fixture::start().await;
     fixture.link_guard();
     let alice = fixture.alice_with_guest_token();
-    let refused = alice
-        .put(&at(FILES30), json!({"properties": files_policy(7)}))
-        .await;
-    assert_eq!(
-        (refused.status, refused.code()),
-        (403, "UserErrorResourceGuardOperationRequestMissing")
-    );
-    assert!(
-        refused.message().contains("ask sam@fabsec.example"),
-        "{}",
-        refused.message()
-    );
+    let refused = alice.put(&at(FILES30), json!({"properties": files_policy(7)})).await;
+    assert_eq!((refused.status, refused.code()), (403, "UserErrorResourceGuardOperationRequestMissing"));
+    assert!(refused.message().contains("ask sam@fabsec.example"), "{}", refused.message());
     let mut asking = files_policy(7);
     asking["resourceGuardOperationRequests"] = json!([guard_request(CriticalOperation::ModifyPolicy)]);
     let asking = json!({"properties": asking});
     let refused = alice.put(&at(FILES30), asking.clone()).await;
-    assert_eq!(
-        (refused.status, refused.code()),
-        (403, "LinkedAuthorizationFailed")
-    );
+    assert_eq!((refused.status, refused.code()), (403, "LinkedAuthorizationFailed"));
     let expected = (CriticalOperation::ModifyPolicy.name(), at(FILES30));
     assert_eq!(fixture.refusals(), [expected.clone(), expected]);
     let unchanged = alice.get(&at(FILES30)).await.expect(200);
-    assert_eq!(
-        unchanged["properties"]["retentionPolicy"],
-        files_policy(30)["retentionPolicy"]
-    );
+    assert_eq!(unchanged["properties"]["retentionPolicy"], files_policy(30)["retentionPolicy"]);
 
     fixture.consent();
     // Without the token of the guard's tenant nobody there knows her.
     let refused = fixture.alice().put(&at(FILES30), asking.clone()).await;
-    assert_eq!(
-        (refused.status, refused.code()),
-        (403, "LinkedAuthorizationFailed")
-    );
+    assert_eq!((refused.status, refused.code()), (403, "LinkedAuthorizationFailed"));
     let changed = alice.put(&at(FILES30), asking).await.expect(200);
-    assert_eq!(
-        changed["properties"]["retentionPolicy"],
-        files_policy(7)["retentionPolicy"]
-    );
+    assert_eq!(changed["properties"]["retentionPolicy"], files_policy(7)["retentionPolicy"]);
     let entry = fixture.server.ledger().pop().unwrap();
     assert_eq!(entry.target, at(FILES30));
     assert_eq!(entry.consent.len(), 1);
@@ -174,10 +140,7 @@ async fn an_immutable_vault_keeps_its_policies_whoever_agrees() {
     fixture.set_vault(|vault| vault.immutability = vault::Immutability::Unlocked);
     let body = json!({"properties": files_policy(7)});
     let refused = fixture.alice().put(&at(FILES30), body).await;
-    assert_eq!(
-        (refused.status, refused.code()),
-        (400, "UserErrorOperationDeniedOnImmutableItem")
-    );
+    assert_eq!((refused.status, refused.code()), (400, "UserErrorOperationDeniedOnImmutableItem"));
 }
 
 #[tokio::test]
@@ -202,28 +165,13 @@ async fn nonsense_is_refused_and_changes_nothing() {
         assert_eq!(refused.status, 400, "{body}: {}", refused.text);
         assert!(!refused.code().is_empty());
     }
-    for filter in [
-        "x eq 'y'",
-        "backupManagementType ne 'MAB'",
-        "(",
-        "backupManagementType",
-    ] {
+    for filter in ["x eq 'y'", "backupManagementType ne 'MAB'", "(", "backupManagementType"] {
         let refused = alice.get(&at(&format!("backupPolicies?$filter={filter}"))).await;
-        assert_eq!(
-            (refused.status, refused.code()),
-            (400, "InvalidFilter"),
-            "{filter}"
-        );
+        assert_eq!((refused.status, refused.code()), (400, "InvalidFilter"), "{filter}");
     }
     let nowhere = in_vault("other", "backupPolicies");
     assert_eq!(alice.get(&nowhere).await.code(), "ResourceNotFound");
-    assert_eq!(
-        alice
-            .put(&format!("{nowhere}/p"), json!({"properties": files_policy(7)}))
-            .await
-            .status,
-        404
-    );
+    assert_eq!(alice.put(&format!("{nowhere}/p"), json!({"properties": files_policy(7)})).await.status, 404);
     assert_eq!(alice.patch(&at(FILES30), json!({})).await.status, 405);
     let bob = fixture.server.as_(BOB);
     assert_eq!(bob.get(&at(FILES30)).await.code(), "AuthorizationFailed");

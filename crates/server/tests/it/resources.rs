@@ -21,11 +21,7 @@ fn names(list: &Value) -> Vec<&str> {
 }
 
 fn stamp(server: &Harness) -> Stamp {
-    Stamp {
-        by: "alice@contoso.example".into(),
-        kind: "User".into(),
-        at: server.now(),
-    }
+    Stamp { by: "alice@contoso.example".into(), kind: "User".into(), at: server.now() }
 }
 
 /// Puts a guard into the store, as its own routes would.
@@ -56,22 +52,11 @@ fn plant_vault(server: &Harness, id: &str) {
         created: stamp(server),
         modified: stamp(server),
     };
-    let nobody = Presented {
-        callers: &[],
-        requests: &[],
-        unlocks: &[],
-    };
+    let nobody = Presented { callers: &[], requests: &[], unlocks: &[] };
     plant(server, |tx| {
         let change = VaultChange::vault(None, vault.clone())?;
         let never = |_: &mua::GuardQuestion| unreachable!("no guard is linked");
-        let clearance = mua::clear(
-            change,
-            VaultKind::RecoveryServices,
-            None,
-            &nobody,
-            &never,
-            server.now(),
-        );
+        let clearance = mua::clear(change, VaultKind::RecoveryServices, None, &nobody, &never, server.now());
         tx.apply(clearance?.unwrap())
     });
 }
@@ -91,8 +76,7 @@ async fn a_person_finds_their_tenants_and_subscriptions() {
     let tenants = server.as_(ALICE).get("/tenants").await.expect(200);
     let category = |id: arm::TenantId| {
         let mut all = tenants["value"].as_array().unwrap().iter();
-        all.find(|tenant| tenant["tenantId"] == id.to_string())
-            .map(|tenant| tenant["tenantCategory"].clone())
+        all.find(|tenant| tenant["tenantId"] == id.to_string()).map(|tenant| tenant["tenantCategory"].clone())
     };
     assert_eq!(category(CONTOSO), Some("Home".into()));
     assert_eq!(category(FABSEC), Some("ProjectedBy".into()));
@@ -101,10 +85,7 @@ async fn a_person_finds_their_tenants_and_subscriptions() {
     assert_eq!(of_bob["value"][0]["defaultDomain"], "contoso.example");
 
     let subscriptions = server.as_(ALICE).get("/subscriptions").await.expect(200);
-    assert_eq!(
-        subscriptions["value"][0]["subscriptionId"],
-        BACKUP_SUB.to_string()
-    );
+    assert_eq!(subscriptions["value"][0]["subscriptionId"], BACKUP_SUB.to_string());
     assert_eq!(subscriptions["value"][0]["state"], "Enabled");
     assert_eq!(subscriptions["value"].as_array().unwrap().len(), 1);
     // A guest without a role sees none of the tenant's subscriptions.
@@ -116,21 +97,11 @@ async fn a_person_finds_their_tenants_and_subscriptions() {
     let refused = server.as_(BOB).get(&sub()).await;
     assert_eq!((refused.status, refused.code()), (403, "AuthorizationFailed"));
     let foreign = server.as_(ALICE_GUEST).get(&sub()).await;
-    assert_eq!(
-        (foreign.status, foreign.code()),
-        (401, "InvalidAuthenticationTokenTenant")
-    );
-    let unknown = server
-        .as_(ALICE)
-        .get("/subscriptions/00000000-0000-0000-0000-00000000ffff")
-        .await;
+    assert_eq!((foreign.status, foreign.code()), (401, "InvalidAuthenticationTokenTenant"));
+    let unknown = server.as_(ALICE).get("/subscriptions/00000000-0000-0000-0000-00000000ffff").await;
     assert_eq!((unknown.status, unknown.code()), (404, "SubscriptionNotFound"));
 
-    let locations = server
-        .as_(ALICE)
-        .get(&format!("{}/locations", sub()))
-        .await
-        .expect(200);
+    let locations = server.as_(ALICE).get(&format!("{}/locations", sub())).await.expect(200);
     assert!(names(&locations).contains(&"westeurope"));
 }
 
@@ -149,27 +120,13 @@ async fn a_group_lives_and_dies() {
     assert_eq!(alice.call("HEAD", &path, Value::Null).await.status, 204);
 
     // The id compares without case and keeps its own; what is left out stays.
-    let again = format!(
-        "{}/resourceGroups/RG-1",
-        sub().to_uppercase().replace("SUBSCRIPTIONS", "subscriptions")
-    );
-    let same = alice
-        .put(&again, json!({"location": "westeurope"}))
-        .await
-        .expect(200);
-    assert_eq!(
-        (&same["name"], &same["tags"]["env"]),
-        (&json!("Rg-1"), &json!("prod"))
-    );
+    let again =
+        format!("{}/resourceGroups/RG-1", sub().to_uppercase().replace("SUBSCRIPTIONS", "subscriptions"));
+    let same = alice.put(&again, json!({"location": "westeurope"})).await.expect(200);
+    assert_eq!((&same["name"], &same["tags"]["env"]), (&json!("Rg-1"), &json!("prod")));
     let moved = alice.put(&path, json!({"location": "eastus"})).await;
-    assert_eq!(
-        (moved.status, moved.code()),
-        (409, "InvalidResourceGroupLocation")
-    );
-    let tagged = alice
-        .patch(&path, json!({"tags": {"env": "test"}}))
-        .await
-        .expect(200);
+    assert_eq!((moved.status, moved.code()), (409, "InvalidResourceGroupLocation"));
+    let tagged = alice.patch(&path, json!({"tags": {"env": "test"}})).await.expect(200);
     assert_eq!(tagged["tags"], json!({"env": "test"}));
 
     let listed = format!("{}/resourceGroups", sub());
@@ -201,29 +158,17 @@ async fn bad_groups_are_refused() {
         ("rg", json!({}), "LocationRequired"),
         ("rg", json!({"location": "a/b"}), "InvalidRequestContent"),
         ("rg", json!({"location": 5}), "InvalidRequestContent"),
-        (
-            "rg",
-            json!({"location": "eastus", "tags": {"a": 1}}),
-            "InvalidRequestContent",
-        ),
-        (
-            "rg",
-            json!({"location": "eastus", "tags": {" ": "x"}}),
-            "InvalidTagValue",
-        ),
+        ("rg", json!({"location": "eastus", "tags": {"a": 1}}), "InvalidRequestContent"),
+        ("rg", json!({"location": "eastus", "tags": {" ": "x"}}), "InvalidTagValue"),
         ("rg", json!([1]), "InvalidRequestContent"),
     ] {
-        let answer = alice
-            .put(&format!("{}/resourceGroups/{name}", sub()), body.clone())
-            .await;
+        let answer = alice.put(&format!("{}/resourceGroups/{name}", sub()), body.clone()).await;
         assert_eq!((answer.status, answer.code()), (400, code), "{name} {body}");
     }
     let listed = format!("{}/resourceGroups?$filter=name ne 'x'", sub());
     let answer = alice.get(&listed).await;
     assert_eq!((answer.status, answer.code()), (400, "InvalidFilter"));
-    let patched = alice
-        .patch(&format!("{}/resourceGroups/none", sub()), json!({}))
-        .await;
+    let patched = alice.patch(&format!("{}/resourceGroups/none", sub()), json!({})).await;
     assert_eq!(patched.status, 404);
 }
 
@@ -233,32 +178,18 @@ async fn a_group_is_not_a_way_around_what_is_in_it() {
     let alice = server.as_(ALICE);
     let group = format!("{}/resourceGroups/rg", sub());
     alice.put(&group, json!({"location": "eastus"})).await.expect(201);
-    plant_vault(
-        &server,
-        &format!("{group}/providers/Microsoft.RecoveryServices/vaults/v1"),
-    );
+    plant_vault(&server, &format!("{group}/providers/Microsoft.RecoveryServices/vaults/v1"));
     let refused = alice.delete(&group).await;
-    assert_eq!(
-        (refused.status, refused.code()),
-        (409, "ResourceGroupDeletionBlocked")
-    );
+    assert_eq!((refused.status, refused.code()), (409, "ResourceGroupDeletionBlocked"));
     assert!(refused.message().contains("/vaults/v1"), "{}", refused.message());
     assert_eq!(alice.get(&group).await.status, 200);
 
     let sam = server.as_(SAM);
     let guarded = format!("/subscriptions/{SECURITY_SUB}/resourceGroups/rg-guard");
-    sam.put(&guarded, json!({"location": "westeurope"}))
-        .await
-        .expect(201);
-    plant_guard(
-        &server,
-        &format!("{guarded}/providers/Microsoft.DataProtection/resourceGuards/g1"),
-    );
+    sam.put(&guarded, json!({"location": "westeurope"})).await.expect(201);
+    plant_guard(&server, &format!("{guarded}/providers/Microsoft.DataProtection/resourceGuards/g1"));
     let refused = sam.delete(&guarded).await;
-    assert_eq!(
-        (refused.status, refused.code()),
-        (409, "ResourceGroupDeletionBlocked")
-    );
+    assert_eq!((refused.status, refused.code()), (409, "ResourceGroupDeletionBlocked"));
 }
 
 #[tokio::test]
@@ -289,29 +220,18 @@ async fn whoever_may_read_one_group_sees_that_one() {
     for name in ["rg-a", "rg-b"] {
         let group = format!("{}/resourceGroups/{name}", sub());
         alice.put(&group, json!({"location": "eastus"})).await.expect(201);
-        plant_vault(
-            &server,
-            &format!("{group}/providers/Microsoft.RecoveryServices/vaults/v-{name}"),
-        );
+        plant_vault(&server, &format!("{group}/providers/Microsoft.RecoveryServices/vaults/v-{name}"));
     }
     let listed = format!("{}/resourceGroups", sub());
     let before = server.as_(BOB).get(&listed).await;
     assert_eq!((before.status, before.code()), (403, "AuthorizationFailed"));
-    assign(
-        &server,
-        &format!("{}/resourceGroups/rg-b", sub()),
-        "acdd72a7-3385-48ef-bd42-f606fba81ae7",
-        BOB,
-    )
-    .await;
+    assign(&server, &format!("{}/resourceGroups/rg-b", sub()), "acdd72a7-3385-48ef-bd42-f606fba81ae7", BOB)
+        .await;
     let bob = server.as_(BOB);
     assert_eq!(names(&bob.get(&listed).await.expect(200)), ["rg-b"]);
     let resources = format!("{}/resources", sub());
     assert_eq!(names(&bob.get(&resources).await.expect(200)), ["v-rg-b"]);
-    assert_eq!(
-        names(&alice.get(&resources).await.expect(200)),
-        ["v-rg-a", "v-rg-b"]
-    );
+    assert_eq!(names(&alice.get(&resources).await.expect(200)), ["v-rg-a", "v-rg-b"]);
     let visible = bob.get("/subscriptions").await.expect(200);
     assert_eq!(visible["value"].as_array().unwrap().len(), 1);
 }
@@ -321,35 +241,20 @@ async fn resources_are_listed_by_type_and_group_page_by_page() {
     let server = Harness::start().await;
     let sam = server.as_(SAM);
     let group = format!("/subscriptions/{SECURITY_SUB}/resourceGroups/rg");
-    sam.put(&group, json!({"location": "westeurope"}))
-        .await
-        .expect(201);
+    sam.put(&group, json!({"location": "westeurope"})).await.expect(201);
     for name in ["g1", "g2", "g3"] {
-        plant_guard(
-            &server,
-            &format!("{group}/providers/Microsoft.DataProtection/resourceGuards/{name}"),
-        );
+        plant_guard(&server, &format!("{group}/providers/Microsoft.DataProtection/resourceGuards/{name}"));
     }
     let all = format!("/subscriptions/{SECURITY_SUB}/resources");
     let filter =
         "$filter=resourceType eq 'microsoft.dataprotection/RESOURCEGUARDS' and resourceGroup eq 'RG'";
-    let found = sam
-        .get(&format!("{all}?{filter}&$expand=createdTime,provisioningState"))
-        .await
-        .expect(200);
+    let found = sam.get(&format!("{all}?{filter}&$expand=createdTime,provisioningState")).await.expect(200);
     assert_eq!(names(&found), ["g1", "g2", "g3"]);
-    assert_eq!(
-        found["value"][0]["type"],
-        "Microsoft.DataProtection/resourceGuards"
-    );
+    assert_eq!(found["value"][0]["type"], "Microsoft.DataProtection/resourceGuards");
     assert_eq!(found["value"][0]["tags"], json!({"team": "security"}));
     assert_eq!(found["value"][0]["provisioningState"], "Succeeded");
     assert!(found["value"][0].get("changedTime").is_none());
-    let none = sam
-        .get(&format!(
-            "{all}?$filter=resourceType eq 'Microsoft.RecoveryServices/vaults'"
-        ))
-        .await;
+    let none = sam.get(&format!("{all}?$filter=resourceType eq 'Microsoft.RecoveryServices/vaults'")).await;
     assert!(names(&none.expect(200)).is_empty());
 
     let first = sam.get(&format!("{group}/resources?$top=2")).await.expect(200);
@@ -359,11 +264,7 @@ async fn resources_are_listed_by_type_and_group_page_by_page() {
     assert_eq!(names(&second), ["g3"]);
     assert!(second.get("nextLink").is_none());
     assert_eq!(
-        sam.get(&format!(
-            "/subscriptions/{SECURITY_SUB}/resourceGroups/no/resources"
-        ))
-        .await
-        .status,
+        sam.get(&format!("/subscriptions/{SECURITY_SUB}/resourceGroups/no/resources")).await.status,
         404
     );
 }
@@ -376,70 +277,32 @@ async fn providers_are_registered_and_not_taken_from_under_a_vault() {
     let vaults = provider("Microsoft.RecoveryServices");
     let shown = alice.get(&vaults).await.expect(200);
     assert_eq!(shown["registrationState"], "Registered");
-    assert!(
-        !shown["resourceTypes"][0]["apiVersions"]
-            .as_array()
-            .unwrap()
-            .is_empty()
-    );
+    assert!(!shown["resourceTypes"][0]["apiVersions"].as_array().unwrap().is_empty());
     let listed = alice.get(&provider("")).await.expect(200);
     assert_eq!(listed["value"].as_array().unwrap().len(), 4);
 
-    let gone = alice
-        .post(&format!("{vaults}/unregister"), Value::Null)
-        .await
-        .expect(200);
+    let gone = alice.post(&format!("{vaults}/unregister"), Value::Null).await.expect(200);
     assert_eq!(gone["registrationState"], "NotRegistered");
-    assert_eq!(
-        alice.get(&vaults).await.expect(200)["registrationState"],
-        "NotRegistered"
-    );
-    let back = alice
-        .post(&format!("{vaults}/register"), Value::Null)
-        .await
-        .expect(200);
+    assert_eq!(alice.get(&vaults).await.expect(200)["registrationState"], "NotRegistered");
+    let back = alice.post(&format!("{vaults}/register"), Value::Null).await.expect(200);
     assert_eq!(back["registrationState"], "Registered");
-    alice
-        .post(&format!("{vaults}/register"), Value::Null)
-        .await
-        .expect(200);
+    alice.post(&format!("{vaults}/register"), Value::Null).await.expect(200);
 
     let group = format!("{}/resourceGroups/rg", sub());
     alice.put(&group, json!({"location": "eastus"})).await.expect(201);
-    plant_vault(
-        &server,
-        &format!("{group}/providers/Microsoft.RecoveryServices/vaults/v1"),
-    );
+    plant_vault(&server, &format!("{group}/providers/Microsoft.RecoveryServices/vaults/v1"));
     let refused = alice.post(&format!("{vaults}/unregister"), Value::Null).await;
     assert_eq!((refused.status, refused.code()), (409, "Conflict"));
     // The other provider has nothing there.
     let other = provider("Microsoft.DataProtection");
-    alice
-        .post(&format!("{other}/unregister"), Value::Null)
-        .await
-        .expect(200);
+    alice.post(&format!("{other}/unregister"), Value::Null).await.expect(200);
 
     let unknown = alice.get(&provider("Microsoft.Compute")).await;
-    assert_eq!(
-        (unknown.status, unknown.code()),
-        (404, "InvalidResourceNamespace")
-    );
+    assert_eq!((unknown.status, unknown.code()), (404, "InvalidResourceNamespace"));
     let fixed = provider("Microsoft.Authorization");
-    alice
-        .post(&format!("{fixed}/register"), Value::Null)
-        .await
-        .expect(200);
-    assert_eq!(
-        alice
-            .post(&format!("{fixed}/unregister"), Value::Null)
-            .await
-            .status,
-        409
-    );
-    let refused = server
-        .as_(BOB)
-        .post(&format!("{vaults}/register"), Value::Null)
-        .await;
+    alice.post(&format!("{fixed}/register"), Value::Null).await.expect(200);
+    assert_eq!(alice.post(&format!("{fixed}/unregister"), Value::Null).await.status, 409);
+    let refused = server.as_(BOB).post(&format!("{vaults}/register"), Value::Null).await;
     assert_eq!((refused.status, refused.code()), (403, "AuthorizationFailed"));
 }
 
@@ -458,18 +321,9 @@ async fn a_lock_keeps_a_group_until_it_is_removed() {
     alice.patch(&group, json!({"tags": {"a": "b"}})).await.expect(200);
 
     // What the request leaves out stays; read-only stops writes as well.
-    let stricter = alice
-        .put(&lock, json!({"properties": {"level": "readonly"}}))
-        .await
-        .expect(200);
-    assert_eq!(
-        stricter["properties"],
-        json!({"level": "ReadOnly", "notes": "ask Sam"})
-    );
-    assert_eq!(
-        alice.patch(&group, json!({"tags": {}})).await.code(),
-        "ScopeLocked"
-    );
+    let stricter = alice.put(&lock, json!({"properties": {"level": "readonly"}})).await.expect(200);
+    assert_eq!(stricter["properties"], json!({"level": "ReadOnly", "notes": "ask Sam"}));
+    assert_eq!(alice.patch(&group, json!({"tags": {}})).await.code(), "ScopeLocked");
 
     assert_eq!(alice.delete(&lock).await.status, 200);
     assert_eq!(alice.delete(&lock).await.status, 204);
@@ -484,37 +338,22 @@ async fn locks_are_listed_around_their_scope() {
     let group = format!("{}/resourceGroups/rg", sub());
     alice.put(&group, json!({"location": "eastus"})).await.expect(201);
     // As az writes it: lower case, and a slash too many.
-    let vault = format!(
-        "{}/resourcegroups/rg/providers/Microsoft.RecoveryServices//vaults/v",
-        sub()
-    );
+    let vault = format!("{}/resourcegroups/rg/providers/Microsoft.RecoveryServices//vaults/v", sub());
     let at = |scope: &str| format!("{scope}/providers/Microsoft.Authorization/locks");
-    for (scope, name) in [
-        (sub(), "l-sub"),
-        (group.clone(), "l-group"),
-        (vault.clone(), "l-vault"),
-    ] {
+    for (scope, name) in [(sub(), "l-sub"), (group.clone(), "l-group"), (vault.clone(), "l-vault")] {
         let body = json!({"properties": {"level": "CanNotDelete"}});
-        alice
-            .put(&format!("{}/{name}", at(&scope)), body)
-            .await
-            .expect(201);
+        alice.put(&format!("{}/{name}", at(&scope)), body).await.expect(201);
     }
     let all = alice.get(&at(&sub())).await.expect(200);
     assert_eq!(all["value"].as_array().unwrap().len(), 3);
-    let filtered = alice
-        .get(&format!("{}?$filter=atScope()", at(&group)))
-        .await
-        .expect(200);
+    let filtered = alice.get(&format!("{}?$filter=atScope()", at(&group))).await.expect(200);
     let mut filtered = names(&filtered);
     filtered.sort_unstable();
     assert_eq!(filtered, ["l-group", "l-sub"]);
     let echoed = alice.get(&format!("{}/l-vault", at(&vault))).await.expect(200);
     let id = echoed["id"].as_str().unwrap();
     alice.get(id).await.expect(200);
-    let other = alice
-        .get(&format!("{}?$filter=level eq 'ReadOnly'", at(&group)))
-        .await;
+    let other = alice.get(&format!("{}?$filter=level eq 'ReadOnly'", at(&group))).await;
     assert_eq!((other.status, other.code()), (400, "InvalidFilter"));
 }
 
@@ -531,35 +370,19 @@ async fn bad_locks_are_refused() {
         json!({"properties": "ReadOnly"}),
     ] {
         let answer = alice.put(&lock, body.clone()).await;
-        assert_eq!(
-            (answer.status, answer.code()),
-            (400, "InvalidRequestContent"),
-            "{body}"
-        );
+        assert_eq!((answer.status, answer.code()), (400, "InvalidRequestContent"), "{body}");
     }
     let nested = format!("{lock}/providers/Microsoft.Authorization/locks/l");
-    let answer = alice
-        .put(&nested, json!({"properties": {"level": "ReadOnly"}}))
-        .await;
+    let answer = alice.put(&nested, json!({"properties": {"level": "ReadOnly"}})).await;
     assert_eq!((answer.status, answer.code()), (400, "InvalidScope"));
-    let answer = server
-        .as_(BOB)
-        .put(&lock, json!({"properties": {"level": "ReadOnly"}}))
-        .await;
+    let answer = server.as_(BOB).put(&lock, json!({"properties": {"level": "ReadOnly"}})).await;
     assert_eq!((answer.status, answer.code()), (403, "AuthorizationFailed"));
     let at_root = "/providers/Microsoft.Authorization/locks/l";
-    let answer = alice
-        .put(at_root, json!({"properties": {"level": "ReadOnly"}}))
-        .await;
+    let answer = alice.put(at_root, json!({"properties": {"level": "ReadOnly"}})).await;
     assert_eq!((answer.status, answer.code()), (403, "AuthorizationFailed"));
     let foreign = format!("/subscriptions/{SECURITY_SUB}/providers/Microsoft.Authorization/locks/l");
-    let answer = alice
-        .put(&foreign, json!({"properties": {"level": "ReadOnly"}}))
-        .await;
-    assert_eq!(
-        (answer.status, answer.code()),
-        (401, "InvalidAuthenticationTokenTenant")
-    );
+    let answer = alice.put(&foreign, json!({"properties": {"level": "ReadOnly"}})).await;
+    assert_eq!((answer.status, answer.code()), (401, "InvalidAuthenticationTokenTenant"));
 }
 
 #[tokio::test]
@@ -570,9 +393,7 @@ async fn applications_and_unprivileged_people_change_nothing() {
         let refused = server.as_(who).put(&group, json!({"location": "eastus"})).await;
         assert_eq!((refused.status, refused.code()), (403, "AuthorizationFailed"));
         assert!(
-            refused
-                .message()
-                .contains("Microsoft.Resources/subscriptions/resourceGroups/write"),
+            refused.message().contains("Microsoft.Resources/subscriptions/resourceGroups/write"),
             "{}",
             refused.message()
         );

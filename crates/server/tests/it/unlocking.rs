@@ -34,24 +34,12 @@ async fn removing_mua_takes_consent_wherever_the_guard_is() {
         let admin = place.admin(&server);
         let refusals = server.refusals().len();
         let refused = admin.delete(&proxy(&vault)).await;
-        assert_eq!(
-            (refused.status, refused.code()),
-            (403, "UserErrorDeleteNotUnlocked"),
-            "{}",
-            place.name
-        );
+        assert_eq!((refused.status, refused.code()), (403, "UserErrorDeleteNotUnlocked"), "{}", place.name);
         let refused = admin.post(&unlock_path(&vault), unlock(place)).await;
-        assert_eq!(
-            (refused.status, refused.code()),
-            (403, "LinkedAuthorizationFailed")
-        );
+        assert_eq!((refused.status, refused.code()), (403, "LinkedAuthorizationFailed"));
         assert!(refused.message().contains("Ask the security team"));
         let refused = admin.delete(&proxy(&vault)).await;
-        assert_eq!(
-            refused.code(),
-            "UserErrorDeleteNotUnlocked",
-            "a refused unlock opens nothing"
-        );
+        assert_eq!(refused.code(), "UserErrorDeleteNotUnlocked", "a refused unlock opens nothing");
         let entries = &server.refusals()[refusals..];
         assert_eq!(entries.len(), 3);
         for entry in entries {
@@ -65,10 +53,7 @@ async fn removing_mua_takes_consent_wherever_the_guard_is() {
         place.consent(&server);
         let answer = admin.post(&unlock_path(&vault), unlock(place)).await.expect(200);
         let half_an_hour = server.now() + SignedDuration::from_mins(30);
-        assert_eq!(
-            answer,
-            json!({"unlockDeleteExpiryTime": arm::long_timestamp(half_an_hour)})
-        );
+        assert_eq!(answer, json!({"unlockDeleteExpiryTime": arm::long_timestamp(half_an_hour)}));
         // The DELETE may come without the token of the guard's tenant.
         let done = server.as_(place.admin).delete(&proxy(&vault)).await;
         assert_eq!(done.expect(200), json!({}));
@@ -80,10 +65,7 @@ async fn removing_mua_takes_consent_wherever_the_guard_is() {
         let off = admin.post(&unlock_path(&vault), unlock(place)).await;
         assert_eq!((off.status, off.code()), (404, "ResourceNotFound"));
         let shown = admin.get(&vault).await.expect(200);
-        assert_eq!(
-            shown["properties"]["securitySettings"]["multiUserAuthorization"],
-            "Disabled"
-        );
+        assert_eq!(shown["properties"]["securitySettings"]["multiUserAuthorization"], "Disabled");
     }
 }
 
@@ -105,21 +87,14 @@ async fn an_unlock_works_once() {
 #[tokio::test]
 async fn an_unlock_is_good_for_thirty_minutes_and_not_for_more() {
     let place = &PLACES[1];
-    for (passed, status) in [
-        (SignedDuration::from_mins(30), 403),
-        (SignedDuration::from_secs(1799), 200),
-    ] {
+    for (passed, status) in [(SignedDuration::from_mins(30), 403), (SignedDuration::from_secs(1799), 200)] {
         let server = place.server().await;
         let vault = place.guarded_vault(&server, "v1").await;
         let admin = place.admin(&server);
         place.consent(&server);
         admin.post(&unlock_path(&vault), unlock(place)).await.expect(200);
         server.advance(passed);
-        assert_eq!(
-            admin.delete(&proxy(&vault)).await.status,
-            status,
-            "after {passed}"
-        );
+        assert_eq!(admin.delete(&proxy(&vault)).await.status, status, "after {passed}");
         assert_eq!(is_linked(&server, &vault), status == 403);
     }
 }
@@ -128,10 +103,8 @@ async fn an_unlock_is_good_for_thirty_minutes_and_not_for_more() {
 async fn an_unlock_is_for_its_caller_and_its_resource() {
     let place = &PLACES[2];
     let server = place.server().await;
-    let (first, second) = (
-        place.guarded_vault(&server, "v1").await,
-        place.guarded_vault(&server, "v2").await,
-    );
+    let (first, second) =
+        (place.guarded_vault(&server, "v1").await, place.guarded_vault(&server, "v2").await);
     let admin = place.admin(&server);
     place.consent(&server);
     admin.post(&unlock_path(&first), unlock(place)).await.expect(200);
@@ -139,11 +112,7 @@ async fn an_unlock_is_for_its_caller_and_its_resource() {
         ("another admin", server.as_(BOB).delete(&proxy(&first)).await),
         ("another vault", admin.delete(&proxy(&second)).await),
     ] {
-        assert_eq!(
-            (answer.status, answer.code()),
-            (403, "UserErrorDeleteNotUnlocked"),
-            "{what}"
-        );
+        assert_eq!((answer.status, answer.code()), (403, "UserErrorDeleteNotUnlocked"), "{what}");
     }
     // An item of the second vault is unlocked; that does not open the vault's link.
     let item =
@@ -151,10 +120,7 @@ async fn an_unlock_is_for_its_caller_and_its_resource() {
     let body = json!({"resourceGuardOperationRequests": [place.request("deleteProtectedItemRequests")],
         "resourceToBeDeleted": item});
     admin.post(&unlock_path(&second), body).await.expect(200);
-    assert_eq!(
-        admin.delete(&proxy(&second)).await.code(),
-        "UserErrorDeleteNotUnlocked"
-    );
+    assert_eq!(admin.delete(&proxy(&second)).await.code(), "UserErrorDeleteNotUnlocked");
     assert!(is_linked(&server, &first) && is_linked(&server, &second));
     admin.delete(&proxy(&first)).await.expect(200);
 }
@@ -169,12 +135,7 @@ async fn an_unlock_ends_with_the_consent_it_came_from() {
         admin.post(&unlock_path(&vault), unlock(place)).await.expect(200);
         server.revoke(&consent);
         let refused = admin.delete(&proxy(&vault)).await;
-        assert_eq!(
-            (refused.status, refused.code()),
-            (403, "LinkedAuthorizationFailed"),
-            "{}",
-            place.name
-        );
+        assert_eq!((refused.status, refused.code()), (403, "LinkedAuthorizationFailed"), "{}", place.name);
         assert!(is_linked(&server, &vault));
         // It is not used up: with the consent back and the time not over, it is good.
         place.consent(&server);
@@ -234,11 +195,7 @@ async fn unlocking_takes_rights_on_the_vault_too() {
         server.as_(BOB).put(&proxy(&vault), link(&place.guard())).await,
     ] {
         assert_eq!((answer.status, answer.code()), (403, "AuthorizationFailed"));
-        assert!(
-            answer.message().contains("backupResourceGuardProxies"),
-            "{}",
-            answer.text
-        );
+        assert!(answer.message().contains("backupResourceGuardProxies"), "{}", answer.text);
     }
 }
 
@@ -249,18 +206,11 @@ async fn another_guard_takes_the_consent_of_the_present_one() {
     let server = place.server().await;
     let vault = place.guarded_vault(&server, "v1").await;
     let own = guard_path(BACKUP_SUB, "own");
-    server
-        .as_(ALICE)
-        .put(&own, json!({"location": "westeurope"}))
-        .await
-        .expect(200);
+    server.as_(ALICE).put(&own, json!({"location": "westeurope"})).await.expect(200);
     let admin = place.admin(&server);
     // Alice owns the second guard, and that is worth nothing.
     let refused = admin.put(&proxy(&vault), link(&own)).await;
-    assert_eq!(
-        (refused.status, refused.code()),
-        (403, "UserErrorDeleteNotUnlocked")
-    );
+    assert_eq!((refused.status, refused.code()), (403, "UserErrorDeleteNotUnlocked"));
     assert!(refused.message().contains(&place.guard()));
     let linked = |id: &str| {
         let proxy: GuardProxy = server.stored(&proxy(&vault)).unwrap();
@@ -287,10 +237,7 @@ async fn a_new_vault_of_the_same_name_inherits_no_unlock() {
     admin.post(&unlock_path(&vault), unlock(place)).await.expect(200);
     admin.delete(&vault).await.expect(204);
     place.guarded_vault(&server, "v1").await;
-    assert_eq!(
-        admin.delete(&proxy(&vault)).await.code(),
-        "UserErrorDeleteNotUnlocked"
-    );
+    assert_eq!(admin.delete(&proxy(&vault)).await.code(), "UserErrorDeleteNotUnlocked");
 }
 
 /// The person is the same, and yet a token of the guard's tenant alone is none for the vault.
@@ -300,17 +247,7 @@ async fn the_guest_account_alone_cannot_touch_the_vault() {
     let server = place.server().await;
     let vault = place.guarded_vault(&server, "v1").await;
     place.consent(&server);
-    server.grant(
-        ALICE_GUEST,
-        role_ids::OWNER,
-        &format!("/subscriptions/{SECURITY_SUB}"),
-    );
-    let refused = server
-        .as_(ALICE_GUEST)
-        .post(&unlock_path(&vault), unlock(place))
-        .await;
-    assert_eq!(
-        (refused.status, refused.code()),
-        (401, "InvalidAuthenticationTokenTenant")
-    );
+    server.grant(ALICE_GUEST, role_ids::OWNER, &format!("/subscriptions/{SECURITY_SUB}"));
+    let refused = server.as_(ALICE_GUEST).post(&unlock_path(&vault), unlock(place)).await;
+    assert_eq!((refused.status, refused.code()), (401, "InvalidAuthenticationTokenTenant"));
 }

@@ -11,11 +11,7 @@ use crate::harness::{ALICE, BACKUP_SUB, BOB, Harness};
 
 async fn server_with_vault() -> Harness {
     let server = Harness::with_groups().await;
-    server
-        .as_(ALICE)
-        .put(&vault_path("Vault1"), json!({"location": "West Europe"}))
-        .await
-        .expect(201);
+    server.as_(ALICE).put(&vault_path("Vault1"), json!({"location": "West Europe"})).await.expect(201);
     server
 }
 
@@ -37,10 +33,7 @@ async fn a_new_vault_is_secure_by_default() {
     let alice = server.as_(ALICE);
     let vault = alice.get(&path().to_lowercase()).await.expect(200);
     assert_eq!(vault["id"], path(), "ids keep the case they were created with");
-    assert_eq!(
-        (&vault["name"], &vault["location"]),
-        (&json!("Vault1"), &json!("westeurope"))
-    );
+    assert_eq!((&vault["name"], &vault["location"]), (&json!("Vault1"), &json!("westeurope")));
     assert_eq!(vault["type"], "Microsoft.RecoveryServices/vaults");
     assert_eq!(vault["properties"]["provisioningState"], "Succeeded");
     let expected = json!({"softDeleteState": "Enabled", "softDeleteRetentionPeriodInDays": 14,
@@ -76,18 +69,9 @@ async fn creation_takes_what_az_sends() {
     assert_eq!(vault["properties"]["bcdrSecurityLevel"], "Good");
     assert_eq!(vault["tags"], json!({"team": "backup"}));
     let monitoring = &vault["properties"]["monitoringSettings"];
-    assert_eq!(
-        monitoring["azureMonitorAlertSettings"]["alertsForAllJobFailures"],
-        "Disabled"
-    );
-    assert_eq!(
-        monitoring["classicAlertSettings"]["alertsForCriticalOperations"],
-        "Enabled"
-    );
-    assert_eq!(
-        vault["properties"]["costManagementSettings"]["granularityLevel"],
-        "VaultLevel"
-    );
+    assert_eq!(monitoring["azureMonitorAlertSettings"]["alertsForAllJobFailures"], "Disabled");
+    assert_eq!(monitoring["classicAlertSettings"]["alertsForCriticalOperations"], "Enabled");
+    assert_eq!(vault["properties"]["costManagementSettings"]["granularityLevel"], "VaultLevel");
 }
 
 #[tokio::test]
@@ -108,20 +92,14 @@ async fn what_is_left_out_stays() {
             "immutabilitySettings": {"state": null}}, "encryption": {"keyVaultProperties": null}}}),
         ),
     ] {
-        let vault = alice
-            .call(method, &vault_path("v1"), body.clone())
-            .await
-            .expect(200);
+        let vault = alice.call(method, &vault_path("v1"), body.clone()).await.expect(200);
         for member in ["id", "location", "tags", "sku", "properties"] {
             assert_eq!(vault[member], created[member], "{method} {body}: {member}");
         }
         assert_ne!(vault["etag"], created["etag"]);
     }
     let patched = alice
-        .patch(
-            &vault_path("v1"),
-            json!({"tags": {"b": "2"}, "identity": {"type": "SystemAssigned"}}),
-        )
+        .patch(&vault_path("v1"), json!({"tags": {"b": "2"}, "identity": {"type": "SystemAssigned"}}))
         .await
         .expect(200);
     assert_eq!(
@@ -155,13 +133,8 @@ async fn soft_delete_has_two_doors_and_one_state() {
     let seen = json!({"softDeleteFeatureState": "AlwaysON", "enhancedSecurityState": "Disabled",
         "softDeleteRetentionPeriodInDays": 30, "isSoftDeleteFeatureStateEditable": false});
     assert_eq!(found["properties"], seen);
-    let put = alice
-        .put(
-            &config(),
-            json!({"properties": {"enhancedSecurityState": "Enabled"}}),
-        )
-        .await
-        .expect(200);
+    let put =
+        alice.put(&config(), json!({"properties": {"enhancedSecurityState": "Enabled"}})).await.expect(200);
     assert_eq!(put["properties"]["softDeleteFeatureState"], "AlwaysON");
     assert_eq!(put["properties"]["enhancedSecurityState"], "Enabled");
 }
@@ -180,10 +153,8 @@ async fn one_way_settings_stay_whatever_door_is_tried() {
     let off = json!({"properties": {"softDeleteFeatureState": "Disabled"}});
     let unlock = security(json!({"immutabilitySettings": {"state": "Unlocked"}}));
     let disable = security(json!({"immutabilitySettings": {"state": "Disabled"}}));
-    let (soft_delete, immutability) = (
-        "UserErrorDisableSoftDeleteNotAllowed",
-        "UserErrorUnsupportedVaultImmutabilityStateChange",
-    );
+    let (soft_delete, immutability) =
+        ("UserErrorDisableSoftDeleteNotAllowed", "UserErrorUnsupportedVaultImmutabilityStateChange");
     for (method, path, body, code) in [
         ("PATCH", path(), soft.clone(), soft_delete),
         ("PUT", path(), soft, soft_delete),
@@ -258,37 +229,25 @@ async fn a_vault_has_a_name_and_a_place_that_fit() {
     let long = format!("v{}", "x".repeat(50));
     for name in ["v", "1vault", "-vault", "my_vault", "my.vault", "väult", &long] {
         let refused = alice.put(&vault_path(name), body.clone()).await;
-        assert_eq!(
-            (refused.status, refused.code()),
-            (400, "InvalidResourceName"),
-            "{name}"
-        );
+        assert_eq!((refused.status, refused.code()), (400, "InvalidResourceName"), "{name}");
     }
     let longest = "x".repeat(50);
     alice.put(&vault_path(&longest), body).await.expect(201);
     let refused = alice.put(&vault_path("new"), json!({"tags": {}})).await;
     assert_eq!(refused.code(), "LocationRequired");
     for method in ["PUT", "PATCH"] {
-        let refused = alice
-            .call(method, &path(), json!({"location": "northeurope"}))
-            .await;
+        let refused = alice.call(method, &path(), json!({"location": "northeurope"})).await;
         assert_eq!((refused.status, refused.code()), (409, "InvalidResourceLocation"));
     }
     let check = format!(
         "{}/providers/Microsoft.RecoveryServices/locations/westeurope/checkNameAvailability",
         group(BACKUP_SUB, "backup")
     );
-    for (name, reason) in [
-        ("vault1", json!("AlreadyExists")),
-        ("1", json!("Invalid")),
-        ("free", Value::Null),
-    ] {
+    for (name, reason) in [("vault1", json!("AlreadyExists")), ("1", json!("Invalid")), ("free", Value::Null)]
+    {
         let body = json!({"name": name, "type": "Microsoft.RecoveryServices/vaults"});
         let answer = alice.post(&check, body).await.expect(200);
-        assert_eq!(
-            (&answer["reason"], &answer["nameAvailable"]),
-            (&reason, &json!(reason.is_null()))
-        );
+        assert_eq!((&answer["reason"], &answer["nameAvailable"]), (&reason, &json!(reason.is_null())));
     }
 }
 
@@ -297,19 +256,12 @@ async fn vaults_are_listed_by_group_and_by_subscription() {
     let server = server_with_vault().await;
     let alice = server.as_(ALICE);
     alice.put(&vault_path("vault2"), vault_body()).await.expect(201);
-    let by_group = format!(
-        "{}/providers/Microsoft.RecoveryServices/vaults",
-        group(BACKUP_SUB, "BACKUP")
-    );
+    let by_group = format!("{}/providers/Microsoft.RecoveryServices/vaults", group(BACKUP_SUB, "BACKUP"));
     let by_subscription = format!("/subscriptions/{BACKUP_SUB}/providers/Microsoft.RecoveryServices/vaults");
     for path in [by_group, by_subscription] {
         let list = alice.get(&path).await.expect(200);
-        let names: Vec<&Value> = list["value"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|vault| &vault["name"])
-            .collect();
+        let names: Vec<&Value> =
+            list["value"].as_array().unwrap().iter().map(|vault| &vault["name"]).collect();
         assert_eq!(names, ["Vault1", "vault2"]);
         let page = alice.get(&format!("{path}?$top=1")).await.expect(200);
         let rest = alice.get(page["nextLink"].as_str().unwrap()).await.expect(200);
@@ -339,10 +291,7 @@ async fn storage_and_encryption_have_a_second_view_too() {
     assert_eq!(put["properties"]["storageType"], "LocallyRedundant");
     assert_eq!(put["properties"]["crossRegionRestoreFlag"], true);
 
-    let encryption = format!(
-        "{}/backupEncryptionConfigs/backupResourceEncryptionConfig",
-        path()
-    );
+    let encryption = format!("{}/backupEncryptionConfigs/backupResourceEncryptionConfig", path());
     let found = alice.get(&encryption).await.expect(200);
     assert_eq!(found["properties"]["encryptionAtRestType"], "MicrosoftManaged");
     let body = json!({"properties": {"encryptionAtRestType": "CustomerManaged"}});
@@ -366,17 +315,10 @@ async fn usages_and_extended_information_tell_what_is_there() {
         all.iter().find(|usage| usage["name"]["value"] == name).unwrap()["currentValue"].clone()
     };
     assert_eq!(
-        (
-            of("ProtectedItemCount"),
-            of("ProtectedServerCount"),
-            of("StorageUsed")
-        ),
+        (of("ProtectedItemCount"), of("ProtectedServerCount"), of("StorageUsed")),
         (json!(0), json!(1), json!(0))
     );
-    let replication = alice
-        .get(&format!("{}/replicationUsages", path()))
-        .await
-        .expect(200);
+    let replication = alice.get(&format!("{}/replicationUsages", path())).await.expect(200);
     assert_eq!(replication, json!({"value": []}));
 
     let extended = format!("{}/extendedInformation/vaultExtendedInfo", path());
@@ -384,10 +326,7 @@ async fn usages_and_extended_information_tell_what_is_there() {
     assert_eq!(info["properties"], json!({"algorithm": "None"}));
     let body = json!({"properties": {"integrityKey": "a2V5", "algorithm": "None"}});
     alice.put(&extended, body).await.expect(200);
-    let info = alice
-        .patch(&extended, json!({"properties": {"algorithm": "None"}}))
-        .await
-        .expect(200);
+    let info = alice.patch(&extended, json!({"properties": {"algorithm": "None"}})).await.expect(200);
     assert_eq!(info["properties"]["integrityKey"], "a2V5");
     assert!(!alice.get(&path()).await.text.contains("a2V5"));
 }
@@ -406,21 +345,10 @@ fn register_container(server: &Harness) {
     };
     let now = server.now();
     server.seed(|tx| {
-        let presented = Presented {
-            callers: &[],
-            requests: &[],
-            unlocks: &[],
-        };
+        let presented = Presented { callers: &[], requests: &[], unlocks: &[] };
         let nobody = |_: &mua::GuardQuestion| -> mua::GuardAnswer { panic!("there is no guard") };
         let change = VaultChange::container(None, container.clone());
-        let clearance = mua::clear(
-            change,
-            VaultKind::RecoveryServices,
-            None,
-            &presented,
-            &nobody,
-            now,
-        )?;
+        let clearance = mua::clear(change, VaultKind::RecoveryServices, None, &presented, &nobody, now)?;
         tx.apply(clearance.unwrap())
     });
 }
@@ -436,18 +364,12 @@ async fn only_an_empty_vault_can_be_deleted_and_nothing_of_it_stays() {
     let vault = arm::ResourceId::parse(&path()).unwrap();
     assert_eq!(server.seed(|tx| tx.below::<BackupPolicy>(&vault)), []);
 
-    alice
-        .put(&path(), json!({"location": "westeurope"}))
-        .await
-        .expect(201);
+    alice.put(&path(), json!({"location": "westeurope"})).await.expect(201);
     let second: Vault = server.stored(&path()).unwrap();
     assert_ne!(first.short, second.short);
     register_container(&server);
     let refused = alice.delete(&path()).await;
-    assert_eq!(
-        (refused.status, refused.code()),
-        (400, "ServiceResourceNotEmptyWithBackendMessage")
-    );
+    assert_eq!((refused.status, refused.code()), (400, "ServiceResourceNotEmptyWithBackendMessage"));
     assert_eq!(server.stored::<Vault>(&path()), Some(second));
 }
 
@@ -479,11 +401,7 @@ async fn rights_on_a_vault_are_those_of_its_roles() {
     }
     let refused = server.as_(BOB).patch(&config(), soft).await;
     assert_eq!(refused.code(), "AuthorizationFailed");
-    assert!(
-        refused.message().contains("backupconfig/write"),
-        "{}",
-        refused.text
-    );
+    assert!(refused.message().contains("backupconfig/write"), "{}", refused.text);
 }
 
 #[tokio::test]
@@ -502,17 +420,10 @@ async fn what_lies_below_a_missing_vault_is_missing() {
         "/backupResourceGuardProxies/VaultProxy",
     ] {
         let missing = alice.get(&format!("{}{rest}", path())).await;
-        assert_eq!(
-            (missing.status, missing.code()),
-            (404, "ResourceNotFound"),
-            "{rest}"
-        );
+        assert_eq!((missing.status, missing.code()), (404, "ResourceNotFound"), "{rest}");
         assert!(missing.message().contains("vaults/Vault1"));
     }
-    let nowhere = format!(
-        "{}/providers/Microsoft.RecoveryServices/vaults/v1",
-        group(BACKUP_SUB, "nowhere")
-    );
+    let nowhere = format!("{}/providers/Microsoft.RecoveryServices/vaults/v1", group(BACKUP_SUB, "nowhere"));
     let refused = alice.put(&nowhere, json!({"location": "westeurope"})).await;
     assert_eq!((refused.status, refused.code()), (404, "ResourceGroupNotFound"));
 }

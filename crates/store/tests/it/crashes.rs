@@ -10,6 +10,7 @@ use vault::Edit;
 
 use crate::world::{
     ITEM, edit_item, entry, group, item, ledger, object, operation, save, store, store_with_item, upload,
+    verify,
 };
 
 const FOLDER: &str = "STORE_TEST_FOLDER";
@@ -26,10 +27,7 @@ fn everything_is_found_again_after_a_clean_end() {
         })
         .unwrap();
     store.close();
-    assert!(
-        store.transact(|tx| tx.put(&operation("late"))).is_err(),
-        "closed is closed"
-    );
+    assert!(store.transact(|tx| tx.put(&operation("late"))).is_err(), "closed is closed");
     drop(store);
     let store = Store::open(folder.path()).unwrap();
     assert_eq!(ledger(&store), ["item", "group"]);
@@ -66,9 +64,7 @@ fn a_repository_that_was_given_up_before_a_crash_goes_at_the_next_start() {
     save(&store, DATA, b"bytes").unwrap();
     // The upload holds the removal up, until the "crash".
     let kept = upload(&store, DATA, b"bytes").keep().unwrap();
-    store
-        .transact(|tx| edit_item(tx, Edit::delete(item(ITEM))))
-        .unwrap();
+    store.transact(|tx| edit_item(tx, Edit::delete(item(ITEM)))).unwrap();
     store.finish_purges().unwrap();
     let bytes = folder.path().join("repositories").join(ITEM);
     assert!(bytes.exists());
@@ -94,13 +90,8 @@ fn a_newer_schema_is_refused_and_left_alone() {
     let database = rusqlite::Connection::open(folder.path().join("countersign.db")).unwrap();
     database.pragma_update(None, "user_version", 99).unwrap();
     let refused = Store::open(folder.path()).err();
-    assert!(
-        matches!(refused, Some(StoreError::NewerSchema { found: 99, .. })),
-        "{refused:?}"
-    );
-    let version: u32 = database
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .unwrap();
+    assert!(matches!(refused, Some(StoreError::NewerSchema { found: 99, .. })), "{refused:?}");
+    let version: u32 = database.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     assert_eq!(version, 99);
 }
 
@@ -153,7 +144,7 @@ fn a_ledger_that_was_tampered_with_is_found_out() {
     database.execute(changed, []).unwrap();
     drop(database);
     let store = Store::open(folder.path()).unwrap();
-    let broken = store.verify_ledger().unwrap().unwrap_err();
+    let broken = verify(folder.path()).unwrap_err();
     assert!(format!("{broken:?}").contains('1'), "{broken:?}");
 }
 
@@ -166,14 +157,10 @@ fn what_was_acknowledged_before_a_kill_is_there() {
     for round in 0..4 {
         let mut child = spawn(folder.path());
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let acks = lines
-            .map_while(Result::ok)
-            .filter_map(|line| Some(line.split_once("ack ")?.1.to_string()));
+        let acks =
+            lines.map_while(Result::ok).filter_map(|line| Some(line.split_once("ack ")?.1.to_string()));
         acknowledged.extend(acks.take(5 + 7 * round));
-        assert!(matches!(
-            Store::open(folder.path()).err(),
-            Some(StoreError::InUse(_))
-        ));
+        assert!(matches!(Store::open(folder.path()).err(), Some(StoreError::InUse(_))));
         child.kill().unwrap();
         child.wait().unwrap();
         check(folder.path(), &acknowledged);
@@ -183,17 +170,14 @@ fn what_was_acknowledged_before_a_kill_is_there() {
 
 fn check(folder: &Path, acknowledged: &[String]) {
     let store = Store::open(folder).unwrap();
-    assert!(store.verify_ledger().unwrap().is_ok());
+    assert!(verify(folder).is_ok());
     let told = ledger(&store);
     let (objects, _) = store.transact(|tx| tx.objects(ITEM, DATA, 0, 100_000)).unwrap();
     for name in acknowledged {
         assert!(told.contains(name), "the entry of {name}");
         let operation = store.transact(|tx| tx.get::<vault::Operation>(name)).unwrap();
         assert!(operation.is_some(), "the document of {name}");
-        assert!(
-            objects.iter().any(|object| object.name == *name),
-            "the object {name}"
-        );
+        assert!(objects.iter().any(|object| object.name == *name), "the object {name}");
     }
     // What was not acknowledged is there wholly or not at all.
     for object in &objects {
@@ -207,22 +191,12 @@ fn check(folder: &Path, acknowledged: &[String]) {
         assert_eq!(ledger::Digest::of(&bytes).to_string(), object.content);
         assert!(told.contains(&object.name));
     }
-    assert_eq!(
-        fs::read_dir(folder.join("repositories/.uploads"))
-            .unwrap()
-            .count(),
-        0
-    );
+    assert_eq!(fs::read_dir(folder.join("repositories/.uploads")).unwrap().count(), 0);
 }
 
 fn spawn(folder: &Path) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "crashes::writes_until_it_is_killed",
-            "--ignored",
-            "--nocapture",
-        ])
+        .args(["--exact", "crashes::writes_until_it_is_killed", "--ignored", "--nocapture"])
         .env(FOLDER, folder)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -241,10 +215,7 @@ fn writes_until_it_is_killed() {
     let from = ledger(&store).len();
     for n in from.. {
         let bytes = vec![n as u8; 50_000 + n];
-        let mut unfinished = store
-            .blobs()
-            .begin(ITEM, DATA, &format!("unfinished-{n}"))
-            .unwrap();
+        let mut unfinished = store.blobs().begin(ITEM, DATA, &format!("unfinished-{n}")).unwrap();
         unfinished.write(&bytes).unwrap();
         std::mem::forget(unfinished);
         let kept = upload(&store, DATA, &bytes).keep().unwrap();

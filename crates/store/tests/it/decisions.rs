@@ -9,7 +9,7 @@ use vault::{Edit, VaultChange};
 
 use crate::world::{
     ITEM, SUBSCRIPTION, clear, edit_item, entry, group, item, ledger, object, operation, store,
-    store_with_item, tenant, vault,
+    store_with_item, tenant, vault, verify,
 };
 
 fn put(store: &Store, group: &ResourceGroup) {
@@ -47,10 +47,7 @@ fn a_decision_is_made_again_when_what_it_read_has_changed() {
     let id = group("rg", "westeurope").id;
     let read = |tx: &mut Transaction| Ok(tx.resource::<ResourceGroup>(&id)?.unwrap().location.to_string());
     let (times, seen) = raced(&store, read, |store| put(store, &group("rg", "northeurope")));
-    assert_eq!(
-        (times, seen),
-        (2, vec!["westeurope".to_string(), "northeurope".into()])
-    );
+    assert_eq!((times, seen), (2, vec!["westeurope".to_string(), "northeurope".into()]));
     // Written again with the same content, it is another revision all the same.
     let (times, _) = raced(&store, read, |store| put(store, &group("rg", "northeurope")));
     assert_eq!(times, 2);
@@ -219,12 +216,10 @@ fn of_many_writers_none_loses_what_another_wrote() {
         }
     });
     let id = group("rg", "westeurope").id;
-    let tags = store
-        .transact(|tx| Ok(tx.resource::<ResourceGroup>(&id)?.unwrap().tags.len()))
-        .unwrap();
+    let tags = store.transact(|tx| Ok(tx.resource::<ResourceGroup>(&id)?.unwrap().tags.len())).unwrap();
     assert_eq!(tags, threads * rounds);
     assert_eq!(ledger(&store).len(), threads * rounds + 1);
-    assert!(store.verify_ledger().unwrap().is_ok());
+    assert!(verify(barrier.path()).is_ok());
 }
 
 #[test]
@@ -241,25 +236,16 @@ fn a_decision_that_is_never_left_alone_is_given_up() {
         .unwrap_err();
     assert_eq!(refused.kind, ErrorKind::Unavailable);
     assert!(times > 3);
-    assert_eq!(
-        store.transact(|tx| Ok(tx.get::<vault::Operation>("mine")?.is_none())),
-        Ok(true)
-    );
+    assert_eq!(store.transact(|tx| Ok(tx.get::<vault::Operation>("mine")?.is_none())), Ok(true));
 }
 
 #[test]
 fn state_and_ledger_are_written_together_or_not_at_all() {
     let (store, _folder) = store();
     let id = group("rg", "westeurope").id;
-    let exists = || {
-        store
-            .transact(|tx| Ok(tx.resource::<ResourceGroup>(&id)?.is_some()))
-            .unwrap()
-    };
+    let exists = || store.transact(|tx| Ok(tx.resource::<ResourceGroup>(&id)?.is_some())).unwrap();
     // A change that says nothing is not written.
-    let silent = store
-        .transact(|tx| tx.put(&group("rg", "westeurope")))
-        .unwrap_err();
+    let silent = store.transact(|tx| tx.put(&group("rg", "westeurope"))).unwrap_err();
     assert_eq!(silent.kind, ErrorKind::Internal);
     assert!(!exists());
     // A decision that fails writes nothing, and what it said is forgotten.
@@ -284,15 +270,12 @@ fn state_and_ledger_are_written_together_or_not_at_all() {
             tx.put(&group("rg", "westeurope"))
         })
         .unwrap();
-    assert_eq!(
-        (times, exists(), ledger(&store)),
-        (3, true, vec!["done".to_string()])
-    );
+    assert_eq!((times, exists(), ledger(&store)), (3, true, vec!["done".to_string()]));
 }
 
 #[test]
 fn a_refusal_is_kept_when_the_decision_fails_and_nothing_else_is() {
-    let (store, _folder) = store();
+    let (store, folder) = store();
     let refused = store.transact::<()>(|tx| {
         tx.put(&group("rg", "westeurope"))?;
         tx.record(entry("done"));
@@ -302,10 +285,7 @@ fn a_refusal_is_kept_when_the_decision_fails_and_nothing_else_is() {
     assert_eq!(refused.unwrap_err().code, "No");
     assert_eq!(ledger(&store), ["refused"]);
     let id = group("rg", "westeurope").id;
-    assert_eq!(
-        store.transact(|tx| Ok(tx.resource::<ResourceGroup>(&id)?.is_none())),
-        Ok(true)
-    );
+    assert_eq!(store.transact(|tx| Ok(tx.resource::<ResourceGroup>(&id)?.is_none())), Ok(true));
     // A refusal, too, is decided by what is still so when it is written down.
     let mut times = 0;
     let allowed = store.transact(|tx| {
@@ -322,7 +302,7 @@ fn a_refusal_is_kept_when_the_decision_fails_and_nothing_else_is() {
     });
     assert_eq!((allowed, times), (Ok(()), 2));
     assert_eq!(ledger(&store), ["refused"]);
-    assert!(store.verify_ledger().unwrap().is_ok());
+    assert!(verify(folder.path()).is_ok());
 }
 
 #[test]
@@ -362,9 +342,7 @@ fn a_change_must_start_from_what_is_stored() {
         let refused = store.transact(|tx| edit_item(tx, edit.clone())).unwrap_err();
         assert_eq!(refused.kind, ErrorKind::Internal, "{edit:?}");
     }
-    store
-        .transact(|tx| edit_item(tx, Edit::replace(item(ITEM), renamed.clone())))
-        .unwrap();
+    store.transact(|tx| edit_item(tx, Edit::replace(item(ITEM), renamed.clone()))).unwrap();
     // A vault's change needs its entry as well.
     let change = || clear(VaultChange::vault(None, vault()).unwrap());
     assert!(store.transact(|tx| tx.apply(change())).is_err());

@@ -7,37 +7,25 @@ use store::{Object, ObjectType, Store, StoreError};
 use vault::Edit;
 
 use crate::world::{
-    ITEM, edit_item, file, item, named_item, now, object, save, store, store_with_item, upload,
+    ITEM, edit_item, file, item, named_item, now, object, save, store, store_with_item, upload, verify,
 };
 
 const DATA: ObjectType = ObjectType::Data;
 
 fn drop_item(store: &Store) {
-    store
-        .transact(|tx| edit_item(tx, Edit::delete(item(ITEM))))
-        .unwrap();
+    store.transact(|tx| edit_item(tx, Edit::delete(item(ITEM)))).unwrap();
 }
 
 fn readable(store: &Store, object: &Object) -> bool {
-    store
-        .blobs()
-        .open_object(ITEM, DATA, &object.content, object.size)
-        .is_ok()
+    store.blobs().open_object(ITEM, DATA, &object.content, object.size).is_ok()
 }
 
 #[test]
 fn an_upload_is_nothing_until_it_is_kept() {
     let (store, folder) = store_with_item();
-    let temporary = || {
-        fs::read_dir(folder.path().join("repositories/.uploads"))
-            .unwrap()
-            .count()
-    };
+    let temporary = || fs::read_dir(folder.path().join("repositories/.uploads")).unwrap().count();
     let finished = upload(&store, DATA, b"bytes");
-    assert_eq!(
-        (finished.content.as_str(), finished.size),
-        (object(b"bytes").name.as_str(), 5)
-    );
+    assert_eq!((finished.content.as_str(), finished.size), (object(b"bytes").name.as_str(), 5));
     assert_eq!((temporary(), readable(&store, &object(b"bytes"))), (1, false));
     drop(finished);
     assert_eq!(temporary(), 0);
@@ -52,24 +40,18 @@ fn bytes_of_another_length_are_not_handed_out() {
     assert!(readable(&store, &object));
     for damaged in ["byte", "bytes!"] {
         fs::write(file(&folder, DATA, &object), damaged).unwrap();
-        let opened = store
-            .blobs()
-            .open_object(ITEM, DATA, &object.content, object.size);
+        let opened = store.blobs().open_object(ITEM, DATA, &object.content, object.size);
         assert!(matches!(opened, Err(StoreError::Corrupt(_))));
     }
     fs::remove_file(file(&folder, DATA, &object)).unwrap();
-    let opened = store
-        .blobs()
-        .open_object(ITEM, DATA, &object.content, object.size);
+    let opened = store.blobs().open_object(ITEM, DATA, &object.content, object.size);
     assert!(matches!(opened, Err(StoreError::Io(..))));
 }
 
 #[test]
 fn order_is_a_sequence_and_lists_come_in_pages() {
     let (store, _folder) = store_with_item();
-    let names: Vec<String> = (0..7_u8)
-        .map(|n| save(&store, DATA, &[n]).unwrap().name)
-        .collect();
+    let names: Vec<String> = (0..7_u8).map(|n| save(&store, DATA, &[n]).unwrap().name).collect();
     let revive = |name: &str| {
         store
             .transact(|tx| {
@@ -92,10 +74,7 @@ fn order_is_a_sequence_and_lists_come_in_pages() {
     wanted.push(names[0].clone());
     assert_eq!(seen, wanted);
     assert_eq!(store.transact(|tx| tx.usage(ITEM)), Ok((7, 7)));
-    assert_eq!(
-        store.transact(|tx| tx.objects(ITEM, ObjectType::Keys, 0, 3)),
-        Ok((vec![], None))
-    );
+    assert_eq!(store.transact(|tx| tx.objects(ITEM, ObjectType::Keys, 0, 3)), Ok((vec![], None)));
 }
 
 #[test]
@@ -122,14 +101,9 @@ fn bytes_are_removed_only_when_no_row_and_no_upload_needs_them() {
     assert!(discard(&object) && !file(&folder, DATA, &object).exists());
     assert!(discard(&object), "gone is gone");
     // The config's bytes do not have its name.
-    let config = Object {
-        name: "config".into(),
-        ..crate::world::object(b"config")
-    };
+    let config = Object { name: "config".into(), ..crate::world::object(b"config") };
     drop(upload(&store, ObjectType::Config, b"config").keep().unwrap());
-    store
-        .transact(|tx| tx.put_object(ITEM, ObjectType::Config, &config))
-        .unwrap();
+    store.transact(|tx| tx.put_object(ITEM, ObjectType::Config, &config)).unwrap();
     assert!(!store.discard(ITEM, ObjectType::Config, &config.content).unwrap());
 }
 
@@ -160,9 +134,7 @@ fn locks_that_come_and_go_at_once_never_lose_bytes_that_a_row_needs() {
             }
         });
     });
-    let alive = store
-        .transact(|tx| tx.object(ITEM, locks, &object(b"lock").name))
-        .unwrap();
+    let alive = store.transact(|tx| tx.object(ITEM, locks, &object(b"lock").name)).unwrap();
     assert!(alive.is_none() || file(&folder, locks, &object(b"lock")).exists());
 }
 
@@ -171,14 +143,8 @@ fn a_repository_that_is_given_up_loses_its_rows_at_once_and_its_bytes_for_good()
     let (store, folder) = store_with_item();
     let object = save(&store, DATA, b"bytes").unwrap();
     drop_item(&store);
-    assert_eq!(
-        store.transact(|tx| tx.objects(ITEM, DATA, 0, 10)),
-        Ok((vec![], None))
-    );
-    assert_eq!(
-        store.transact(|tx| tx.object_known(ITEM, DATA, &object.name)),
-        Ok(false)
-    );
+    assert_eq!(store.transact(|tx| tx.objects(ITEM, DATA, 0, 10)), Ok((vec![], None)));
+    assert_eq!(store.transact(|tx| tx.object_known(ITEM, DATA, &object.name)), Ok(false));
     store.finish_purges().unwrap();
     assert!(!folder.path().join("repositories").join(ITEM).exists());
     // Late uploads have nowhere to go, neither on the disk nor in the database.
@@ -203,15 +169,9 @@ fn a_repository_waits_for_the_upload_that_is_just_being_decided() {
 fn a_short_name_is_never_used_again() {
     let (store, _folder) = store_with_item();
     let another = || Edit::create(named_item("another", ITEM));
-    assert!(
-        store.transact(|tx| edit_item(tx, another())).is_err(),
-        "while it is used"
-    );
+    assert!(store.transact(|tx| edit_item(tx, another())).is_err(), "while it is used");
     drop_item(&store);
-    assert!(
-        store.transact(|tx| edit_item(tx, another())).is_err(),
-        "while its bytes go"
-    );
+    assert!(store.transact(|tx| edit_item(tx, another())).is_err(), "while its bytes go");
     store.finish_purges().unwrap();
     assert!(store.transact(|tx| edit_item(tx, another())).is_err(), "ever");
     let fresh = Edit::create(named_item("another", "fresh"));
@@ -220,18 +180,10 @@ fn a_short_name_is_never_used_again() {
 
 #[test]
 fn an_object_needs_a_repository() {
-    let (store, _folder) = store();
-    assert!(
-        store
-            .transact(|tx| tx.put_object(ITEM, DATA, &object(b"x")))
-            .is_err()
-    );
+    let (store, folder) = store();
+    assert!(store.transact(|tx| tx.put_object(ITEM, DATA, &object(b"x"))).is_err());
     // A batch that fails leaves the writer as it was.
-    assert!(
-        store
-            .transact(|tx| edit_item(tx, Edit::create(item(ITEM))))
-            .is_ok()
-    );
+    assert!(store.transact(|tx| edit_item(tx, Edit::create(item(ITEM)))).is_ok());
     assert!(save(&store, DATA, b"x").is_ok());
-    assert!(store.verify_ledger().unwrap().is_ok());
+    assert!(verify(folder.path()).is_ok());
 }

@@ -1,7 +1,7 @@
 //! What the tests store.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use arm::{Region, ResourceId, TenantId};
 use directory::{Domain, Tenant};
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use ledger::{Actor, ActorKind, Entry, Verdict};
 use mua::{Clearance, GuardAnswer, Presented, VaultKind};
 use resources::ResourceGroup;
-use store::{Finished, Object, ObjectType, Store, Transaction};
+use store::{Finished, Inspector, Object, ObjectType, Store, Transaction};
 use uuid::Uuid;
 use vault::{
     Edit, Feature, FreeSettings, Immutability, ProtectedItem, Protection, SoftDelete, Stamp, Vault,
@@ -27,6 +27,11 @@ pub fn now() -> Timestamp {
 pub fn store() -> (Store, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     (Store::open(folder.path()).unwrap(), folder)
+}
+
+/// Checks the ledger as an auditor would, from outside.
+pub fn verify(folder: &Path) -> Result<ledger::Head, ledger::Break> {
+    Inspector::open(folder).unwrap().verify_ledger(None).unwrap()
 }
 
 pub fn group(name: &str, region: &str) -> ResourceGroup {
@@ -49,12 +54,7 @@ pub fn tenant(id: u128, domain: &str) -> Tenant {
 
 /// A document whose change needs no entry in the ledger.
 pub fn operation(id: &str) -> vault::Operation {
-    vault::Operation {
-        id: id.into(),
-        vault: vault_id(),
-        at: now(),
-        job: None,
-    }
+    vault::Operation { id: id.into(), vault: vault_id(), at: now(), job: None }
 }
 
 pub fn entry(operation: &str) -> Entry {
@@ -93,11 +93,7 @@ pub fn vault_id() -> ResourceId {
 }
 
 pub fn vault() -> Vault {
-    let stamp = Stamp {
-        by: "test".into(),
-        kind: "User".into(),
-        at: now(),
-    };
+    let stamp = Stamp { by: "test".into(), kind: "User".into(), at: now() };
     Vault {
         id: vault_id(),
         short: "vault".into(),
@@ -134,22 +130,9 @@ pub fn named_item(name: &str, short: &str) -> ProtectedItem {
 
 /// A clearance, as the decision gives it while multi-user authorization is off.
 pub fn clear(change: VaultChange) -> Clearance {
-    let presented = Presented {
-        callers: &[],
-        requests: &[],
-        unlocks: &[],
-    };
+    let presented = Presented { callers: &[], requests: &[], unlocks: &[] };
     let unasked = |_: &_| GuardAnswer::Unavailable { why: "test".into() };
-    mua::clear(
-        change,
-        VaultKind::RecoveryServices,
-        None,
-        &presented,
-        &unasked,
-        now(),
-    )
-    .unwrap()
-    .unwrap()
+    mua::clear(change, VaultKind::RecoveryServices, None, &presented, &unasked, now()).unwrap().unwrap()
 }
 
 /// Creates, changes or drops an item, and says so in the ledger.
@@ -161,9 +144,7 @@ pub fn edit_item(tx: &mut Transaction, edit: Edit<ProtectedItem>) -> arm::Result
 /// A store with one item.
 pub fn store_with_item() -> (Store, tempfile::TempDir) {
     let (store, folder) = store();
-    store
-        .transact(|tx| edit_item(tx, Edit::create(item(ITEM))))
-        .unwrap();
+    store.transact(|tx| edit_item(tx, Edit::create(item(ITEM)))).unwrap();
     (store, folder)
 }
 
@@ -177,13 +158,7 @@ pub fn upload(store: &Store, object_type: ObjectType, bytes: &[u8]) -> Finished 
 
 pub fn object(bytes: &[u8]) -> Object {
     let content = ledger::Digest::of(bytes).to_string();
-    Object {
-        name: content.clone(),
-        content,
-        size: bytes.len() as u64,
-        at: now(),
-        by: "test".into(),
-    }
+    Object { name: content.clone(), content, size: bytes.len() as u64, at: now(), by: "test".into() }
 }
 
 /// Stores bytes as the data plane does, unless they are there.

@@ -32,14 +32,8 @@ impl PolicyBody {
     /// `BMSUserErrorInvalidPolicyInput`, with the member at fault as target: an unknown discriminator, a wrong type,
     /// a count of nought or beyond 9999, a missing schedule or retention.
     pub fn parse(properties: &Value) -> Result<Self> {
-        let plan = Plan::read(properties).map_err(|error| Error {
-            code: CODE.to_string(),
-            ..error
-        })?;
-        Ok(Self {
-            raw: cleaned(properties),
-            plan: Some(plan),
-        })
+        let plan = Plan::read(properties).map_err(|error| Error { code: CODE.to_string(), ..error })?;
+        Ok(Self { raw: cleaned(properties), plan: Some(plan) })
     }
 
     /// What a GET answers as `properties`: what was PUT, without the members that are no part of the policy.
@@ -49,12 +43,7 @@ impl PolicyBody {
 
     /// Azure's `backupManagementType`, in Azure's spelling: `AzureIaasVM`, `MAB`, …
     pub fn management_type(&self) -> &str {
-        let written = || {
-            self.raw
-                .get("backupManagementType")
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-        };
+        let written = || self.raw.get("backupManagementType").and_then(Value::as_str).unwrap_or_default();
         self.plan.as_ref().map_or_else(written, |plan| plan.kind.as_str())
     }
 
@@ -87,11 +76,7 @@ impl<'de> Deserialize<'de> for PolicyBody {
 fn cleaned(properties: &Value) -> Value {
     let mut raw = properties.clone();
     if let Some(members) = raw.as_object_mut() {
-        members.retain(|name, _| {
-            !NOT_THE_POLICYS
-                .iter()
-                .any(|other| name.eq_ignore_ascii_case(other))
-        });
+        members.retain(|name, _| !NOT_THE_POLICYS.iter().any(|other| name.eq_ignore_ascii_case(other)));
     }
     raw
 }

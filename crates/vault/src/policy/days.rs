@@ -103,10 +103,7 @@ impl Week {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum OfMonth {
     /// Weekdays in some of its weeks: the first Sunday.
-    Weekdays {
-        weekdays: BTreeSet<Weekday>,
-        weeks: BTreeSet<Week>,
-    },
+    Weekdays { weekdays: BTreeSet<Weekday>, weeks: BTreeSet<Week> },
     /// Days by number, and perhaps the last one.
     Numbers { numbers: BTreeSet<u8>, last: bool },
 }
@@ -188,13 +185,11 @@ fn every_day() -> impl Iterator<Item = Day> {
     let beginnings = months.flat_map(|month| (0..7).map(move |first| (month, first)));
     beginnings.flat_map(|((month, month_length), first)| {
         let weekdays = Weekday::ALL.into_iter().cycle().skip(first);
-        (1..=month_length)
-            .zip(weekdays)
-            .map(move |(number, weekday)| Day {
-                month,
-                number,
-                month_length,
-                weekday,
-            })
+        (1..=month_length).zip(weekdays).map(move |(number, weekday)| Day {
+            month,
+            number,
+            month_length,
+            weekday,
+        })
     })
 }

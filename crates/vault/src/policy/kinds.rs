@@ -38,12 +38,8 @@ const PARTS: [(&str, PartName); 7] = [
 
 /// Understood in every policy. The time zone moves backups, but makes them neither fewer nor rarer (contract 7.3
 /// rule 4).
-const BASE: [&str; 4] = [
-    "backupManagementType",
-    "protectedItemsCount",
-    "resourceGuardOperationRequests",
-    "timeZone",
-];
+const BASE: [&str; 4] =
+    ["backupManagementType", "protectedItemsCount", "resourceGuardOperationRequests", "timeZone"];
 
 /// Reads the `properties` of a policy.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Plan> {
@@ -89,10 +85,7 @@ fn iaas_vm(fields: &Fields<'_>) -> Result<Plan> {
 
 fn mab(fields: &Fields<'_>) -> Result<Plan> {
     let mut rest = Rest::default();
-    rest.keep_all_but(
-        fields,
-        &[&BASE[..], &["schedulePolicy", "retentionPolicy"]].concat(),
-    );
+    rest.keep_all_but(fields, &[&BASE[..], &["schedulePolicy", "retentionPolicy"]].concat());
     let part = scheduled(fields, &mut rest)?;
     Ok(one_part(Kind::Mab, None, part, rest))
 }
@@ -103,10 +96,7 @@ fn storage(fields: &Fields<'_>) -> Result<Plan> {
     const SNAPSHOTS: &str = "retentionPolicy";
     const VAULTED: &str = "vaultRetentionPolicy";
     let mut rest = Rest::default();
-    rest.keep_all_but(
-        fields,
-        &[&BASE[..], &["workLoadType", "schedulePolicy", SNAPSHOTS, VAULTED]].concat(),
-    );
+    rest.keep_all_but(fields, &[&BASE[..], &["workLoadType", "schedulePolicy", SNAPSHOTS, VAULTED]].concat());
     let vaulted = fields.object(VAULTED)?;
     let part = if vaulted.is_absent() {
         scheduled(fields, &mut rest)?
@@ -118,17 +108,9 @@ fn storage(fields: &Fields<'_>) -> Result<Plan> {
         let retention = Retention::required(&vaulted, "vaultRetention", &mut rest)?;
         let schedule = Some(Schedule::required(fields, Some(&retention), &mut rest)?);
         let instant_days = Some(required_number(&vaulted, "snapshotRetentionInDays", COUNTS)?);
-        Part {
-            schedule,
-            vault_retention: Some(retention),
-            instant_days,
-            ..Part::default()
-        }
+        Part { schedule, vault_retention: Some(retention), instant_days, ..Part::default() }
     };
-    let workload = fields
-        .text("workLoadType")?
-        .unwrap_or("AzureFileShare")
-        .to_ascii_lowercase();
+    let workload = fields.text("workLoadType")?.unwrap_or("AzureFileShare").to_ascii_lowercase();
     Ok(one_part(Kind::Storage, Some(workload), part, rest))
 }
 
@@ -142,21 +124,11 @@ fn workload(fields: &Fields<'_>) -> Result<Plan> {
     settings.boolean("issqlcompression")?;
     settings.boolean("isCompression")?;
     rest.keep_all_but(&settings, &["timeZone", "issqlcompression", "isCompression"]);
-    let own = [
-        "workLoadType",
-        "settings",
-        "subProtectionPolicy",
-        "makePolicyConsistent",
-    ];
+    let own = ["workLoadType", "settings", "subProtectionPolicy", "makePolicyConsistent"];
     rest.keep_all_but(fields, &[&BASE[..], &own].concat());
     let workload = Some(fields.required_text("workLoadType")?.to_ascii_lowercase());
     let parts = sub_policies(fields)?;
-    Ok(Plan {
-        kind: Kind::Workload,
-        workload,
-        parts,
-        rest,
-    })
+    Ok(Plan { kind: Kind::Workload, workload, parts, rest })
 }
 
 /// Databases in Azure SQL: the platform schedules, the policy only keeps.
@@ -164,10 +136,7 @@ fn sql(fields: &Fields<'_>) -> Result<Plan> {
     let mut rest = Rest::default();
     rest.keep_all_but(fields, &[&BASE[..], &["retentionPolicy"]].concat());
     let retention = Some(Retention::required(fields, "retentionPolicy", &mut rest)?);
-    let part = Part {
-        retention,
-        ..Part::default()
-    };
+    let part = Part { retention, ..Part::default() };
     Ok(one_part(Kind::Sql, None, part, rest))
 }
 
@@ -175,32 +144,18 @@ fn generic(fields: &Fields<'_>) -> Result<Plan> {
     let mut rest = Rest::default();
     rest.keep_all_but(fields, &[&BASE[..], &["subProtectionPolicy"]].concat());
     let parts = sub_policies(fields)?;
-    Ok(Plan {
-        kind: Kind::Generic,
-        workload: None,
-        parts,
-        rest,
-    })
+    Ok(Plan { kind: Kind::Generic, workload: None, parts, rest })
 }
 
 fn one_part(kind: Kind, workload: Option<String>, part: Part, rest: Rest) -> Plan {
-    Plan {
-        kind,
-        workload,
-        parts: [(PartName::Whole, part)].into(),
-        rest,
-    }
+    Plan { kind, workload, parts: [(PartName::Whole, part)].into(), rest }
 }
 
 /// A schedule and a retention, both of which must be there.
 fn scheduled(fields: &Fields<'_>, rest: &mut Rest) -> Result<Part> {
     let retention = Retention::required(fields, "retentionPolicy", rest)?;
     let schedule = Some(Schedule::required(fields, Some(&retention), rest)?);
-    Ok(Part {
-        schedule,
-        retention: Some(retention),
-        ..Part::default()
-    })
+    Ok(Part { schedule, retention: Some(retention), ..Part::default() })
 }
 
 fn sub_policies(fields: &Fields<'_>) -> Result<BTreeMap<PartName, Part>> {
@@ -241,22 +196,11 @@ fn sub_policy(fields: &Fields<'_>) -> Result<(PartName, Part)> {
     let part = if snapshots && instant_days.is_some() {
         let retention = Retention::read(fields, "retentionPolicy", &mut rest)?;
         let schedule = Some(Schedule::required(fields, retention.as_ref(), &mut rest)?);
-        Part {
-            schedule,
-            retention,
-            ..Part::default()
-        }
+        Part { schedule, retention, ..Part::default() }
     } else {
         scheduled(fields, &mut rest)?
     };
-    Ok((
-        name,
-        Part {
-            instant_days,
-            rest,
-            ..part
-        },
-    ))
+    Ok((name, Part { instant_days, rest, ..part }))
 }
 
 /// When backups move to the archive is not how long they are kept (contract 7.3 rule 4). By name of the tier.

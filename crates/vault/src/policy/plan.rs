@@ -97,11 +97,7 @@ impl Plan {
 
     /// See [`super::PolicyBody::days_kept`].
     pub(super) fn days_kept(&self, day: Date) -> u32 {
-        self.parts
-            .values()
-            .map(|part| part.days_kept(day))
-            .max()
-            .unwrap_or_default()
+        self.parts.values().map(|part| part.days_kept(day)).max().unwrap_or_default()
     }
 }
 

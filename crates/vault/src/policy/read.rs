@@ -30,9 +30,7 @@ pub(super) fn number(fields: &Fields<'_>, name: &str, bounds: RangeInclusive<u32
     let Some(number) = fields.count(name)? else {
         return Ok(None);
     };
-    let within = u32::try_from(number)
-        .ok()
-        .filter(|number| bounds.contains(number));
+    let within = u32::try_from(number).ok().filter(|number| bounds.contains(number));
     let wanted = || format!("a whole number from {} to {}", bounds.start(), bounds.end());
     within.map(Some).ok_or_else(|| fields.wrong(name, &wanted()))
 }
@@ -47,9 +45,7 @@ pub(super) fn word<T: Copy>(fields: &Fields<'_>, name: &str, list: &[(&str, T)])
     let Some(text) = fields.text(name)? else {
         return Ok(None);
     };
-    meaning(text, list)
-        .map(Some)
-        .ok_or_else(|| not_in_list(fields, name, list))
+    meaning(text, list).map(Some).ok_or_else(|| not_in_list(fields, name, list))
 }
 
 /// One word of a list that must be there.
@@ -91,10 +87,7 @@ pub(super) fn moments(fields: &Fields<'_>, name: &str) -> Result<Vec<Moment>> {
 
 /// A list of times of day, in seconds since midnight; one that is absent is empty.
 pub(super) fn times(fields: &Fields<'_>, name: &str) -> Result<BTreeSet<u32>> {
-    Ok(moments(fields, name)?
-        .into_iter()
-        .map(|moment| moment.second)
-        .collect())
+    Ok(moments(fields, name)?.into_iter().map(|moment| moment.second).collect())
 }
 
 /// Reads every object of a list. `label` names an element, and is part of its full name.
@@ -113,28 +106,16 @@ pub(super) fn each<T>(
 }
 
 fn moment(text: &str) -> Option<Moment> {
-    let absolute = text
-        .parse::<Timestamp>()
-        .ok()
-        .map(|at| Offset::UTC.to_datetime(at));
+    let absolute = text.parse::<Timestamp>().ok().map(|at| Offset::UTC.to_datetime(at));
     let at = absolute.or_else(|| text.parse::<DateTime>().ok())?;
-    let minutes = u32::try_from(at.hour())
-        .ok()?
-        .saturating_mul(60)
-        .saturating_add(u32::try_from(at.minute()).ok()?);
-    let second = minutes
-        .saturating_mul(60)
-        .saturating_add(u32::try_from(at.second()).ok()?);
-    Some(Moment {
-        date: at.date(),
-        second,
-    })
+    let minutes =
+        u32::try_from(at.hour()).ok()?.saturating_mul(60).saturating_add(u32::try_from(at.minute()).ok()?);
+    let second = minutes.saturating_mul(60).saturating_add(u32::try_from(at.second()).ok()?);
+    Some(Moment { date: at.date(), second })
 }
 
 fn meaning<T: Copy>(text: &str, list: &[(&str, T)]) -> Option<T> {
-    list.iter()
-        .find(|(word, _)| word.eq_ignore_ascii_case(text))
-        .map(|(_, meaning)| *meaning)
+    list.iter().find(|(word, _)| word.eq_ignore_ascii_case(text)).map(|(_, meaning)| *meaning)
 }
 
 fn not_in_list<T>(fields: &Fields<'_>, name: &str, list: &[(&str, T)]) -> Error {

@@ -32,11 +32,7 @@ pub(super) enum What {
     /// One of the two policies means nothing to this version of the server.
     Unreadable,
     /// Another kind of policy, so that nothing compares.
-    Kind {
-        aspect: &'static str,
-        before: String,
-        after: String,
-    },
+    Kind { aspect: &'static str, before: String, after: String },
     /// A sub-policy is gone.
     PartGone,
     /// The schedule is gone.
@@ -60,11 +56,7 @@ pub(super) enum What {
     /// Something is kept of fewer days. Which, if it can be said in short.
     KeptDays { what: String, gone: Option<String> },
     /// Of each day, fewer backups are kept.
-    KeptADay {
-        what: String,
-        before: usize,
-        after: usize,
-    },
+    KeptADay { what: String, before: usize, after: usize },
     /// Of each day, other backups are kept.
     KeptTimes { what: String },
     /// A member that is not understood differs.
@@ -75,11 +67,9 @@ impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable => f.write_str("one of the two policies cannot be read"),
-            Self::Kind {
-                aspect,
-                before,
-                after,
-            } => write!(f, "the {aspect} changes from {before} to {after}"),
+            Self::Kind { aspect, before, after } => {
+                write!(f, "the {aspect} changes from {before} to {after}")
+            }
             Self::PartGone => f.write_str("they would no longer be made"),
             Self::ScheduleGone => f.write_str("backups would no longer be scheduled"),
             Self::ScheduleKind => f.write_str("the kind of schedule changes"),
@@ -93,20 +83,14 @@ impl fmt::Display for What {
             Self::Falls { what, before, after } => write!(f, "{what} falls from {before} to {after} days"),
             Self::Gone { what, before } => write!(f, "{what} of {before} days is gone"),
             Self::RetentionKind { what } => write!(f, "the kind of {what} changes"),
-            Self::KeptDays {
-                what,
-                gone: Some(gone),
-            } => write!(f, "{what} no longer keeps {gone}"),
+            Self::KeptDays { what, gone: Some(gone) } => write!(f, "{what} no longer keeps {gone}"),
             Self::KeptDays { what, gone: None } => write!(f, "{what} no longer keeps all the days it kept"),
             Self::KeptADay { what, before, after } => {
                 write!(f, "{what} keeps {after} instead of {before} of a day's backups")
             }
             Self::KeptTimes { what } => write!(f, "{what} keeps backups of other times of day"),
             Self::NotUnderstood { name } => {
-                write!(
-                    f,
-                    "the policy has a member that is not understood: {name} changed"
-                )
+                write!(f, "the policy has a member that is not understood: {name} changed")
             }
         }
     }

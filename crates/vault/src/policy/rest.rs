@@ -36,10 +36,7 @@ impl Rest {
         let same = |key: &String, value: &Value| other.0.get(key).is_some_and(|(_, is)| is == value);
         let gone_or_changed = self.0.iter().filter(|(key, (_, value))| !same(key, value));
         let new = other.0.iter().filter(|(key, _)| !self.0.contains_key(*key));
-        gone_or_changed
-            .chain(new)
-            .map(|(_, (shown, _))| shown.as_str())
-            .collect()
+        gone_or_changed.chain(new).map(|(_, (shown, _))| shown.as_str()).collect()
     }
 }
 
@@ -74,11 +71,8 @@ fn plain(value: &Value) -> Value {
     match value {
         Value::Object(members) => {
             let plain_member = |(name, member): (&String, &Value)| (name.to_ascii_lowercase(), plain(member));
-            let members: Map<String, Value> = members
-                .iter()
-                .map(plain_member)
-                .filter(|(_, member)| !says_nothing(member))
-                .collect();
+            let members: Map<String, Value> =
+                members.iter().map(plain_member).filter(|(_, member)| !says_nothing(member)).collect();
             Value::Object(members)
         }
         Value::Array(list) => Value::Array(list.iter().map(plain).collect()),

@@ -70,10 +70,8 @@ enum Kind {
     LongTerm,
 }
 
-const KINDS: [(&str, Kind); 2] = [
-    ("SimpleRetentionPolicy", Kind::Simple),
-    ("LongTermRetentionPolicy", Kind::LongTerm),
-];
+const KINDS: [(&str, Kind); 2] =
+    [("SimpleRetentionPolicy", Kind::Simple), ("LongTermRetentionPolicy", Kind::LongTerm)];
 
 /// Units of a duration in days (contract 7.1: a count alone says nothing).
 const UNITS: [(&str, u32); 4] = [("Days", 1), ("Weeks", 7), ("Months", 30), ("Years", 365)];
@@ -108,9 +106,7 @@ impl Retention {
         match required_word(&fields, "retentionPolicyType", &KINDS)? {
             Kind::Simple => {
                 rest.keep_all_but(&fields, &["retentionPolicyType", "retentionDuration"]);
-                Ok(Some(Self::Simple {
-                    days: duration(&fields, rest)?,
-                }))
+                Ok(Some(Self::Simple { days: duration(&fields, rest)? }))
             }
             Kind::LongTerm => long_term(&fields, rest).map(Some),
         }
@@ -162,11 +158,7 @@ fn read_tier(fields: &Fields<'_>, name: TierName, rest: &mut Rest) -> Result<Tie
         }
     };
     rest.keep_all_but(fields, &understood);
-    Ok(Tier {
-        days,
-        times: times(fields, "retentionTimes")?,
-        keep: duration(fields, rest)?,
-    })
+    Ok(Tier { days, times: times(fields, "retentionTimes")?, keep: duration(fields, rest)? })
 }
 
 /// The days of a monthly or yearly tier, in one of two formats. The other format may be there too: it means nothing.
@@ -198,11 +190,7 @@ fn read_numbers(fields: &Fields<'_>, rest: &mut Rest) -> Result<OfMonth> {
         let last = day.boolean("isLast")?.unwrap_or_default();
         let number = number(day, "date", 0..=31)?.unwrap_or_default();
         // Beside `isLast` the number is a filler; one that looks like a day is not understood.
-        let understood: &[&str] = if last && number > 0 {
-            &["isLast"]
-        } else {
-            &["date", "isLast"]
-        };
+        let understood: &[&str] = if last && number > 0 { &["isLast"] } else { &["date", "isLast"] };
         rest.keep_all_but(day, understood);
         match u8::try_from(number).ok().filter(|number| *number > 0) {
             _ if last => Ok(None),
@@ -214,10 +202,7 @@ fn read_numbers(fields: &Fields<'_>, rest: &mut Rest) -> Result<OfMonth> {
         return Err(fields.missing("daysOfTheMonth"));
     }
     let last = days.contains(&None);
-    Ok(OfMonth::Numbers {
-        numbers: days.into_iter().flatten().collect(),
-        last,
-    })
+    Ok(OfMonth::Numbers { numbers: days.into_iter().flatten().collect(), last })
 }
 
 fn duration(parent: &Fields<'_>, rest: &mut Rest) -> Result<u32> {

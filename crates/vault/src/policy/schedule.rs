@@ -51,33 +51,20 @@ pub(super) struct Cycle {
 
 impl Cycle {
     fn daily(times: BTreeSet<u32>) -> Self {
-        Self {
-            weeks: 1,
-            phase: 0,
-            weekdays: Weekday::ALL.into(),
-            times,
-        }
+        Self { weeks: 1, phase: 0, weekdays: Weekday::ALL.into(), times }
     }
 
     /// The longest time from one run to the next, in seconds, the way round included.
     pub(super) fn longest_gap(&self) -> u64 {
         let on = |day: &Weekday| u64::from(day.since_sunday().saturating_mul(DAY));
-        let runs = self
-            .weekdays
-            .iter()
-            .flat_map(|day| self.times.iter().map(move |time| (day, time)));
-        let runs: Vec<u64> = runs
-            .map(|(day, time)| on(day).saturating_add(u64::from(*time)))
-            .collect();
+        let runs = self.weekdays.iter().flat_map(|day| self.times.iter().map(move |time| (day, time)));
+        let runs: Vec<u64> = runs.map(|(day, time)| on(day).saturating_add(u64::from(*time))).collect();
         let whole = u64::from(WEEK).saturating_mul(u64::from(self.weeks));
         let (Some(first), Some(last)) = (runs.first(), runs.last()) else {
             return u64::MAX;
         };
         let round = whole.saturating_sub(last.saturating_sub(*first));
-        let gaps = runs
-            .iter()
-            .zip(runs.iter().skip(1))
-            .map(|(one, next)| next.saturating_sub(*one));
+        let gaps = runs.iter().zip(runs.iter().skip(1)).map(|(one, next)| next.saturating_sub(*one));
         gaps.fold(round, u64::max)
     }
 }
@@ -106,11 +93,8 @@ enum Frequency {
     Weekly,
 }
 
-const FREQUENCIES: [(&str, Frequency); 3] = [
-    ("Hourly", Frequency::Hourly),
-    ("Daily", Frequency::Daily),
-    ("Weekly", Frequency::Weekly),
-];
+const FREQUENCIES: [(&str, Frequency); 3] =
+    [("Hourly", Frequency::Hourly), ("Daily", Frequency::Daily), ("Weekly", Frequency::Weekly)];
 
 impl Schedule {
     /// Reads the member `schedulePolicy`, which must be there.
@@ -132,9 +116,7 @@ impl Schedule {
             }
             Kind::Log => {
                 rest.keep_all_but(&fields, &["schedulePolicyType", "scheduleFrequencyInMins"]);
-                Ok(Self::Every {
-                    minutes: required_number(&fields, "scheduleFrequencyInMins", COUNTS)?,
-                })
+                Ok(Self::Every { minutes: required_number(&fields, "scheduleFrequencyInMins", COUNTS)? })
             }
         }
     }
@@ -142,15 +124,9 @@ impl Schedule {
 
 /// `SimpleSchedulePolicy`: times and days stand side by side; every n weeks.
 fn simple(fields: &Fields<'_>, rest: &mut Rest) -> Result<Cycle> {
-    let mut understood = vec![
-        "schedulePolicyType",
-        "scheduleRunFrequency",
-        "scheduleWeeklyFrequency",
-    ];
+    let mut understood = vec!["schedulePolicyType", "scheduleRunFrequency", "scheduleWeeklyFrequency"];
     // Clients write 0 where it does not apply.
-    let weeks = number(fields, "scheduleWeeklyFrequency", 0..=MAX_WEEKS)?
-        .unwrap_or_default()
-        .max(1);
+    let weeks = number(fields, "scheduleWeeklyFrequency", 0..=MAX_WEEKS)?.unwrap_or_default().max(1);
     let (start, mut cycle) = match required_word(fields, "scheduleRunFrequency", &FREQUENCIES)? {
         Frequency::Hourly => {
             understood.push("hourlySchedule");
@@ -162,18 +138,12 @@ fn simple(fields: &Fields<'_>, rest: &mut Rest) -> Result<Cycle> {
         }
         Frequency::Weekly => {
             understood.extend(["scheduleRunTimes", "scheduleRunDays"]);
-            at_run_times(
-                fields,
-                required_words(fields, "scheduleRunDays", &Weekday::WORDS)?,
-            )?
+            at_run_times(fields, required_words(fields, "scheduleRunDays", &Weekday::WORDS)?)?
         }
     };
     rest.keep_all_but(fields, &understood);
     cycle.weeks = weeks;
-    cycle.phase = week_number(start)
-        .rem_euclid(i64::from(weeks))
-        .try_into()
-        .unwrap_or_default();
+    cycle.phase = week_number(start).rem_euclid(i64::from(weeks)).try_into().unwrap_or_default();
     Ok(cycle)
 }
 
@@ -205,10 +175,7 @@ fn hourly(parent: &Fields<'_>, rest: &mut Rest) -> Result<(Date, Cycle)> {
     if fields.is_absent() {
         return Err(parent.missing("hourlySchedule"));
     }
-    rest.keep_all_but(
-        &fields,
-        &["interval", "scheduleWindowStartTime", "scheduleWindowDuration"],
-    );
+    rest.keep_all_but(&fields, &["interval", "scheduleWindowStartTime", "scheduleWindowDuration"]);
     let interval = required_number(&fields, "interval", 1..=24)?;
     let window = required_number(&fields, "scheduleWindowDuration", 1..=24)?;
     let Moment { date, second } = required_moment(&fields, "scheduleWindowStartTime")?;
@@ -223,13 +190,7 @@ fn at_run_times(fields: &Fields<'_>, weekdays: BTreeSet<Weekday>) -> Result<(Dat
         return Err(fields.missing("scheduleRunTimes"));
     };
     let times = times(fields, "scheduleRunTimes")?;
-    Ok((
-        first.date,
-        Cycle {
-            weekdays,
-            ..Cycle::daily(times)
-        },
-    ))
+    Ok((first.date, Cycle { weekdays, ..Cycle::daily(times) }))
 }
 
 fn week_number(date: Date) -> i64 {
@@ -239,33 +200,24 @@ fn week_number(date: Date) -> i64 {
 /// `LongTermSchedulePolicy`: backups run when a tier of retention wants one.
 fn with_retention(fields: &Fields<'_>, retention: Option<&Retention>) -> Result<Schedule> {
     let Some(Retention::LongTerm(tiers)) = retention else {
-        return Err(fields.wrong(
-            "schedulePolicyType",
-            "another one, as there is no long-term retention",
-        ));
+        return Err(fields.wrong("schedulePolicyType", "another one, as there is no long-term retention"));
     };
     if tiers.values().any(|tier| tier.times.is_empty()) {
-        return Err(fields.wrong(
-            "schedulePolicyType",
-            "another one, as a tier of retention has no retentionTimes",
-        ));
+        return Err(
+            fields.wrong("schedulePolicyType", "another one, as a tier of retention has no retentionTimes")
+        );
     }
     Ok(cycle_of(tiers).map_or(Schedule::WithRetention, Schedule::Cycle))
 }
 
 /// The cycle of weeks that the tiers make, if all of them take their backups from those of one.
 fn cycle_of(tiers: &BTreeMap<TierName, Tier>) -> Option<Cycle> {
-    let base = tiers
-        .get(&TierName::Daily)
-        .or_else(|| tiers.get(&TierName::Weekly))?;
+    let base = tiers.get(&TierName::Daily).or_else(|| tiers.get(&TierName::Weekly))?;
     let weekdays = match &base.days {
         Days::All => Weekday::ALL.into(),
         Days::OfWeek(weekdays) => weekdays.clone(),
         Days::OfMonth(_) | Days::OfYear(..) => return None,
     };
     let within_base = |tier: &Tier| base.days.cover(&tier.days) && base.times.is_superset(&tier.times);
-    tiers.values().all(within_base).then(|| Cycle {
-        weekdays,
-        ..Cycle::daily(base.times.clone())
-    })
+    tiers.values().all(within_base).then(|| Cycle { weekdays, ..Cycle::daily(base.times.clone()) })
 }

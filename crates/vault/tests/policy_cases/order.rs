@@ -24,30 +24,16 @@ fn check_promise(before: &Spec, after: &Spec) -> Result<(), TestCaseError> {
     for date in year() {
         let (hours, hours_after) = (before.hours(date), after.hours(date));
         for reading in [Reading::Strict, Reading::Lenient] {
-            let (old, new) = (
-                before.kept_of(date, &hours, reading),
-                after.kept_of(date, &hours_after, reading),
-            );
+            let (old, new) =
+                (before.kept_of(date, &hours, reading), after.kept_of(date, &hours_after, reading));
             let kept = old.len() <= new.len() && old.iter().zip(&new).all(|(old, new)| old <= new);
-            prop_assert!(
-                kept,
-                "{date}, {reading:?}: {old:?} became {new:?}\n{before:?}\n{after:?}"
-            );
+            prop_assert!(kept, "{date}, {reading:?}: {old:?} became {new:?}\n{before:?}\n{after:?}");
         }
-        let (old, new) = (
-            before.kept(date, 0, Reading::Lenient),
-            after.kept(date, 0, Reading::Lenient),
-        );
-        prop_assert!(
-            old <= new,
-            "{date} was kept {old} days, now {new}\n{before:?}\n{after:?}"
-        );
+        let (old, new) = (before.kept(date, 0, Reading::Lenient), after.kept(date, 0, Reading::Lenient));
+        prop_assert!(old <= new, "{date} was kept {old} days, now {new}\n{before:?}\n{after:?}");
     }
     let (old, new) = (before.longest_gap(), after.longest_gap());
-    prop_assert!(
-        new <= old,
-        "the gap grows from {old} to {new} hours\n{before:?}\n{after:?}"
-    );
+    prop_assert!(new <= old, "the gap grows from {old} to {new} hours\n{before:?}\n{after:?}");
     Ok(())
 }
 
@@ -55,22 +41,15 @@ fn check_promise(before: &Spec, after: &Spec) -> Result<(), TestCaseError> {
 /// their tiers keep; and any two.
 fn pair() -> impl Strategy<Value = (Spec, Spec)> {
     let near = (spec(), collection::vec(change(), 1..4)).prop_map(|(before, changes)| {
-        let after = changes
-            .iter()
-            .fold(before.clone(), |spec: Spec, change| spec.changed(change));
+        let after = changes.iter().fold(before.clone(), |spec: Spec, change| spec.changed(change));
         (before, after)
     });
     let hours = || collection::vec(hours_change(), 4);
     let runs = prop_oneof![Just(None), Just(Some(Runs::WithRetention))];
     let same_days = (spec(), runs, hours(), hours()).prop_map(|(spec, runs, before, after)| {
-        let spec = runs
-            .into_iter()
-            .fold(spec, |spec, runs| spec.changed(&Change::Runs(runs)));
-        let with = |changes: Vec<Change>| {
-            changes
-                .iter()
-                .fold(spec.clone(), |spec, change| spec.changed(change))
-        };
+        let spec = runs.into_iter().fold(spec, |spec, runs| spec.changed(&Change::Runs(runs)));
+        let with =
+            |changes: Vec<Change>| changes.iter().fold(spec.clone(), |spec, change| spec.changed(change));
         (with(before), with(after))
     });
     prop_oneof![6 => near, 3 => same_days, 1 => (spec(), spec())]
@@ -82,10 +61,7 @@ static PAIRS: AtomicUsize = AtomicUsize::new(0);
 
 #[test]
 fn whatever_is_not_weaker_keeps_at_least_as_much() {
-    let config = ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(1000)
-    };
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) };
     let mut runner = proptest::test_runner::TestRunner::new(config);
     let outcome = runner.run(&pair(), |(before, after)| {
         PAIRS.fetch_add(1, Ordering::Relaxed);
@@ -149,20 +125,14 @@ fn the_order_is_transitive_in_a_small_world() {
         world.push(drawn);
     }
     let bodies: Vec<PolicyBody> = world.iter().map(body).collect();
-    let order: Vec<Vec<bool>> = bodies
-        .iter()
-        .map(|before| bodies.iter().map(|after| not_weaker(before, after)).collect())
-        .collect();
+    let order: Vec<Vec<bool>> =
+        bodies.iter().map(|before| bodies.iter().map(|after| not_weaker(before, after)).collect()).collect();
     let mut steps = 0;
     for (one, row) in order.iter().enumerate() {
         for (two, _) in row.iter().enumerate().filter(|(two, free)| **free && *two != one) {
             steps += 1;
             for (three, _) in order[two].iter().enumerate().filter(|(_, free)| **free) {
-                assert!(
-                    row[three],
-                    "{:?}\n{:?}\n{:?}",
-                    world[one], world[two], world[three]
-                );
+                assert!(row[three], "{:?}\n{:?}\n{:?}", world[one], world[two], world[three]);
             }
         }
     }
@@ -173,9 +143,7 @@ fn the_order_is_transitive_in_a_small_world() {
 #[test]
 fn logs_that_are_not_weaker_never_lag_behind() {
     let policy = |minutes: u32| {
-        let built_in = vault::policy::built_in()
-            .into_iter()
-            .find(|(name, _)| *name == "HourlyLogBackup");
+        let built_in = vault::policy::built_in().into_iter().find(|(name, _)| *name == "HourlyLogBackup");
         let mut policy = built_in.unwrap().1;
         policy["subProtectionPolicy"][1]["schedulePolicy"]["scheduleFrequencyInMins"] = minutes.into();
         PolicyBody::parse(&policy).unwrap()
@@ -184,11 +152,7 @@ fn logs_that_are_not_weaker_never_lag_behind() {
     for before in [15, 30, 45, 60, 90, 1440] {
         for after in [15, 30, 45, 60, 90, 1440] {
             let lags = longest_lag(after) > longest_lag(before);
-            assert_eq!(
-                not_weaker(&policy(before), &policy(after)),
-                !lags,
-                "{before} to {after} minutes"
-            );
+            assert_eq!(not_weaker(&policy(before), &policy(after)), !lags, "{before} to {after} minutes");
         }
     }
 }
@@ -201,10 +165,7 @@ fn the_simulator_sees_losses() {
     for _ in 0..200 {
         let before = spec().new_tree(&mut runner).unwrap().current();
         let mut after = before.clone();
-        if let Runs::Simple {
-            days, hours, weeks, ..
-        } = &mut after.runs
-        {
+        if let Runs::Simple { days, hours, weeks, .. } = &mut after.runs {
             *days = vec![jiff::civil::Weekday::Tuesday];
             hours.truncate(1);
             *weeks = 4;

@@ -29,18 +29,9 @@ fn what_makes_no_sense_is_refused() {
     refused(&json!([]), "properties");
     refused(&Value::Null, "properties.backupManagementType");
     refused(&json!({}), "properties.backupManagementType");
-    refused(
-        &json!({ "backupManagementType": "DPM" }),
-        "properties.backupManagementType",
-    );
-    refused(
-        &json!({ "backupManagementType": 1 }),
-        "properties.backupManagementType",
-    );
-    refused(
-        &json!({ "objectType": "BackupPolicy" }),
-        "properties.backupManagementType",
-    );
+    refused(&json!({ "backupManagementType": "DPM" }), "properties.backupManagementType");
+    refused(&json!({ "backupManagementType": 1 }), "properties.backupManagementType");
+    refused(&json!({ "objectType": "BackupPolicy" }), "properties.backupManagementType");
     refused_at("schedulePolicy", json!(null));
     refused_at("schedulePolicy", json!("daily"));
     refused_at("retentionPolicy", json!(null));
@@ -71,74 +62,36 @@ fn schedules_that_make_no_sense_are_refused() {
 fn durations_that_make_no_sense_are_refused() {
     refused_at("retentionPolicy.retentionPolicyType", json!("Other"));
     refused_at("retentionPolicy.dailySchedule.retentionDuration", json!(null));
-    for count in [
-        json!(0),
-        json!(10_000),
-        json!(-1),
-        json!(1.5),
-        json!("30"),
-        json!(null),
-    ] {
+    for count in [json!(0), json!(10_000), json!(-1), json!(1.5), json!("30"), json!(null)] {
         refused_at("retentionPolicy.dailySchedule.retentionDuration.count", count);
     }
-    refused_at(
-        "retentionPolicy.dailySchedule.retentionDuration.durationType",
-        json!("Invalid"),
-    );
-    refused_at(
-        "retentionPolicy.dailySchedule.retentionTimes",
-        json!(["2026-13-01T00:00:00Z"]),
-    );
+    refused_at("retentionPolicy.dailySchedule.retentionDuration.durationType", json!("Invalid"));
+    refused_at("retentionPolicy.dailySchedule.retentionTimes", json!(["2026-13-01T00:00:00Z"]));
 }
 
 #[test]
 fn days_that_make_no_sense_are_refused() {
     refused_at("retentionPolicy.weeklySchedule.daysOfTheWeek", json!([]));
     refused_at("retentionPolicy.weeklySchedule.daysOfTheWeek", json!(["Someday"]));
-    refused_at(
-        "retentionPolicy.monthlySchedule.retentionScheduleFormatType",
-        json!("Invalid"),
-    );
-    refused_at(
-        "retentionPolicy.monthlySchedule.retentionScheduleWeekly",
-        json!(null),
-    );
-    refused_at(
-        "retentionPolicy.monthlySchedule.retentionScheduleWeekly.weeksOfTheMonth",
-        json!(["Invalid"]),
-    );
+    refused_at("retentionPolicy.monthlySchedule.retentionScheduleFormatType", json!("Invalid"));
+    refused_at("retentionPolicy.monthlySchedule.retentionScheduleWeekly", json!(null));
+    refused_at("retentionPolicy.monthlySchedule.retentionScheduleWeekly.weeksOfTheMonth", json!(["Invalid"]));
     refused_at("retentionPolicy.yearlySchedule.monthsOfYear", json!(["Invalid"]));
-    refused_at(
-        "retentionPolicy.yearlySchedule.retentionScheduleDaily.daysOfTheMonth",
-        json!([]),
-    );
+    refused_at("retentionPolicy.yearlySchedule.retentionScheduleDaily.daysOfTheMonth", json!([]));
     let days = "retentionPolicy.yearlySchedule.retentionScheduleDaily.daysOfTheMonth";
     let pointer = format!("/{}/0", days.replace('.', "/"));
-    for (value, member) in [
-        (json!({}), ".date"),
-        (json!({ "date": 32 }), ".date"),
-        (json!(1), ""),
-    ] {
-        refused(
-            &with(daily(), &pointer, value),
-            &format!("properties.{days}[0]{member}"),
-        );
+    for (value, member) in [(json!({}), ".date"), (json!({ "date": 32 }), ".date"), (json!(1), "")] {
+        refused(&with(daily(), &pointer, value), &format!("properties.{days}[0]{member}"));
     }
 }
 
 #[test]
 fn each_kind_names_what_it_lacks() {
     let no_tiers = json!({ "retentionPolicyType": "LongTermRetentionPolicy", "dailySchedule": null });
-    refused(
-        &with(daily(), "/retentionPolicy", no_tiers),
-        "properties.retentionPolicy.dailySchedule",
-    );
+    refused(&with(daily(), "/retentionPolicy", no_tiers), "properties.retentionPolicy.dailySchedule");
     let hourly = |member: &str, value: Value| {
         let name = format!("/schedulePolicy/hourlySchedule/{member}");
-        refused(
-            &with(vm_hourly(4, 8, 12), &name, value),
-            &format!("properties{}", name.replace('/', ".")),
-        );
+        refused(&with(vm_hourly(4, 8, 12), &name, value), &format!("properties{}", name.replace('/', ".")));
     };
     hourly("interval", json!(0));
     hourly("interval", json!(25));
@@ -161,10 +114,7 @@ fn each_kind_names_what_it_lacks() {
     vm("instantRpRetentionRangeInDays", json!(0));
     vm("tieringPolicy", json!([]));
     vm("snapshotConsistencyType", json!(1));
-    refused(
-        &without(share(false), "/retentionPolicy"),
-        "properties.retentionPolicy",
-    );
+    refused(&without(share(false), "/retentionPolicy"), "properties.retentionPolicy");
     refused(
         &without(vaulted_share(), "/vaultRetentionPolicy/snapshotRetentionInDays"),
         "properties.vaultRetentionPolicy.snapshotRetentionInDays",
@@ -176,10 +126,7 @@ fn each_kind_names_what_it_lacks() {
     let mut both = vaulted_share();
     both["retentionPolicy"] = share(false)["retentionPolicy"].clone();
     refused(&both, "properties.retentionPolicy");
-    refused(
-        &json!({ "backupManagementType": "AzureSql" }),
-        "properties.retentionPolicy",
-    );
+    refused(&json!({ "backupManagementType": "AzureSql" }), "properties.retentionPolicy");
 }
 
 #[test]
@@ -187,18 +134,9 @@ fn sub_policies_name_what_they_lack() {
     let sql = || built_in_policy("HourlyLogBackup");
     let part = "/subProtectionPolicy/1";
     refused(&without(sql(), "/workLoadType"), "properties.workLoadType");
-    refused(
-        &with(sql(), "/subProtectionPolicy", json!([])),
-        "properties.subProtectionPolicy",
-    );
-    refused(
-        &with(sql(), part, json!({})),
-        "properties.subProtectionPolicy[1].policyType",
-    );
-    refused(
-        &with(sql(), part, sql()["subProtectionPolicy"][0].clone()),
-        "properties.subProtectionPolicy",
-    );
+    refused(&with(sql(), "/subProtectionPolicy", json!([])), "properties.subProtectionPolicy");
+    refused(&with(sql(), part, json!({})), "properties.subProtectionPolicy[1].policyType");
+    refused(&with(sql(), part, sql()["subProtectionPolicy"][0].clone()), "properties.subProtectionPolicy");
     refused(
         &with(sql(), &format!("{part}/policyType"), json!("Other")),
         "properties.subProtectionPolicy[Other].policyType",
@@ -212,11 +150,7 @@ fn sub_policies_name_what_they_lack() {
         "properties.subProtectionPolicy[Log].schedulePolicy",
     );
     refused(
-        &with(
-            sql(),
-            &format!("{part}/schedulePolicy/scheduleFrequencyInMins"),
-            json!(0),
-        ),
+        &with(sql(), &format!("{part}/schedulePolicy/scheduleFrequencyInMins"), json!(0)),
         "properties.subProtectionPolicy[Log].schedulePolicy.scheduleFrequencyInMins",
     );
     refused(
@@ -230,10 +164,7 @@ fn a_schedule_that_follows_the_retention_needs_its_times() {
     let follow = json!({ "schedulePolicyType": "LongTermSchedulePolicy" });
     let policy = with(daily(), "/schedulePolicy", follow);
     let named = "properties.schedulePolicy.schedulePolicyType";
-    refused(
-        &without(policy.clone(), "/retentionPolicy/monthlySchedule/retentionTimes"),
-        named,
-    );
+    refused(&without(policy.clone(), "/retentionPolicy/monthlySchedule/retentionTimes"), named);
     refused(&with(policy, "/retentionPolicy", simple(30)), named);
 }
 
@@ -274,31 +205,11 @@ fn what_clients_write_differently_means_the_same() {
         "snapshotConsistencyType": null,
     });
     same(&vm, &from_az);
-    let odd = vm
-        .to_string()
-        .replace("schedulePolicy\"", "SchedulePolicy\"")
-        .replace("\"Days\"", "\"days\"");
+    let odd = vm.to_string().replace("schedulePolicy\"", "SchedulePolicy\"").replace("\"Days\"", "\"days\"");
     same(&vm, &serde_json::from_str(&odd).unwrap());
-    same(
-        &vm,
-        &with(
-            vm.clone(),
-            "/schedulePolicy/scheduleRunTimes",
-            json!(["2026-01-01T04:00:00+02:00"]),
-        ),
-    );
-    same(
-        &vm,
-        &with(
-            vm.clone(),
-            "/schedulePolicy/scheduleRunTimes",
-            json!(["2026-01-01T02:00:00"]),
-        ),
-    );
-    same(
-        &vm,
-        &with(vm.clone(), "/instantRpRetentionRangeInDays", json!(2.0)),
-    );
+    same(&vm, &with(vm.clone(), "/schedulePolicy/scheduleRunTimes", json!(["2026-01-01T04:00:00+02:00"])));
+    same(&vm, &with(vm.clone(), "/schedulePolicy/scheduleRunTimes", json!(["2026-01-01T02:00:00"])));
+    same(&vm, &with(vm.clone(), "/instantRpRetentionRangeInDays", json!(2.0)));
 }
 
 #[test]
@@ -327,12 +238,7 @@ fn the_management_type_is_in_azures_spelling() {
 fn the_built_in_policies_are_policies() {
     let kinds: Vec<(&str, String)> = built_in()
         .into_iter()
-        .map(|(name, policy)| {
-            (
-                name,
-                PolicyBody::parse(&policy).unwrap().management_type().to_string(),
-            )
-        })
+        .map(|(name, policy)| (name, PolicyBody::parse(&policy).unwrap().management_type().to_string()))
         .collect();
     let expected = [
         ("DefaultPolicy", "AzureIaasVM".to_string()),
@@ -356,22 +262,10 @@ fn a_point_is_kept_as_long_as_the_longest_tier_of_its_day_says() {
     let kept = |policy: &Value, day| PolicyBody::parse(policy).unwrap().days_kept(day);
     assert_eq!(kept(&daily(), date(2026, 2, 3)), 30, "a Tuesday");
     assert_eq!(kept(&daily(), date(2026, 2, 5)), 56, "a Thursday");
-    assert_eq!(
-        kept(&daily(), date(2026, 2, 1)),
-        360,
-        "the first Sunday of a month"
-    );
+    assert_eq!(kept(&daily(), date(2026, 2, 1)), 360, "the first Sunday of a month");
     assert_eq!(kept(&daily(), date(2026, 7, 1)), 3650, "the 1st of July");
-    assert_eq!(
-        kept(&sql_azure(30), date(2026, 2, 3)),
-        0,
-        "a day that no tier selects"
-    );
+    assert_eq!(kept(&sql_azure(30), date(2026, 2, 3)), 0, "a day that no tier selects");
     assert_eq!(kept(&vaulted_share(), date(2026, 2, 3)), 30);
     let unreadable: PolicyBody = serde_json::from_value(json!({ "backupManagementType": "New" })).unwrap();
-    assert_eq!(
-        unreadable.days_kept(date(2026, 2, 3)),
-        u32::MAX,
-        "what cannot be read keeps everything"
-    );
+    assert_eq!(unreadable.days_kept(date(2026, 2, 3)), u32::MAX, "what cannot be read keeps everything");
 }

@@ -54,10 +54,7 @@ pub(crate) fn daily() -> Value {
 
 /// File backups with nothing but a daily tier.
 pub(crate) fn plain(days: &[&str], hours: &[u32], every_weeks: u32, first: &str) -> Value {
-    let times: Vec<String> = hours
-        .iter()
-        .map(|hour| format!("{first}T{hour:02}:00:00Z"))
-        .collect();
+    let times: Vec<String> = hours.iter().map(|hour| format!("{first}T{hour:02}:00:00Z")).collect();
     json!({
         "backupManagementType": "MAB",
         "schedulePolicy": {
@@ -90,11 +87,7 @@ pub(crate) fn vm_hourly(interval: u32, start: u32, window: u32) -> Value {
 
 pub(crate) fn vm_v2(member: &str, schedule: &Value) -> Value {
     let mut policy = vm_hourly(4, 8, 12);
-    let frequency = if member == "dailySchedule" {
-        "Daily"
-    } else {
-        "Weekly"
-    };
+    let frequency = if member == "dailySchedule" { "Daily" } else { "Weekly" };
     policy["schedulePolicy"] = json!({
         "schedulePolicyType": "SimpleSchedulePolicyV2", "scheduleRunFrequency": frequency, member: schedule,
     });
@@ -179,10 +172,7 @@ pub(crate) fn free(name: &str, before: &Value, after: &Value) {
 /// The second policy is weaker than the first, and a reason contains this.
 pub(crate) fn weaker(name: &str, before: &Value, after: &Value, why: &str) {
     let reasons = reasons(name, before, after);
-    assert!(
-        reasons.iter().any(|reason| reason.contains(why)),
-        "{name}: '{why}' not in {reasons:?}"
-    );
+    assert!(reasons.iter().any(|reason| reason.contains(why)), "{name}: '{why}' not in {reasons:?}");
 }
 
 fn reasons(name: &str, before: &Value, after: &Value) -> Vec<String> {

@@ -11,12 +11,7 @@ use serde_json::{Value, json};
 #[derive(Clone, Debug)]
 pub(crate) enum Runs {
     /// On these weekdays (none: daily), at these hours; every so many weeks, counted from the week of this day.
-    Simple {
-        days: Vec<Weekday>,
-        hours: Vec<i8>,
-        weeks: i32,
-        first: Date,
-    },
+    Simple { days: Vec<Weekday>, hours: Vec<i8>, weeks: i32, first: Date },
     /// Every so many hours for so long.
     Hourly { interval: i8, start: i8, window: i8 },
     /// Whenever a tier wants one.
@@ -66,12 +61,7 @@ pub(crate) enum Reading {
     Lenient,
 }
 
-const MEMBERS: [&str; 4] = [
-    "dailySchedule",
-    "weeklySchedule",
-    "monthlySchedule",
-    "yearlySchedule",
-];
+const MEMBERS: [&str; 4] = ["dailySchedule", "weeklySchedule", "monthlySchedule", "yearlySchedule"];
 const MONTHS: [&str; 12] = [
     "January",
     "February",
@@ -108,10 +98,8 @@ impl InMonth {
                     json!({ "daysOfTheWeek": day_names(days), "weeksOfTheMonth": weeks });
             }
             Self::Numbers(numbers) => {
-                let days: Vec<Value> = numbers
-                    .iter()
-                    .map(|number| json!({ "date": number, "isLast": *number == 0 }))
-                    .collect();
+                let days: Vec<Value> =
+                    numbers.iter().map(|number| json!({ "date": number, "isLast": *number == 0 })).collect();
                 tier["retentionScheduleFormatType"] = json!("Daily");
                 tier["retentionScheduleDaily"] = json!({ "daysOfTheMonth": days });
             }
@@ -123,23 +111,14 @@ impl Spec {
     pub(crate) fn json(&self) -> Value {
         let some_day = Date::constant(2026, 1, 1);
         let schedule = match &self.runs {
-            Runs::Simple {
-                days,
-                hours,
-                weeks,
-                first,
-            } => json!({
+            Runs::Simple { days, hours, weeks, first } => json!({
                 "schedulePolicyType": "SimpleSchedulePolicy",
                 "scheduleRunFrequency": if days.is_empty() { "Daily" } else { "Weekly" },
                 "scheduleRunDays": day_names(days),
                 "scheduleRunTimes": hours.iter().map(|hour| time(*first, *hour)).collect::<Vec<_>>(),
                 "scheduleWeeklyFrequency": weeks,
             }),
-            Runs::Hourly {
-                interval,
-                start,
-                window,
-            } => json!({
+            Runs::Hourly { interval, start, window } => json!({
                 "schedulePolicyType": "SimpleSchedulePolicyV2",
                 "scheduleRunFrequency": "Hourly",
                 "hourlySchedule": {
@@ -197,18 +176,13 @@ impl InMonth {
             Self::Weekdays(days, weeks) => {
                 let nth = |week: i8| if week == 5 { -1 } else { week };
                 let is = |week: &i8| {
-                    date.nth_weekday_of_month(nth(*week), date.weekday())
-                        .is_ok_and(|it| it == date)
+                    date.nth_weekday_of_month(nth(*week), date.weekday()).is_ok_and(|it| it == date)
                 };
                 days.contains(&date.weekday()) && weeks.iter().any(is)
             }
-            Self::Numbers(numbers) => numbers.iter().any(|number| {
-                if *number == 0 {
-                    date == last
-                } else {
-                    date.day() == *number
-                }
-            }),
+            Self::Numbers(numbers) => {
+                numbers.iter().any(|number| if *number == 0 { date == last } else { date.day() == *number })
+            }
         }
     }
 }
@@ -255,32 +229,17 @@ impl Spec {
     /// The hours of a day at which backups run.
     pub(crate) fn hours(&self, date: Date) -> Vec<i8> {
         let mut hours = match &self.runs {
-            Runs::Simple {
-                days,
-                hours,
-                weeks,
-                first,
-            } => {
+            Runs::Simple { days, hours, weeks, first } => {
                 let today = days.is_empty() || days.contains(&date.weekday());
-                if today && weeks_apart(date, *first, *weeks) {
-                    hours.clone()
-                } else {
-                    Vec::new()
-                }
+                if today && weeks_apart(date, *first, *weeks) { hours.clone() } else { Vec::new() }
             }
-            Runs::Hourly {
-                interval,
-                start,
-                window,
-            } => {
+            Runs::Hourly { interval, start, window } => {
                 let steps = (0..=*window).filter(|hour| hour % interval == 0);
                 steps.map(|hour| (start + hour) % 24).collect()
             }
-            Runs::WithRetention => self
-                .tiers()
-                .filter(|tier| tier.has_day(date))
-                .flat_map(|tier| tier.hours.clone())
-                .collect(),
+            Runs::WithRetention => {
+                self.tiers().filter(|tier| tier.has_day(date)).flat_map(|tier| tier.hours.clone()).collect()
+            }
         };
         hours.sort_unstable();
         hours.dedup();
@@ -289,9 +248,7 @@ impl Spec {
 
     /// For how many days a backup is kept.
     pub(crate) fn kept(&self, date: Date, hour: i8, reading: Reading) -> i64 {
-        let tiers = self
-            .tiers()
-            .filter(|tier| tier.has_hour(hour, reading) && tier.has_day(date));
+        let tiers = self.tiers().filter(|tier| tier.has_hour(hour, reading) && tier.has_day(date));
         tiers.map(Tier::days).chain(self.instant).max().unwrap_or(0)
     }
 
@@ -305,17 +262,10 @@ impl Spec {
     /// The longest gap between backups in the simulated year, which comes round again, in hours.
     pub(crate) fn longest_gap(&self) -> i64 {
         let on = |date: Date| i64::from((date - START).get_days()) * 24;
-        let run = |date: Date| {
-            self.hours(date)
-                .into_iter()
-                .map(move |hour| on(date) + i64::from(hour))
-        };
+        let run = |date: Date| self.hours(date).into_iter().map(move |hour| on(date) + i64::from(hour));
         let mut runs: Vec<i64> = year().flat_map(run).collect();
         runs.extend(runs.first().map(|first| first + DAYS_SIMULATED * 24));
-        runs.windows(2)
-            .map(|pair| pair[1] - pair[0])
-            .max()
-            .unwrap_or(i64::MAX)
+        runs.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(i64::MAX)
     }
 }
 
@@ -325,12 +275,7 @@ fn some_of<T: Clone + std::fmt::Debug + 'static>(all: &[T]) -> impl Strategy<Val
     proptest::sample::subsequence(all.to_vec(), 1..=all.len().min(3))
 }
 
-const DAYS: [Weekday; 4] = [
-    Weekday::Sunday,
-    Weekday::Monday,
-    Weekday::Wednesday,
-    Weekday::Saturday,
-];
+const DAYS: [Weekday; 4] = [Weekday::Sunday, Weekday::Monday, Weekday::Wednesday, Weekday::Saturday];
 const HOURS: [i8; 4] = [0, 2, 8, 14];
 const KEEP: [(i64, &str); 9] = [
     (5, "Days"),
@@ -380,9 +325,9 @@ fn choice(tier: usize) -> BoxedStrategy<Choice> {
         0 => Just(Choice::Daily).boxed(),
         1 => some_of(&DAYS).prop_map(Choice::Weekly).boxed(),
         2 => in_month().prop_map(Choice::Monthly).boxed(),
-        _ => (some_of(&[1, 2, 7]), in_month())
-            .prop_map(|(months, days)| Choice::Yearly(months, days))
-            .boxed(),
+        _ => {
+            (some_of(&[1, 2, 7]), in_month()).prop_map(|(months, days)| Choice::Yearly(months, days)).boxed()
+        }
     }
 }
 
@@ -459,13 +404,9 @@ impl Spec {
                 if let Runs::Simple { hours, .. } = &mut spec.runs {
                     hours.push(hour);
                 }
-                spec.tiers
-                    .iter_mut()
-                    .flatten()
-                    .filter(|tier| !tier.hours.is_empty())
-                    .for_each(|tier| {
-                        tier.hours.push(hour);
-                    });
+                spec.tiers.iter_mut().flatten().filter(|tier| !tier.hours.is_empty()).for_each(|tier| {
+                    tier.hours.push(hour);
+                });
             }
             Change::Shift(by) => {
                 let shift = |hour: &mut i8| *hour = (*hour + by) % 24;
@@ -474,11 +415,7 @@ impl Spec {
                     Runs::Hourly { start, .. } => shift(start),
                     Runs::WithRetention => {}
                 }
-                spec.tiers
-                    .iter_mut()
-                    .flatten()
-                    .flat_map(|tier| &mut tier.hours)
-                    .for_each(shift);
+                spec.tiers.iter_mut().flatten().flat_map(|tier| &mut tier.hours).for_each(shift);
             }
             Change::Tier(number, tier) => spec.tiers[number] = Some(tier),
             Change::Keep(number, keep) => {
@@ -500,13 +437,9 @@ impl Spec {
         }
         // Tiers that make the schedule must name their hours.
         if matches!(spec.runs, Runs::WithRetention) {
-            spec.tiers
-                .iter_mut()
-                .flatten()
-                .filter(|tier| tier.hours.is_empty())
-                .for_each(|tier| {
-                    tier.hours.push(2);
-                });
+            spec.tiers.iter_mut().flatten().filter(|tier| tier.hours.is_empty()).for_each(|tier| {
+                tier.hours.push(2);
+            });
         }
         spec
     }

@@ -32,14 +32,12 @@ pub fn list(call: &mut Call<'_>) -> Result<Reply> {
 /// One assignment.
 pub fn get(call: &mut Call<'_>) -> Result<Reply> {
     let (_, id) = target(call)?;
-    current(call, &id)?
-        .map(|assignment| Reply::ok(json(&assignment)))
-        .ok_or_else(|| {
-            Error::not_found(
-                "RoleAssignmentNotFound",
-                format!("The role assignment '{}' is not found.", id.name()),
-            )
-        })
+    current(call, &id)?.map(|assignment| Reply::ok(json(&assignment))).ok_or_else(|| {
+        Error::not_found(
+            "RoleAssignmentNotFound",
+            format!("The role assignment '{}' is not found.", id.name()),
+        )
+    })
 }
 
 /// Makes an assignment, or describes one anew: nothing else of it can be changed.
@@ -101,23 +99,16 @@ impl Wanted {
     }
 
     fn includes(&self, assignment: &Assignment) -> bool {
-        self.principal
-            .is_none_or(|principal| assignment.principal == principal)
+        self.principal.is_none_or(|principal| assignment.principal == principal)
             && self.role.is_none_or(|role| assignment.role == role)
-            && self
-                .holders
-                .as_ref()
-                .is_none_or(|holders| holders.contains(&assignment.principal))
+            && self.holders.as_ref().is_none_or(|holders| holders.contains(&assignment.principal))
     }
 }
 
 fn object_id(text: &str) -> Result<ObjectId> {
     text.parse().map_err(|_| {
         let shown: String = text.chars().take(80).collect();
-        Error::invalid(
-            "InvalidFilter",
-            format!("'{shown}' in $filter is not an object id"),
-        )
+        Error::invalid("InvalidFilter", format!("'{shown}' in $filter is not an object id"))
     })
 }
 
@@ -133,10 +124,7 @@ fn around(call: &mut Call<'_>, at: &ResourceId) -> Result<Vec<Assignment>> {
         assignment.scope.is_root() && holder.is_some_and(|holder| holder.tenant == tenant)
     });
     if let Some(subscription) = at.subscription_id() {
-        found.extend(
-            call.tx
-                .below::<Assignment>(&ResourceId::subscription(subscription))?,
-        );
+        found.extend(call.tx.below::<Assignment>(&ResourceId::subscription(subscription))?);
     }
     Ok(found)
 }
@@ -160,9 +148,7 @@ fn current(call: &mut Call<'_>, id: &ResourceId) -> Result<Option<Assignment>> {
 
 fn target(call: &Call<'_>) -> Result<(ResourceId, ResourceId)> {
     let (at, name) = (call.scope()?, call.guid("name")?);
-    let id = at.child(&format!(
-        "providers/Microsoft.Authorization/roleAssignments/{name}"
-    ))?;
+    let id = at.child(&format!("providers/Microsoft.Authorization/roleAssignments/{name}"))?;
     Ok((at, id))
 }
 
@@ -180,16 +166,10 @@ impl Asked {
         let role = role_id(&role.ok_or_else(|| fields.missing("roleDefinitionId"))?)?;
         let principal = fields.required_text("principalId")?;
         let principal = principal.parse().map_err(|_| {
-            fields.wrong(
-                "principalId",
-                "the object id of a user, a group or a service principal",
-            )
+            fields.wrong("principalId", "the object id of a user, a group or a service principal")
         })?;
         let kind = fields.text("principalType")?.filter(|kind| !kind.is_empty());
-        if fields
-            .text("condition")?
-            .is_some_and(|condition| !condition.trim().is_empty())
-        {
+        if fields.text("condition")?.is_some_and(|condition| !condition.trim().is_empty()) {
             return Err(Error::invalid(
                 "RoleAssignmentConditionNotSupported",
                 "Conditions on role assignments cannot be evaluated here, so that this one would grant nothing. Assign a \
@@ -198,21 +178,10 @@ impl Asked {
             .with_target("properties.condition"));
         }
         let description = fields.text("description")?.map(String::from);
-        if description
-            .as_ref()
-            .is_some_and(|text| text.chars().count() > MAX_DESCRIPTION_CHARS)
-        {
-            return Err(fields.wrong(
-                "description",
-                &format!("at most {MAX_DESCRIPTION_CHARS} characters"),
-            ));
+        if description.as_ref().is_some_and(|text| text.chars().count() > MAX_DESCRIPTION_CHARS) {
+            return Err(fields.wrong("description", &format!("at most {MAX_DESCRIPTION_CHARS} characters")));
         }
-        Ok(Self {
-            role,
-            principal,
-            kind: kind.map(principal_kind).transpose()?,
-            description,
-        })
+        Ok(Self { role, principal, kind: kind.map(principal_kind).transpose()?, description })
     }
 
     /// The new assignment, if its role and its principal are there.
@@ -281,12 +250,8 @@ fn update(call: &mut Call<'_>, before: Assignment, asked: Asked) -> Result<Reply
     if description == before.description {
         return Ok(Reply::ok(json(&before)));
     }
-    let after = Assignment {
-        description,
-        updated_on: Some(call.now),
-        updated_by: Some(call.who().object),
-        ..before
-    };
+    let after =
+        Assignment { description, updated_on: Some(call.now), updated_by: Some(call.who().object), ..before };
     let access = call.access()?;
     note(call, &access, &after);
     call.tx.put(&after)?;
@@ -312,14 +277,9 @@ fn check_unique(call: &mut Call<'_>, access: &Access, new: &Assignment) -> Resul
         ));
     }
     let namesakes: Vec<Assignment> = call.tx.find(&new.id.name().to_ascii_lowercase())?;
-    let taken = namesakes
-        .iter()
-        .any(|other| access.tenant_of(&other.scope) == Some(tenant) && other.id != new.id);
-    if taken {
-        Err(not_updatable(&new.id))
-    } else {
-        Ok(())
-    }
+    let taken =
+        namesakes.iter().any(|other| access.tenant_of(&other.scope) == Some(tenant) && other.id != new.id);
+    if taken { Err(not_updatable(&new.id)) } else { Ok(()) }
 }
 
 fn not_updatable(id: &ResourceId) -> Error {
@@ -337,17 +297,16 @@ fn not_updatable(id: &ResourceId) -> Error {
 fn role_id(id: &ResourceId) -> Result<RoleId> {
     let kind = id.resource_type().unwrap_or_default();
     let name = id.name().parse().ok();
-    name.filter(|_| kind.eq_ignore_ascii_case("Microsoft.Authorization/roleDefinitions"))
-        .ok_or_else(|| {
-            Error::invalid(
-                "InvalidRoleDefinitionId",
-                format!(
-                    "'{id}' is not the id of a role definition: it ends in \
+    name.filter(|_| kind.eq_ignore_ascii_case("Microsoft.Authorization/roleDefinitions")).ok_or_else(|| {
+        Error::invalid(
+            "InvalidRoleDefinitionId",
+            format!(
+                "'{id}' is not the id of a role definition: it ends in \
                      '/providers/Microsoft.Authorization/roleDefinitions/<guid>'"
-                ),
-            )
-            .with_target("properties.roleDefinitionId")
-        })
+            ),
+        )
+        .with_target("properties.roleDefinitionId")
+    })
 }
 
 fn principal_kind(text: &str) -> Result<PrincipalKind> {
@@ -373,9 +332,7 @@ fn unmatched_kind(why: &str) -> Error {
 
 /// Says in the ledger who holds what.
 fn note(call: &mut Call<'_>, access: &Access, assignment: &Assignment) {
-    let role = access
-        .index(call.who().tenant)
-        .and_then(|index| index.role(assignment.role));
+    let role = access.index(call.who().tenant).and_then(|index| index.role(assignment.role));
     let name = role.map_or_else(|| assignment.role.to_string(), |role| role.role_name.clone());
     call.fact("role", name);
     call.fact("principal", assignment.principal.to_string());

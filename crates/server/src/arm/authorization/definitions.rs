@@ -31,9 +31,7 @@ pub fn list_built_in(call: &mut Call<'_>) -> Result<Reply> {
 /// A built-in role, at the root.
 pub fn get_built_in(call: &mut Call<'_>) -> Result<Reply> {
     let id = RoleId(call.guid("name")?.0);
-    builtin_role(id)
-        .map(|role| Reply::ok(json(role, &ResourceId::root())))
-        .ok_or_else(|| not_found(id))
+    builtin_role(id).map(|role| Reply::ok(json(role, &ResourceId::root()))).ok_or_else(|| not_found(id))
 }
 
 /// The roles that can be assigned at a scope; with `atScopeAndBelow()` also those that can below it.
@@ -62,8 +60,7 @@ pub fn get(call: &mut Call<'_>) -> Result<Reply> {
         let mut scopes = role.assignable_scopes.iter();
         scopes.any(|assignable| scope::related(assignable, &at))
     });
-    role.map(|role| Reply::ok(json(&role, &at)))
-        .ok_or_else(|| not_found(id))
+    role.map(|role| Reply::ok(json(&role, &at))).ok_or_else(|| not_found(id))
 }
 
 /// Creates a custom role, or changes one. Whoever does needs the right at every scope where it can be assigned, before
@@ -75,10 +72,7 @@ pub fn put(call: &mut Call<'_>) -> Result<Reply> {
     let access = call.access()?;
     let tenant = call.who().tenant;
     let before: Option<RoleDefinition> = call.tx.get(&id.to_string())?;
-    if before
-        .as_ref()
-        .is_some_and(|role| !belongs_to(&access, role, tenant))
-    {
+    if before.as_ref().is_some_and(|role| !belongs_to(&access, role, tenant)) {
         return Err(Error::conflict(
             "RoleDefinitionExists",
             format!("the name '{id}' is taken; choose a new GUID for the role"),
@@ -87,11 +81,8 @@ pub fn put(call: &mut Call<'_>) -> Result<Reply> {
     let after = read(call, id, before.as_ref())?;
     after.validate_custom()?;
     check_reach(call, &access, &after)?;
-    let scopes: BTreeSet<ResourceId> = before
-        .iter()
-        .chain([&after])
-        .flat_map(|role| role.assignable_scopes.iter().cloned())
-        .collect();
+    let scopes: BTreeSet<ResourceId> =
+        before.iter().chain([&after]).flat_map(|role| role.assignable_scopes.iter().cloned()).collect();
     for assignable in &scopes {
         call.demand(WRITE, assignable)?;
     }
@@ -120,10 +111,7 @@ pub fn delete(call: &mut Call<'_>) -> Result<Reply> {
         call.demand(DELETE, assignable)?;
     }
     if !holders(call, id)?.is_empty() {
-        return Err(has_assignments(
-            &role,
-            "it is assigned; remove its assignments first",
-        ));
+        return Err(has_assignments(&role, "it is assigned; remove its assignments first"));
     }
     if is_eligible(call, id)? {
         let why = "somebody is eligible for it; remove the eligibilities first";
@@ -136,13 +124,8 @@ pub fn delete(call: &mut Call<'_>) -> Result<Reply> {
 
 /// The role's id as it is shown at a scope: below its subscription, or at the root.
 pub fn shown_id(role: RoleId, at: &ResourceId) -> String {
-    let base = at
-        .subscription_id()
-        .map(|subscription| format!("/subscriptions/{subscription}"));
-    format!(
-        "{}/providers/Microsoft.Authorization/roleDefinitions/{role}",
-        base.unwrap_or_default()
-    )
+    let base = at.subscription_id().map(|subscription| format!("/subscriptions/{subscription}"));
+    format!("{}/providers/Microsoft.Authorization/roleDefinitions/{role}", base.unwrap_or_default())
 }
 
 fn definitions_filter(call: &Call<'_>) -> Result<Filter> {
@@ -155,9 +138,8 @@ fn reply_with(call: &Call<'_>, mut roles: Vec<RoleDefinition>, filter: &Filter, 
             RoleKind::BuiltIn => "BuiltInRole",
             RoleKind::Custom => "CustomRole",
         };
-        let named = filter
-            .equal("roleName")
-            .is_none_or(|name| name.to_lowercase() == role.role_name.to_lowercase());
+        let named =
+            filter.equal("roleName").is_none_or(|name| name.to_lowercase() == role.role_name.to_lowercase());
         named && filter.admits("type", kind)
     });
     roles.sort_by_key(|role| role.id);
@@ -228,10 +210,7 @@ fn read_permissions(fields: &Fields<'_>) -> Result<Vec<Permission>> {
     let mut permissions = Vec::new();
     for value in fields.list("permissions")? {
         let permission = Fields::of(value).map_err(|_| fields.wrong("permissions", "a list of objects"))?;
-        if permission
-            .text("condition")?
-            .is_some_and(|condition| !condition.is_empty())
-        {
+        if permission.text("condition")?.is_some_and(|condition| !condition.is_empty()) {
             return Err(Error::invalid(
                 "InvalidRoleDefinitionPermissions",
                 "conditions in permissions are not supported: they would not be checked",
@@ -250,10 +229,7 @@ fn read_permissions(fields: &Fields<'_>) -> Result<Vec<Permission>> {
         .map(|p| p.actions.len() + p.not_actions.len() + p.data_actions.len() + p.not_data_actions.len())
         .sum();
     if count > MAX_PATTERNS {
-        return Err(fields.wrong(
-            "permissions",
-            &format!("a list of at most {MAX_PATTERNS} actions"),
-        ));
+        return Err(fields.wrong("permissions", &format!("a list of at most {MAX_PATTERNS} actions")));
     }
     Ok(permissions)
 }
@@ -266,9 +242,7 @@ fn patterns(permission: &Fields<'_>, name: &str) -> Result<Vec<ActionPattern>> {
 /// A role reaches over subscriptions and groups of its own tenant, and over nothing else.
 fn check_reach(call: &Call<'_>, access: &Access, role: &RoleDefinition) -> Result<()> {
     if role.assignable_scopes.len() > MAX_SCOPES {
-        return Err(invalid_scopes(format!(
-            "a role has at most {MAX_SCOPES} assignable scopes"
-        )));
+        return Err(invalid_scopes(format!("a role has at most {MAX_SCOPES} assignable scopes")));
     }
     for assignable in &role.assignable_scopes {
         scope::check(assignable).map_err(|error| invalid_scopes(error.message))?;
@@ -302,17 +276,13 @@ fn check_name(call: &mut Call<'_>, role: &RoleDefinition, tenant: TenantId) -> R
 
 /// A role stays assignable where it is assigned.
 fn check_still_assignable(call: &mut Call<'_>, role: &RoleDefinition) -> Result<()> {
-    let stranded = holders(call, role.id)?
-        .into_iter()
-        .find(|assignment| !role.is_assignable_at(&assignment.scope));
+    let stranded =
+        holders(call, role.id)?.into_iter().find(|assignment| !role.is_assignable_at(&assignment.scope));
     match stranded {
         None => Ok(()),
         Some(assignment) => Err(has_assignments(
             role,
-            &format!(
-                "it is assigned at '{}' and has to stay assignable there",
-                assignment.scope
-            ),
+            &format!("it is assigned at '{}' and has to stay assignable there", assignment.scope),
         )),
     }
 }
@@ -339,10 +309,7 @@ fn is_eligible(call: &mut Call<'_>, role: RoleId) -> Result<bool> {
 fn has_assignments(role: &RoleDefinition, why: &str) -> Error {
     Error::invalid(
         "RoleDefinitionHasAssignments",
-        format!(
-            "There are existing role assignments referencing the role '{}': {why}.",
-            role.role_name
-        ),
+        format!("There are existing role assignments referencing the role '{}': {why}.", role.role_name),
     )
 }
 

@@ -10,9 +10,8 @@ use crate::arm::reply::Reply;
 pub fn permissions(call: &mut Call<'_>) -> Result<Reply> {
     let (scope, who, now) = (call.scope()?, call.who(), call.now);
     let access = call.access()?;
-    let permissions = access
-        .index(who.tenant)
-        .map(|index| index.effective_permissions(who.object, &scope, now));
+    let permissions =
+        access.index(who.tenant).map(|index| index.effective_permissions(who.object, &scope, now));
     Ok(Reply::ok(json!({ "value": permissions.unwrap_or_default() })))
 }
 

@@ -35,17 +35,11 @@ pub fn get(call: &mut Call<'_>) -> Result<Reply> {
 type Types = BTreeMap<String, BTreeSet<String>>;
 
 fn by_namespace() -> BTreeMap<String, Types> {
-    let routed = ROUTES
-        .iter()
-        .copied()
-        .flatten()
-        .filter_map(|route| match route.needs {
-            Needs::Action(action) => Some(action.to_string()),
-            Needs::SignedIn => None,
-        });
-    let consents = CriticalOperation::ALL
-        .iter()
-        .map(|operation| operation.guard_action());
+    let routed = ROUTES.iter().copied().flatten().filter_map(|route| match route.needs {
+        Needs::Action(action) => Some(action.to_string()),
+        Needs::SignedIn => None,
+    });
+    let consents = CriticalOperation::ALL.iter().map(|operation| operation.guard_action());
     let mut seen = BTreeSet::new();
     let mut namespaces: BTreeMap<String, Types> = BTreeMap::new();
     for action in routed.chain(consents) {
@@ -53,14 +47,9 @@ fn by_namespace() -> BTreeMap<String, Types> {
             continue;
         };
         if seen.insert(action.to_ascii_lowercase()) {
-            let resource_type = rest
-                .rsplit_once('/')
-                .map_or("", |(resource_type, _)| resource_type);
+            let resource_type = rest.rsplit_once('/').map_or("", |(resource_type, _)| resource_type);
             let types = namespaces.entry(namespace.to_string()).or_default();
-            types
-                .entry(resource_type.to_string())
-                .or_default()
-                .insert(action.clone());
+            types.entry(resource_type.to_string()).or_default().insert(action.clone());
         }
     }
     namespaces

@@ -51,11 +51,7 @@ pub(super) fn decide(call: &mut Call<'_>) -> Result<Reply> {
     let decision = DecisionBody::parse(&call.request.body)?;
     let request = find(call)?;
     let policy = policy_of(call, request.scope(), request.role())?;
-    let key = pim_key(
-        request.eligibility_scope(),
-        "roleeligibilityschedules",
-        &request.eligibility(),
-    );
+    let key = pim_key(request.eligibility_scope(), "roleeligibilityschedules", &request.eligibility());
     let eligibility: Option<Eligibility> = call.tx.get(&key)?;
     let people = Directory::of(call)?;
     let decided = match request.decide(stage, &decision, &policy, eligibility.as_ref(), &people.context()) {
@@ -68,10 +64,7 @@ pub(super) fn decide(call: &mut Call<'_>) -> Result<Reply> {
     call.fact("requester", request.person().0.clone());
     call.fact("request", request.name().to_string());
     call.fact("scope", request.scope().to_string());
-    call.because(format!(
-        "a decision about an activation; it is {} now",
-        status.as_str()
-    ));
+    call.because(format!("a decision about an activation; it is {} now", status.as_str()));
     let json = decided.stage_json(stage, &policy, &people, &people.context());
     Ok(Reply::ok(json.unwrap_or_else(|| json!({}))))
 }

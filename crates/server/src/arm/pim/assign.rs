@@ -14,13 +14,8 @@ pub(super) fn store_activation(call: &mut Call<'_>, request: &ActivationRequest)
         remove(call, &id)?;
         return Ok(());
     };
-    let origin = Origin::Activated {
-        request: request.name(),
-    };
-    let window = Window {
-        start: window.start(),
-        end: window.end(),
-    };
+    let origin = Origin::Activated { request: request.name() };
+    let window = Window { start: window.start(), end: window.end() };
     let holder = (request.principal(), PrincipalKind::User);
     put(call, id, request.scope(), request.role(), holder, window, origin)
 }
@@ -40,35 +35,21 @@ pub(super) fn store_direct(call: &mut Call<'_>, assignment: &DirectAssignment) -
             ));
         }
     };
-    let window = Window {
-        start: grant.window.start(),
-        end: grant.window.end(),
-    };
+    let window = Window { start: grant.window.start(), end: grant.window.end() };
     let id = assignment_id(&grant.scope, grant.name)?;
-    put(
-        call,
-        id,
-        &grant.scope,
-        grant.role,
-        (grant.principal, kind),
-        window,
-        Origin::Assigned,
-    )
+    put(call, id, &grant.scope, grant.role, (grant.principal, kind), window, Origin::Assigned)
 }
 
 /// Removes a direct assignment and its role assignment.
 pub(super) fn remove_direct(call: &mut Call<'_>, assignment: &DirectAssignment) -> Result<()> {
     let grant = assignment.grant();
-    call.tx
-        .delete::<DirectAssignment>(&store::Document::key(assignment));
+    call.tx.delete::<DirectAssignment>(&store::Document::key(assignment));
     let id = assignment_id(&grant.scope, grant.name)?;
     remove(call, &id)
 }
 
 fn assignment_id(scope: &ResourceId, name: RequestId) -> Result<ResourceId> {
-    scope.child(&format!(
-        "providers/Microsoft.Authorization/roleAssignments/{name}"
-    ))
+    scope.child(&format!("providers/Microsoft.Authorization/roleAssignments/{name}"))
 }
 
 fn put(

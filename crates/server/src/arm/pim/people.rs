@@ -19,20 +19,12 @@ pub(super) struct Directory {
 
 impl Directory {
     pub(super) fn of(call: &mut Call<'_>) -> arm::Result<Self> {
-        Ok(Self {
-            access: call.access()?,
-            caller: caller(call.who()),
-            now: call.now,
-        })
+        Ok(Self { access: call.access()?, caller: caller(call.who()), now: call.now })
     }
 
     /// What every decision depends on.
     pub(super) fn context(&self) -> Context<'_> {
-        Context {
-            caller: &self.caller,
-            people: self,
-            now: self.now,
-        }
+        Context { caller: &self.caller, people: self, now: self.now }
     }
 
     /// What sort of principal an object is; `None` for one that the scope's tenant does not know.
@@ -48,10 +40,7 @@ fn caller(who: &SignedIn) -> Caller {
         contexts: BTreeSet::new(),
         at: who.auth_time,
     };
-    Caller {
-        object: who.object,
-        authentication,
-    }
+    Caller { object: who.object, authentication }
 }
 
 fn kind(kind: rbac::PrincipalKind) -> PrincipalKind {
@@ -70,9 +59,7 @@ impl People for Directory {
     }
 
     fn is_human(&self, object: ObjectId) -> bool {
-        self.access
-            .principal(object)
-            .is_some_and(|p| p.kind == rbac::PrincipalKind::User && p.enabled)
+        self.access.principal(object).is_some_and(|p| p.kind == rbac::PrincipalKind::User && p.enabled)
     }
 
     fn groups_of(&self, object: ObjectId) -> BTreeSet<ObjectId> {
@@ -107,36 +94,26 @@ impl Names for Directory {
                 user_name: (principal.kind == rbac::PrincipalKind::User).then(|| principal.name.clone()),
                 kind: kind(principal.kind),
             },
-            None => PrincipalName {
-                display_name: object.to_string(),
-                user_name: None,
-                kind: PrincipalKind::User,
-            },
+            None => {
+                PrincipalName { display_name: object.to_string(), user_name: None, kind: PrincipalKind::User }
+            }
         }
     }
 
     fn role(&self, role: RoleId) -> RoleName {
-        let known = self
-            .access
-            .tenants()
-            .filter_map(|tenant| self.access.index(tenant.id)?.role(role))
-            .next();
+        let known =
+            self.access.tenants().filter_map(|tenant| self.access.index(tenant.id)?.role(role)).next();
         match known {
             Some(role) => RoleName {
                 display_name: role.role_name.clone(),
                 built_in: role.kind == rbac::RoleKind::BuiltIn,
             },
-            None => RoleName {
-                display_name: role.to_string(),
-                built_in: false,
-            },
+            None => RoleName { display_name: role.to_string(), built_in: false },
         }
     }
 
     fn scope(&self, scope: &ResourceId) -> String {
-        let whole_subscription = scope
-            .subscription_id()
-            .filter(|id| *scope == ResourceId::subscription(*id));
+        let whole_subscription = scope.subscription_id().filter(|id| *scope == ResourceId::subscription(*id));
         match whole_subscription.and_then(|id| self.access.subscription(id)) {
             Some(subscription) => subscription.name.clone(),
             None => scope.name().to_string(),

@@ -50,12 +50,7 @@ pub(super) fn role_at(
 fn roles_at(call: &mut Call<'_>, scope: &ResourceId) -> Result<Vec<RoleId>> {
     let custom: Vec<RoleDefinition> = call.tx.all()?;
     let mut ids: Vec<RoleId> = rbac::builtin_roles().iter().map(|role| role.id).collect();
-    ids.extend(
-        custom
-            .iter()
-            .filter(|role| role.is_assignable_at(scope))
-            .map(|role| role.id),
-    );
+    ids.extend(custom.iter().filter(|role| role.is_assignable_at(scope)).map(|role| role.id));
     Ok(ids)
 }
 
@@ -65,29 +60,20 @@ fn listed(call: &mut Call<'_>) -> Result<Vec<RolePolicy>> {
     let filter = Filter::parse(call.request.query("$filter").unwrap_or_default())?;
     let listing = Listing::parse(&filter)?;
     let roles = roles_at(call, &scope)?;
-    let wanted = roles
-        .into_iter()
-        .filter(|role| listing.role.is_none_or(|wanted| wanted == *role));
+    let wanted = roles.into_iter().filter(|role| listing.role.is_none_or(|wanted| wanted == *role));
     wanted.map(|role| policy_of(call, &scope, role)).collect()
 }
 
 pub(super) fn list(call: &mut Call<'_>) -> Result<Reply> {
     let policies = listed(call)?;
     let names = Directory::of(call)?;
-    Ok(Reply::list(
-        policies.iter().map(|policy| policy.to_json(&names)).collect(),
-    ))
+    Ok(Reply::list(policies.iter().map(|policy| policy.to_json(&names)).collect()))
 }
 
 pub(super) fn list_assignments(call: &mut Call<'_>) -> Result<Reply> {
     let policies = listed(call)?;
     let names = Directory::of(call)?;
-    Ok(Reply::list(
-        policies
-            .iter()
-            .map(|policy| policy.assignment_json(&names))
-            .collect(),
-    ))
+    Ok(Reply::list(policies.iter().map(|policy| policy.assignment_json(&names)).collect()))
 }
 
 pub(super) fn get(call: &mut Call<'_>) -> Result<Reply> {
@@ -129,11 +115,9 @@ fn named(call: &mut Call<'_>) -> Result<RolePolicy> {
     let scope = checked_scope(call)?;
     let name = call.params.get("name").to_string();
     let roles = roles_at(call, &scope)?;
-    let role = roles.into_iter().find(|role| {
-        pim::policy::policy_name(&scope, *role)
-            .to_string()
-            .eq_ignore_ascii_case(&name)
-    });
+    let role = roles
+        .into_iter()
+        .find(|role| pim::policy::policy_name(&scope, *role).to_string().eq_ignore_ascii_case(&name));
     policy_of(call, &scope, role.ok_or_else(|| not_found(&name))?)
 }
 

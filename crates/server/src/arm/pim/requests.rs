@@ -39,18 +39,10 @@ impl Ask {
             ));
         }
         let people = Directory::of(call)?;
-        let principal_kind = people
-            .kind_at(body.principal, &scope)
-            .ok_or_else(|| subject_not_found(body.principal))?;
+        let principal_kind =
+            people.kind_at(body.principal, &scope).ok_or_else(|| subject_not_found(body.principal))?;
         let policy = policy_of(call, &scope, body.role)?;
-        Ok(Self {
-            name,
-            scope,
-            body,
-            policy,
-            people,
-            principal_kind,
-        })
+        Ok(Self { name, scope, body, policy, people, principal_kind })
     }
 }
 
@@ -73,14 +65,8 @@ fn eligibility(call: &mut Call<'_>) -> Result<Reply> {
     check_new(call, ask.name)?;
     let existing = at_and_above::<Eligibility>(call, &ask.scope, |eligibility| &eligibility.grant().scope)?;
     let cx = ask.people.context();
-    let settled = pim::request_eligibility(
-        ask.name,
-        &ask.body,
-        ask.principal_kind,
-        &ask.policy,
-        &existing,
-        &cx,
-    )?;
+    let settled =
+        pim::request_eligibility(ask.name, &ask.body, ask.principal_kind, &ask.policy, &existing, &cx)?;
     call.tx.put(&settled.record)?;
     match &settled.change {
         Change::Put(eligibility) => {
@@ -100,10 +86,7 @@ fn eligibility(call: &mut Call<'_>) -> Result<Reply> {
 /// Activations end with the eligibility that they rest on.
 fn follow(call: &mut Call<'_>, ask: &Ask, eligibility: RequestId, now: Option<&Eligibility>) -> Result<()> {
     let activations: Vec<ActivationRequest> = call.tx.below(&ask.scope)?;
-    for activation in activations
-        .iter()
-        .filter(|activation| activation.eligibility() == eligibility)
-    {
+    for activation in activations.iter().filter(|activation| activation.eligibility() == eligibility) {
         if let Some(followed) = activation.follow(now, &ask.people.context()) {
             assign::store_activation(call, &followed)?;
         }
@@ -121,19 +104,12 @@ pub(super) fn put_assignment(call: &mut Call<'_>) -> Result<Reply> {
             let request = activation(call, &ask)?;
             assign::store_activation(call, &request)?;
             call.fact("status", request.status_at(call.now).as_str());
-            Ok(Reply::created(
-                request.to_json(&ask.people, request.status_at(call.now)),
-            ))
+            Ok(Reply::created(request.to_json(&ask.people, request.status_at(call.now))))
         }
         RequestType::SelfDeactivate => {
             let activations: Vec<ActivationRequest> = call.tx.below(&ask.scope)?;
-            let ended = pim::deactivate(
-                ask.name,
-                &ask.body,
-                &ask.scope,
-                &activations,
-                &ask.people.context(),
-            )?;
+            let ended =
+                pim::deactivate(ask.name, &ask.body, &ask.scope, &activations, &ask.people.context())?;
             assign::store_activation(call, &ended.ended)?;
             call.tx.put(&ended.record)?;
             Ok(Reply::created(ended.record.to_json(&ask.people, call.now)))
@@ -146,14 +122,7 @@ fn activation(call: &mut Call<'_>, ask: &Ask) -> Result<ActivationRequest> {
     let eligibilities =
         at_and_above::<Eligibility>(call, &ask.scope, |eligibility| &eligibility.grant().scope)?;
     let others: Vec<ActivationRequest> = call.tx.below(&ask.scope)?;
-    pim::activate(
-        ask.name,
-        &ask.body,
-        &ask.policy,
-        &eligibilities,
-        &others,
-        &ask.people.context(),
-    )
+    pim::activate(ask.name, &ask.body, &ask.policy, &eligibilities, &others, &ask.people.context())
 }
 
 fn admin_assignment(call: &mut Call<'_>, ask: &Ask) -> Result<Reply> {
@@ -183,14 +152,8 @@ pub(super) fn validate_eligibility(call: &mut Call<'_>) -> Result<Reply> {
     let ask = Ask::read(call)?;
     let existing = at_and_above::<Eligibility>(call, &ask.scope, |eligibility| &eligibility.grant().scope)?;
     let cx = ask.people.context();
-    let settled = pim::request_eligibility(
-        ask.name,
-        &ask.body,
-        ask.principal_kind,
-        &ask.policy,
-        &existing,
-        &cx,
-    )?;
+    let settled =
+        pim::request_eligibility(ask.name, &ask.body, ask.principal_kind, &ask.policy, &existing, &cx)?;
     Ok(Reply::ok(settled.record.to_json(&ask.people, call.now)))
 }
 
@@ -199,9 +162,7 @@ pub(super) fn validate_assignment(call: &mut Call<'_>) -> Result<Reply> {
     let ask = Ask::read(call)?;
     if ask.body.request_type == RequestType::SelfActivate {
         let request = activation(call, &ask)?;
-        return Ok(Reply::ok(
-            request.to_json(&ask.people, request.status_of_dry_run()),
-        ));
+        return Ok(Reply::ok(request.to_json(&ask.people, request.status_of_dry_run())));
     }
     let existing: Vec<DirectAssignment> = call.tx.below(&ask.scope)?;
     let activations: Vec<ActivationRequest> = call.tx.below(&ask.scope)?;
@@ -230,10 +191,7 @@ pub(super) fn cancel_eligibility(call: &mut Call<'_>) -> Result<Reply> {
     let record = find_record(call, &scope, Family::Eligibility)?;
     Err(Error::conflict(
         "RoleAssignmentRequestSettled",
-        format!(
-            "the request '{}' is settled; remove the eligibility with AdminRemove instead",
-            record.name
-        ),
+        format!("the request '{}' is settled; remove the eligibility with AdminRemove instead", record.name),
     ))
 }
 
@@ -266,15 +224,13 @@ pub(super) fn list_eligibility(call: &mut Call<'_>) -> Result<Reply> {
     let (scope, listing) = listing(call)?;
     let people = Directory::of(call)?;
     let records = at_and_above::<RequestRecord>(call, &scope, |record| &record.scope)?;
-    let shown = records
-        .into_iter()
-        .filter(|record| record.family == Family::Eligibility && !listing.as_approver);
+    let shown =
+        records.into_iter().filter(|record| record.family == Family::Eligibility && !listing.as_approver);
     let mut entries = Vec::new();
     for record in shown {
         let json = record.to_json(&people, call.now);
-        let admitted = listing.admits(&record.entry(), &scope, call.who().object, &|o| {
-            pim::People::groups_of(&people, o)
-        });
+        let admitted = listing
+            .admits(&record.entry(), &scope, call.who().object, &|o| pim::People::groups_of(&people, o));
         if admitted && listing.admits_status(record.status_at(call.now)) {
             entries.push((store::Document::key(&record), json));
         }
@@ -357,9 +313,7 @@ fn find_record(call: &mut Call<'_>, scope: &ResourceId, family: Family) -> Resul
         Family::Eligibility => "roleeligibilityschedulerequests",
         Family::Assignment => "roleassignmentschedulerequests",
     };
-    call.tx
-        .get(&pim_key(scope, resource_type, &name))?
-        .ok_or_else(|| not_found(name))
+    call.tx.get(&pim_key(scope, resource_type, &name))?.ok_or_else(|| not_found(name))
 }
 
 /// A request's name is used once on the whole server: an approval is found by it alone, whatever the scope.
@@ -377,18 +331,11 @@ fn check_new(call: &mut Call<'_>, name: RequestId) -> Result<()> {
 }
 
 fn demand_unless_concerned(call: &mut Call<'_>, scope: &ResourceId, concerned: &[ObjectId]) -> Result<()> {
-    if concerned.contains(&call.who().object) {
-        Ok(())
-    } else {
-        call.demand(READ, scope)
-    }
+    if concerned.contains(&call.who().object) { Ok(()) } else { call.demand(READ, scope) }
 }
 
 fn not_found(name: RequestId) -> Error {
-    Error::not_found(
-        "RoleAssignmentRequestNotFound",
-        format!("there is no request '{name}' at this scope"),
-    )
+    Error::not_found("RoleAssignmentRequestNotFound", format!("there is no request '{name}' at this scope"))
 }
 
 /// What the ledger says of a request.

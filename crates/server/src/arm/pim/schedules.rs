@@ -131,15 +131,10 @@ type Find = fn(&mut Call<'_>, &ResourceId, &Listing, View) -> Result<Vec<(String
 fn one(call: &mut Call<'_>, find: Find, view: View) -> Result<Reply> {
     let scope = checked_scope(call)?;
     let name = call.params.get("name").to_string();
-    let listing = Listing {
-        as_target: !call.may(READ, &scope)?,
-        ..Listing::default()
-    };
+    let listing = Listing { as_target: !call.may(READ, &scope)?, ..Listing::default() };
     let entries = find(call, &scope, &listing, view)?;
     let named = |json: &Value| {
-        json.get("name")
-            .and_then(Value::as_str)
-            .is_some_and(|n| n.eq_ignore_ascii_case(&name))
+        json.get("name").and_then(Value::as_str).is_some_and(|n| n.eq_ignore_ascii_case(&name))
     };
     match entries.into_iter().map(|(_, json)| json).find(named) {
         Some(json) => Ok(Reply::ok(json)),
@@ -157,10 +152,5 @@ pub(super) fn eligible_children(call: &mut Call<'_>) -> Result<Reply> {
     let all = at_and_above::<Eligibility>(call, &scope, |eligibility| &eligibility.grant().scope)?;
     let children: BTreeSet<ResourceId> =
         pim::eligible_child_scopes(&all, &scope, call.who().object, &people, call.now);
-    Ok(Reply::list(
-        children
-            .iter()
-            .map(|child| pim::child_resource_json(child, &people))
-            .collect(),
-    ))
+    Ok(Reply::list(children.iter().map(|child| pim::child_resource_json(child, &people)).collect()))
 }

@@ -29,18 +29,8 @@ pub const ROUTES: &[Route] = &[
         vault_action!("backupDeletedProtectionContainers/read"),
         list_deleted,
     ),
-    route(
-        Method::Get,
-        container_path!(""),
-        vault_action!("backupFabrics/protectionContainers/read"),
-        get,
-    ),
-    route(
-        Method::Put,
-        container_path!(""),
-        vault_action!("backupFabrics/protectionContainers/write"),
-        put,
-    ),
+    route(Method::Get, container_path!(""), vault_action!("backupFabrics/protectionContainers/read"), get),
+    route(Method::Put, container_path!(""), vault_action!("backupFabrics/protectionContainers/write"), put),
     route(
         Method::Delete,
         container_path!(""),
@@ -83,20 +73,12 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
 
 /// Containers of which nothing is left but what can be undeleted.
 fn list_deleted(call: &mut Call<'_>) -> Result<Reply> {
-    list_where(call, |contents, container| {
-        contents.status(container) == "SoftDeleted"
-    })
+    list_where(call, |contents, container| contents.status(container) == "SoftDeleted")
 }
 
 fn list_where(call: &mut Call<'_>, keep: impl Fn(&Contents, &Container) -> bool) -> Result<Reply> {
     let vault = place::vault(call)?;
-    let names = [
-        "backupManagementType",
-        "status",
-        "friendlyName",
-        "containerType",
-        "fabricName",
-    ];
+    let names = ["backupManagementType", "status", "friendlyName", "containerType", "fabricName"];
     let asked = Asked::read(call, &names, &[])?;
     let contents = Contents::load(call, &vault.id)?;
     let mut containers: Vec<Container> = call.tx.below(&vault.id)?;
@@ -195,6 +177,9 @@ fn server(call: &Call<'_>, id: ResourceId) -> Result<Container> {
 /// unregistered by it.
 fn check_body(call: &Call<'_>, container: &Container) -> Result<()> {
     let properties = call.properties()?;
+    if properties.is_absent() {
+        return Err(call.body()?.missing("properties"));
+    }
     let stated = [
         ("containerType", &container.container_type),
         ("backupManagementType", &container.backup_management_type),
@@ -203,10 +188,8 @@ fn check_body(call: &Call<'_>, container: &Container) -> Result<()> {
     for (member, actual) in stated {
         let text = properties.text(member)?.filter(|text| !text.is_empty());
         if text.is_some_and(|text| !text.eq_ignore_ascii_case(actual)) {
-            let message = format!(
-                "the container '{}' has the {member} '{actual}' and no other",
-                container.id.name()
-            );
+            let message =
+                format!("the container '{}' has the {member} '{actual}' and no other", container.id.name());
             return Err(invalid(message).with_target(format!("properties.{member}")));
         }
     }
@@ -219,10 +202,7 @@ fn invalid(message: impl Into<String>) -> Error {
 
 impl Contents {
     fn load(call: &mut Call<'_>, scope: &ResourceId) -> Result<Self> {
-        let mut contents = Self {
-            items: BTreeMap::new(),
-            sources: BTreeMap::new(),
-        };
+        let mut contents = Self { items: BTreeMap::new(), sources: BTreeMap::new() };
         for item in call.tx.below::<ProtectedItem>(scope)? {
             let Some(container) = item.id.parent() else {
                 continue;
@@ -244,11 +224,7 @@ impl Contents {
     /// Azure's `registrationStatus`.
     fn status(&self, container: &Container) -> &'static str {
         let items = self.of(container);
-        if items.all > 0 && items.all == items.deleted {
-            "SoftDeleted"
-        } else {
-            "Registered"
-        }
+        if items.all > 0 && items.all == items.deleted { "SoftDeleted" } else { "Registered" }
     }
 
     fn view(&self, container: &Container) -> Value {

@@ -94,10 +94,7 @@ fn named(call: &mut Call<'_>, item: &ProtectedItem) -> Result<Option<RepositoryC
 }
 
 fn view(credential: &RepositoryCredential) -> Value {
-    let id = format!(
-        "{}/repositoryCredentials/{}",
-        credential.item, credential.user_name
-    );
+    let id = format!("{}/repositoryCredentials/{}", credential.item, credential.user_name);
     json!({
         "id": id,
         "name": credential.user_name,

@@ -56,10 +56,7 @@ impl Views {
             origin: call.request.origin.clone(),
             now: call.now,
             vault: vault.clone(),
-            policies: policies
-                .into_iter()
-                .map(|policy| (policy.id.clone(), policy))
-                .collect(),
+            policies: policies.into_iter().map(|policy| (policy.id.clone(), policy)).collect(),
             points,
         })
     }
@@ -208,16 +205,8 @@ fn time_span(span: SignedDuration) -> String {
     let seconds = span.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     let ticks = span.subsec_nanos() / 100;
-    let days = if days > 0 {
-        format!("{days}.")
-    } else {
-        String::new()
-    };
-    let fraction = if ticks > 0 {
-        format!(".{ticks:07}")
-    } else {
-        String::new()
-    };
+    let days = if days > 0 { format!("{days}.") } else { String::new() };
+    let fraction = if ticks > 0 { format!(".{ticks:07}") } else { String::new() };
     format!("{days}{hours:02}:{minutes:02}:{:02}{fraction}", seconds % 60)
 }
 
@@ -245,13 +234,6 @@ mod tests {
         let at = |second| Timestamp::from_second(second).unwrap();
         let mut points = Points::default();
         [5, 3, 9].into_iter().for_each(|second| points.add(at(second)));
-        assert_eq!(
-            points,
-            Points {
-                count: 3,
-                oldest: Some(at(3)),
-                newest: Some(at(9))
-            }
-        );
+        assert_eq!(points, Points { count: 3, oldest: Some(at(3)), newest: Some(at(9)) });
     }
 }

@@ -27,12 +27,7 @@ pub const ROUTES: &[Route] = &[
     route(Method::Get, item_path!(""), item_action!("read"), get),
     route(Method::Put, item_path!(""), item_action!("write"), put),
     route(Method::Delete, item_path!(""), item_action!("delete"), delete),
-    route(
-        Method::Post,
-        item_path!("/backup"),
-        item_action!("backup/action"),
-        backup_now,
-    ),
+    route(Method::Post, item_path!("/backup"), item_action!("backup/action"), backup_now),
 ];
 
 /// What every container of a virtual machine is called.
@@ -40,14 +35,8 @@ const MACHINE_PREFIX: &str = "iaasvmcontainer;";
 
 fn list(call: &mut Call<'_>) -> Result<Reply> {
     let vault = place::vault(call)?;
-    let names = [
-        "backupManagementType",
-        "itemType",
-        "policyName",
-        "containerName",
-        "friendlyName",
-        "healthState",
-    ];
+    let names =
+        ["backupManagementType", "itemType", "policyName", "containerName", "friendlyName", "healthState"];
     let asked = Asked::read(call, &names, &[])?;
     let views = Views::load(call, &vault, &vault.id)?;
     let mut items: Vec<ProtectedItem> = call.tx.below(&vault.id)?;
@@ -62,11 +51,7 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
             && (asked.admits("containerName", container)
                 || asked.admits("containerName", item.container_name()))
     });
-    Ok(call.page(
-        items,
-        |item| item.id.folded().to_string(),
-        |item| views.view(item),
-    ))
+    Ok(call.page(items, |item| item.id.folded().to_string(), |item| views.view(item)))
 }
 
 fn get(call: &mut Call<'_>) -> Result<Reply> {
@@ -83,11 +68,7 @@ fn put(call: &mut Call<'_>) -> Result<Reply> {
         return Err(call.body()?.missing("properties"));
     }
     let mut ask = Ask::read(&properties)?;
-    let named = ask
-        .policy
-        .take()
-        .map(|policy| policy_of(call, &vault, &policy))
-        .transpose()?;
+    let named = ask.policy.take().map(|policy| policy_of(call, &vault, &policy)).transpose()?;
     ask.policy = named.as_ref().map(|policy| policy.id.clone());
     let step = match &before {
         Some(before) => ask.change(before)?,
@@ -121,11 +102,8 @@ fn delete(call: &mut Call<'_>) -> Result<Reply> {
         Feature::Enabled | Feature::AlwaysOn => {
             let deletion = deletion(call, &vault)?;
             call.fact("recoverableUntil", deletion.until.to_string());
-            let after = ProtectedItem {
-                protection: Protection::Stopped,
-                deletion: Some(deletion),
-                ..item.clone()
-            };
+            let after =
+                ProtectedItem { protection: Protection::Stopped, deletion: Some(deletion), ..item.clone() };
             Edit::replace(item, after)
         }
     };
@@ -173,12 +151,7 @@ fn policy_of(call: &mut Call<'_>, vault: &Vault, id: &ResourceId) -> Result<Back
         true => call.tx.resource(id)?,
         false => None,
     };
-    found.ok_or_else(|| {
-        invalid(
-            "policyId",
-            format!("the vault '{}' has no policy '{id}'", vault.id.name()),
-        )
-    })
+    found.ok_or_else(|| invalid("policyId", format!("the vault '{}' has no policy '{id}'", vault.id.name())))
 }
 
 fn check_kind(policy: &BackupPolicy, item: &ProtectedItem) -> Result<()> {
@@ -186,10 +159,8 @@ fn check_kind(policy: &BackupPolicy, item: &ProtectedItem) -> Result<()> {
     if given.eq_ignore_ascii_case(needed) {
         return Ok(());
     }
-    let message = format!(
-        "the policy '{}' is for '{given}', and the item needs one for '{needed}'",
-        policy.id.name()
-    );
+    let message =
+        format!("the policy '{}' is for '{given}', and the item needs one for '{needed}'", policy.id.name());
     Err(invalid("policyId", message))
 }
 

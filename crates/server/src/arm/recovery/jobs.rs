@@ -12,18 +12,8 @@ use crate::arm::route::{Method, Route, route};
 
 /// The routes of this part.
 pub const ROUTES: &[Route] = &[
-    route(
-        Method::Get,
-        vault_path!("/backupJobs"),
-        vault_action!("backupJobs/read"),
-        list,
-    ),
-    route(
-        Method::Get,
-        vault_path!("/backupJobs/{job}"),
-        vault_action!("backupJobs/read"),
-        get,
-    ),
+    route(Method::Get, vault_path!("/backupJobs"), vault_action!("backupJobs/read"), list),
+    route(Method::Get, vault_path!("/backupJobs/{job}"), vault_action!("backupJobs/read"), get),
 ];
 
 /// Every job is over before anybody can ask for it.
@@ -31,20 +21,10 @@ const STATUS: &str = "Completed";
 
 fn list(call: &mut Call<'_>) -> Result<Reply> {
     let vault = place::vault(call)?;
-    let names = [
-        "status",
-        "operation",
-        "backupManagementType",
-        "jobId",
-        "startTime",
-        "endTime",
-    ];
+    let names = ["status", "operation", "backupManagementType", "jobId", "startTime", "endTime"];
     let asked = Asked::read(call, &names, &[])?;
     // The two times are the ends of a span, although clients write them with `eq`.
-    let span = Span {
-        from: asked.instant("startTime")?,
-        to: asked.instant("endTime")?,
-    };
+    let span = Span { from: asked.instant("startTime")?, to: asked.instant("endTime")? };
     let mut jobs: Vec<Job> = call.tx.below(&vault.id)?;
     jobs.retain(|job| {
         asked.admits("status", STATUS)
@@ -59,9 +39,7 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
 
 fn get(call: &mut Call<'_>) -> Result<Reply> {
     let vault = place::vault(call)?;
-    let id = vault
-        .id
-        .child(&format!("backupJobs/{}", call.params.get("job")))?;
+    let id = vault.id.child(&format!("backupJobs/{}", call.params.get("job")))?;
     let job: Job = call.tx.resource(&id)?.ok_or_else(|| place::not_found(&id))?;
     Ok(Reply::ok(view(&job, true)))
 }
@@ -96,10 +74,7 @@ fn view(job: &Job, extended: bool) -> Value {
         }
         if extended {
             let bag = json!({ "Item Name": job.item });
-            properties.insert(
-                "extendedInfo".into(),
-                json!({"tasksList": [], "propertyBag": bag}),
-            );
+            properties.insert("extendedInfo".into(), json!({"tasksList": [], "propertyBag": bag}));
         }
     }
     json!({

@@ -67,10 +67,7 @@ pub struct Links {
 impl Links {
     /// For a PUT of an item (recorded): below the item.
     pub fn of_item(item: &ResourceId) -> Self {
-        Self {
-            status: format!("{item}/operationsStatus"),
-            result: format!("{item}/operationResults"),
-        }
+        Self { status: format!("{item}/operationsStatus"), result: format!("{item}/operationResults") }
     }
 
     /// For a deletion (recorded): below the vault, because what was deleted may be gone.

@@ -13,9 +13,7 @@ const FABRIC: &str = "Azure";
 
 /// The id of the policy that the path names, whether it exists or not.
 pub fn policy_id(call: &Call<'_>, vault: &Vault) -> Result<ResourceId> {
-    vault
-        .id
-        .child(&format!("backupPolicies/{}", call.params.get("policy")))
+    vault.id.child(&format!("backupPolicies/{}", call.params.get("policy")))
 }
 
 /// The policy that the path names.
@@ -29,9 +27,7 @@ pub fn policy(call: &mut Call<'_>, vault: &Vault) -> Result<BackupPolicy> {
 
 /// The id of a container of a vault, by its name.
 pub fn container_named(vault: &Vault, name: &str) -> Result<ResourceId> {
-    vault
-        .id
-        .child(&format!("backupFabrics/{FABRIC}/protectionContainers/{name}"))
+    vault.id.child(&format!("backupFabrics/{FABRIC}/protectionContainers/{name}"))
 }
 
 /// The id of the container that the path names, whether it exists or not.
@@ -103,11 +99,8 @@ pub fn live_item(call: &mut Call<'_>) -> Result<(Vault, ProtectedItem)> {
 
 /// The refusal for a soft-deleted item.
 pub fn soft_deleted(item: &ProtectedItem) -> Error {
-    let until = item
-        .deletion
-        .as_ref()
-        .map(|deletion| format!(" until {}", deletion.until))
-        .unwrap_or_default();
+    let until =
+        item.deletion.as_ref().map(|deletion| format!(" until {}", deletion.until)).unwrap_or_default();
     Error::invalid(
         "UserErrorItemSoftDeleted",
         format!(

@@ -12,18 +12,8 @@ use crate::arm::route::{Method, Route, route};
 
 /// The routes of this part.
 pub const ROUTES: &[Route] = &[
-    route(
-        Method::Get,
-        item_path!("/recoveryPoints"),
-        item_action!("recoveryPoints/read"),
-        list,
-    ),
-    route(
-        Method::Get,
-        item_path!("/recoveryPoints/{point}"),
-        item_action!("recoveryPoints/read"),
-        get,
-    ),
+    route(Method::Get, item_path!("/recoveryPoints"), item_action!("recoveryPoints/read"), list),
+    route(Method::Get, item_path!("/recoveryPoints/{point}"), item_action!("recoveryPoints/read"), get),
 ];
 
 /// How much of a snapshot's name restic shows.
@@ -32,18 +22,9 @@ const SHORT_NAME: usize = 8;
 fn list(call: &mut Call<'_>) -> Result<Reply> {
     let (_, item) = place::item(call)?;
     // What clients also send describes points that exist in Azure alone, or asks for members that are always there.
-    let names = [
-        "startDate",
-        "endDate",
-        "extendedInfo",
-        "restorePointQueryType",
-        "includeSoftDeletedRP",
-    ];
+    let names = ["startDate", "endDate", "extendedInfo", "restorePointQueryType", "includeSoftDeletedRP"];
     let asked = Asked::read(call, &names, &[])?;
-    let span = Span {
-        from: asked.instant("startDate")?,
-        to: asked.instant("endDate")?,
-    };
+    let span = Span { from: asked.instant("startDate")?, to: asked.instant("endDate")? };
     let mut points: Vec<RecoveryPoint> = call.tx.below(&item.id)?;
     points.retain(|point| span.holds(point.at));
     points.sort_by_cached_key(key);
@@ -52,9 +33,7 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
 
 fn get(call: &mut Call<'_>) -> Result<Reply> {
     let (_, item) = place::item(call)?;
-    let id = item
-        .id
-        .child(&format!("recoveryPoints/{}", call.params.get("point")))?;
+    let id = item.id.child(&format!("recoveryPoints/{}", call.params.get("point")))?;
     let point: RecoveryPoint = call.tx.resource(&id)?.ok_or_else(|| place::not_found(&id))?;
     Ok(Reply::ok(view(&point, &item)))
 }

@@ -14,24 +14,9 @@ use crate::arm::route::{Method, Route, route};
 
 /// The routes of this part.
 pub const ROUTES: &[Route] = &[
-    route(
-        Method::Get,
-        vault_path!("/backupPolicies"),
-        vault_action!("backupPolicies/read"),
-        list,
-    ),
-    route(
-        Method::Get,
-        vault_path!("/backupPolicies/{policy}"),
-        vault_action!("backupPolicies/read"),
-        get,
-    ),
-    route(
-        Method::Put,
-        vault_path!("/backupPolicies/{policy}"),
-        vault_action!("backupPolicies/write"),
-        put,
-    ),
+    route(Method::Get, vault_path!("/backupPolicies"), vault_action!("backupPolicies/read"), list),
+    route(Method::Get, vault_path!("/backupPolicies/{policy}"), vault_action!("backupPolicies/read"), get),
+    route(Method::Put, vault_path!("/backupPolicies/{policy}"), vault_action!("backupPolicies/write"), put),
     route(
         Method::Delete,
         vault_path!("/backupPolicies/{policy}"),
@@ -52,11 +37,7 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
         asked.admits("backupManagementType", policy.body.management_type())
             && asked.admits("workloadType", workload_type(policy))
     });
-    Ok(call.page(
-        policies,
-        |policy| policy.id.folded().to_string(),
-        |policy| view(policy, &items),
-    ))
+    Ok(call.page(policies, |policy| policy.id.folded().to_string(), |policy| view(policy, &items)))
 }
 
 fn get(call: &mut Call<'_>) -> Result<Reply> {
@@ -74,10 +55,7 @@ fn put(call: &mut Call<'_>) -> Result<Reply> {
     if let Some(before) = &before {
         check_same_kind(before, &body)?;
     }
-    let after = BackupPolicy {
-        id: before.as_ref().map_or(id, |before| before.id.clone()),
-        body,
-    };
+    let after = BackupPolicy { id: before.as_ref().map_or(id, |before| before.id.clone()), body };
     let items: Vec<ProtectedItem> = call.tx.below(&vault.id)?;
     let answer = view(&after, &items);
     door::change(call, &vault.id, VaultChange::policy(&vault, before, after)?)?;
@@ -137,10 +115,7 @@ fn workload_type(policy: &BackupPolicy) -> &str {
 
 /// A policy as answers show it. All items that hold it count, the stopped ones too: it cannot be deleted while they do.
 pub fn view(policy: &BackupPolicy, items: &[ProtectedItem]) -> Value {
-    let users = items
-        .iter()
-        .filter(|item| item.policy.as_ref() == Some(&policy.id))
-        .count();
+    let users = items.iter().filter(|item| item.policy.as_ref() == Some(&policy.id)).count();
     let mut properties = policy.body.raw().clone();
     if let Some(properties) = properties.as_object_mut() {
         properties.insert("protectedItemsCount".into(), users.into());

@@ -51,9 +51,7 @@ impl<'a> Ask<'a> {
         if friendly_name.is_some_and(|name| name.len() > MAX_NAME || name.chars().any(char::is_control)) {
             return Err(properties.wrong("friendlyName", "at most 260 bytes without control characters"));
         }
-        let state = properties
-            .text("protectionState")?
-            .filter(|state| !state.is_empty());
+        let state = properties.text("protectionState")?.filter(|state| !state.is_empty());
         Ok(Self {
             item_type,
             source: properties.id("sourceResourceId")?,
@@ -103,10 +101,7 @@ impl<'a> Ask<'a> {
             created: now,
             id,
         };
-        Ok(Step {
-            after,
-            job: "ConfigureBackup",
-        })
+        Ok(Step { after, job: "ConfigureBackup" })
     }
 
     /// What becomes of an existing item.
@@ -172,10 +167,7 @@ impl<'a> Ask<'a> {
     }
 
     fn check_same(&self, before: &ProtectedItem) -> Result<()> {
-        if self
-            .item_type
-            .is_some_and(|asked| (asked == FILES) != (before.management_type() == "MAB"))
-        {
+        if self.item_type.is_some_and(|asked| (asked == FILES) != (before.management_type() == "MAB")) {
             let message = format!("the item is a '{}' and stays one", before.item_type);
             return Err(invalid("protectedItemType", message));
         }

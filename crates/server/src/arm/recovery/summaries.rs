@@ -26,12 +26,7 @@ pub const ROUTES: &[Route] = &[
         vault_action!("backupProtectableItems/read"),
         none,
     ),
-    route(
-        Method::Get,
-        vault_path!("/backupEngines"),
-        vault_action!("backupEngines/read"),
-        none,
-    ),
+    route(Method::Get, vault_path!("/backupEngines"), vault_action!("backupEngines/read"), none),
     route(
         Method::Get,
         vault_path!("/backupProtectionIntents"),
@@ -51,18 +46,13 @@ fn none(call: &mut Call<'_>) -> Result<Reply> {
 fn usage(call: &mut Call<'_>) -> Result<Reply> {
     let vault = place::vault(call)?;
     let asked = Asked::read(call, &["type"], &[])?;
-    let wanted = asked
-        .equal("type")
-        .unwrap_or("BackupProtectedItemCountSummary")
-        .to_ascii_lowercase();
+    let wanted = asked.equal("type").unwrap_or("BackupProtectedItemCountSummary").to_ascii_lowercase();
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     let mut count = |kind: &str| *counts.entry(kind.to_string()).or_default() += 1;
     match wanted.as_str() {
-        "backupprotecteditemcountsummary" => call
-            .tx
-            .below::<ProtectedItem>(&vault.id)?
-            .iter()
-            .for_each(|item| count(item.management_type())),
+        "backupprotecteditemcountsummary" => {
+            call.tx.below::<ProtectedItem>(&vault.id)?.iter().for_each(|item| count(item.management_type()))
+        }
         "backupprotectioncontainercountsummary" => call
             .tx
             .below::<Container>(&vault.id)?

@@ -23,10 +23,7 @@ pub fn list(call: &mut Call<'_>) -> Result<Reply> {
     let subscription = demand_visible(call, READ)?;
     let filter = query::filter(call, &["tagName", "tagValue"], &[])?;
     let mut groups: Vec<ResourceGroup> = Vec::new();
-    for group in call
-        .tx
-        .below::<ResourceGroup>(&ResourceId::subscription(subscription))?
-    {
+    for group in call.tx.below::<ResourceGroup>(&ResourceId::subscription(subscription))? {
         let tagged = filter.equal("tagName").is_none_or(|name| {
             let found = tag(&group.tags, name);
             found.is_some_and(|value| filter.equal("tagValue").is_none_or(|wanted| wanted == value))
@@ -40,9 +37,7 @@ pub fn list(call: &mut Call<'_>) -> Result<Reply> {
 
 /// Names of tags compare without case.
 fn tag<'a>(tags: &'a BTreeMap<String, String>, name: &str) -> Option<&'a str> {
-    tags.iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.as_str())
+    tags.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
 /// Whether the group exists.
@@ -59,38 +54,29 @@ pub fn get(call: &mut Call<'_>) -> Result<Reply> {
 /// Creates a group, or sets the tags of one.
 pub fn put(call: &mut Call<'_>) -> Result<Reply> {
     let body = call.body()?;
-    let asked = body.text("location")?.map(|text| {
-        Region::parse(text)
-            .ok_or_else(|| body.wrong("location", "the name of a region, such as 'westeurope'"))
-    });
-    let (asked, tags) = (asked.transpose()?, tags::read(&body)?);
+    let asked = body.text("location")?.ok_or_else(|| {
+        let message = "The location property is required for a resource group.";
+        Error::invalid("LocationRequired", message).with_target("location")
+    })?;
+    let asked = Region::parse(asked)
+        .ok_or_else(|| body.wrong("location", "the name of a region, such as 'westeurope'"))?;
+    body.object("properties")?;
+    let tags = tags::read(&body)?;
     let before: Option<ResourceGroup> = call.tx.resource(call.id())?;
     let created = before.is_none();
     let after = match before {
-        Some(group) => {
-            if let Some(asked) = asked.filter(|asked| *asked != group.location) {
-                return Err(Error::conflict(
-                    "InvalidResourceGroupLocation",
-                    format!(
-                        "Invalid resource group location '{asked}'. The resource group '{}' already exists in location '{}'.",
-                        group.id.name(),
-                        group.location
-                    ),
-                ));
-            }
-            ResourceGroup {
-                tags: tags.unwrap_or(group.tags),
-                ..group
-            }
+        Some(group) if asked != group.location => {
+            return Err(Error::conflict(
+                "InvalidResourceGroupLocation",
+                format!(
+                    "Invalid resource group location '{asked}'. The resource group '{}' already exists in location '{}'.",
+                    group.id.name(),
+                    group.location
+                ),
+            ));
         }
-        None => ResourceGroup {
-            id: new_id(call)?,
-            location: asked.ok_or_else(|| {
-                let message = "The location property is required to create a resource group.";
-                Error::invalid("LocationRequired", message).with_target("location")
-            })?,
-            tags: tags.unwrap_or_default(),
-        },
+        Some(group) => ResourceGroup { tags: tags.unwrap_or(group.tags), ..group },
+        None => ResourceGroup { id: new_id(call)?, location: asked, tags: tags.unwrap_or_default() },
     };
     call.tx.put(&after)?;
     Ok(Reply::put(created, json(&after)))
@@ -100,10 +86,7 @@ pub fn put(call: &mut Call<'_>) -> Result<Reply> {
 pub fn patch(call: &mut Call<'_>) -> Result<Reply> {
     let before = existing(call)?;
     let tags = tags::read(&call.body()?)?;
-    let after = ResourceGroup {
-        tags: tags.unwrap_or_else(|| before.tags.clone()),
-        ..before.clone()
-    };
+    let after = ResourceGroup { tags: tags.unwrap_or_else(|| before.tags.clone()), ..before.clone() };
     if after != before {
         call.tx.put(&after)?;
     }
@@ -132,18 +115,11 @@ pub fn delete(call: &mut Call<'_>) -> Result<Reply> {
     // A group of the same name must not come into being with the rights of this one.
     orphans::remove(call, &group.id)?;
     call.tx.delete::<ResourceGroup>(group.id.folded());
-    let operation = Operation {
-        id: call.edge.uuid().to_string(),
-        vault: group.id,
-        at: call.now,
-        job: None,
-    };
+    let operation = Operation { id: call.edge.uuid().to_string(), vault: group.id, at: call.now, job: None };
     call.tx.put(&operation)?;
     let subscription = call.subscription()?;
     let path = format!("/subscriptions/{subscription}/operationresults/{}", operation.id);
-    Ok(Reply::empty(202)
-        .with_header("Location", call.request.url(&path))
-        .with_header("Retry-After", "1"))
+    Ok(Reply::empty(202).with_header("Location", call.request.url(&path)).with_header("Retry-After", "1"))
 }
 
 /// What became of a deletion: it was finished before its first answer was sent.
@@ -158,17 +134,12 @@ pub fn deletion_result(call: &mut Call<'_>) -> Result<Reply> {
 }
 
 fn existing(call: &mut Call<'_>) -> Result<ResourceGroup> {
-    call.tx
-        .resource(call.id())?
-        .ok_or_else(|| not_found(call.id().name()))
+    call.tx.resource(call.id())?.ok_or_else(|| not_found(call.id().name()))
 }
 
 /// The refusal for a group that does not exist.
 pub fn not_found(name: &str) -> Error {
-    Error::not_found(
-        "ResourceGroupNotFound",
-        format!("Resource group '{name}' could not be found."),
-    )
+    Error::not_found("ResourceGroupNotFound", format!("Resource group '{name}' could not be found."))
 }
 
 /// The id of a new group: Azure's spelling, with the name as the client wrote it.

@@ -65,10 +65,7 @@ pub fn in_subscription(call: &mut Call<'_>) -> Result<Reply> {
 
 /// The resources of a group that the caller may read.
 pub fn in_group(call: &mut Call<'_>) -> Result<Reply> {
-    demand_visible(
-        call,
-        "Microsoft.Resources/subscriptions/resourceGroups/resources/read",
-    )?;
+    demand_visible(call, "Microsoft.Resources/subscriptions/resourceGroups/resources/read")?;
     let group = call.group()?;
     if call.tx.resource::<ResourceGroup>(&group)?.is_none() {
         return Err(groups::not_found(group.name()));
@@ -88,19 +85,13 @@ fn listed(call: &mut Call<'_>, scope: &ResourceId) -> Result<Reply> {
         let wanted = filter.admits("resourceType", resource.kind)
             && filter.admits("resourceGroup", group)
             && filter.admits("name", resource.id.name())
-            && location
-                .as_ref()
-                .is_none_or(|location| location == resource.location.as_str());
+            && location.as_ref().is_none_or(|location| location == resource.location.as_str());
         if wanted && call.may(&format!("{}/read", resource.kind), &resource.id)? {
             seen.push(resource);
         }
     }
     let expand = call.request.query("$expand").unwrap_or_default().to_lowercase();
-    Ok(call.page(
-        seen,
-        |resource| resource.id.folded().to_string(),
-        |resource| json(resource, &expand),
-    ))
+    Ok(call.page(seen, |resource| resource.id.folded().to_string(), |resource| json(resource, &expand)))
 }
 
 fn json(resource: &Resource, expand: &str) -> Value {
@@ -114,23 +105,12 @@ fn json(resource: &Resource, expand: &str) -> Value {
     let optional = [
         ("sku", resource.sku.clone()),
         ("identity", resource.identity.clone()),
-        (
-            "createdTime",
-            expanded(expand, "createdtime", resource.created.at),
-        ),
-        (
-            "changedTime",
-            expanded(expand, "changedtime", resource.modified.at),
-        ),
-        (
-            "provisioningState",
-            expand.contains("provisioningstate").then(|| "Succeeded".into()),
-        ),
+        ("createdTime", expanded(expand, "createdtime", resource.created.at)),
+        ("changedTime", expanded(expand, "changedtime", resource.modified.at)),
+        ("provisioningState", expand.contains("provisioningstate").then(|| "Succeeded".into())),
     ];
     if let Some(object) = json.as_object_mut() {
-        let present = optional
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_string(), value?)));
+        let present = optional.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?)));
         object.extend(present);
     }
     json

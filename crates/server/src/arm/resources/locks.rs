@@ -43,26 +43,14 @@ pub fn put(call: &mut Call<'_>) -> Result<Reply> {
     });
     let level = level.transpose()?;
     let notes = properties.text("notes")?.map(String::from);
-    if notes
-        .as_ref()
-        .is_some_and(|notes| notes.chars().count() > MAX_NOTES_CHARS)
-    {
+    if notes.as_ref().is_some_and(|notes| notes.chars().count() > MAX_NOTES_CHARS) {
         return Err(properties.wrong("notes", &format!("at most {MAX_NOTES_CHARS} characters")));
     }
     let before: Option<Lock> = call.tx.resource(&id)?;
     let created = before.is_none();
     let lock = match before {
-        Some(lock) => Lock {
-            level: level.unwrap_or(lock.level),
-            notes: notes.or(lock.notes),
-            ..lock
-        },
-        None => Lock {
-            id,
-            scope: at,
-            level: level.ok_or_else(|| properties.missing("level"))?,
-            notes,
-        },
+        Some(lock) => Lock { level: level.unwrap_or(lock.level), notes: notes.or(lock.notes), ..lock },
+        None => Lock { id, scope: at, level: level.ok_or_else(|| properties.missing("level"))?, notes },
     };
     call.fact("level", lock.level.as_str());
     call.tx.put(&lock)?;

@@ -44,13 +44,7 @@ const PROVIDERS: &[Provider] = &[
         namespace: "Microsoft.DataProtection",
         needs_registration: true,
         types: &["resourceGuards", "operations"],
-        versions: &[
-            "2026-03-01",
-            "2025-09-01",
-            "2025-07-01",
-            "2024-04-01",
-            "2023-05-01",
-        ],
+        versions: &["2026-03-01", "2025-09-01", "2025-07-01", "2024-04-01", "2023-05-01"],
     },
     Provider {
         namespace: "Microsoft.RecoveryServices",
@@ -63,14 +57,7 @@ const PROVIDERS: &[Provider] = &[
             "vaults/backupResourceGuardProxies",
             "operations",
         ],
-        versions: &[
-            "2026-08-01",
-            "2026-07-01",
-            "2025-08-01",
-            "2025-02-01",
-            "2024-10-01",
-            "2023-06-01",
-        ],
+        versions: &["2026-08-01", "2026-07-01", "2025-08-01", "2025-02-01", "2024-10-01", "2023-06-01"],
     },
     Provider {
         namespace: "Microsoft.Resources",
@@ -109,10 +96,7 @@ pub fn register(call: &mut Call<'_>) -> Result<Reply> {
     let subscription = call.subscription()?;
     let provider = named(call)?;
     if !is_registered(call, subscription, provider)? {
-        call.tx.put(&Registration {
-            subscription,
-            namespace: provider.namespace.to_string(),
-        })?;
+        call.tx.put(&Registration { subscription, namespace: provider.namespace.to_string() })?;
     }
     Ok(Reply::ok(json(subscription, provider, true)))
 }
@@ -176,15 +160,12 @@ fn fixed(call: &mut Call<'_>, verb: &str) -> Result<(SubscriptionId, &'static Pr
 fn named(call: &Call<'_>) -> Result<&'static Provider> {
     let mut segments = call.id().segments();
     let namespace = segments.nth(3).unwrap_or_default();
-    PROVIDERS
-        .iter()
-        .find(|provider| provider.namespace.eq_ignore_ascii_case(namespace))
-        .ok_or_else(|| {
-            Error::not_found(
-                "InvalidResourceNamespace",
-                format!("The resource namespace '{namespace}' is invalid: this server has no such provider."),
-            )
-        })
+    PROVIDERS.iter().find(|provider| provider.namespace.eq_ignore_ascii_case(namespace)).ok_or_else(|| {
+        Error::not_found(
+            "InvalidResourceNamespace",
+            format!("The resource namespace '{namespace}' is invalid: this server has no such provider."),
+        )
+    })
 }
 
 fn is_registered(call: &mut Call<'_>, subscription: SubscriptionId, provider: &Provider) -> Result<bool> {
@@ -200,11 +181,8 @@ fn key(subscription: SubscriptionId, provider: &Provider) -> String {
 }
 
 fn json(subscription: SubscriptionId, provider: &Provider, registered: bool) -> Value {
-    let locations: Vec<&str> = if provider.needs_registration {
-        regions::names().collect()
-    } else {
-        Vec::new()
-    };
+    let locations: Vec<&str> =
+        if provider.needs_registration { regions::names().collect() } else { Vec::new() };
     let types = provider.types.iter().map(|name| {
         json!({
             "resourceType": name,

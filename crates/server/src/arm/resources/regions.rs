@@ -24,10 +24,7 @@ const REGIONS: &[(&str, &[&str])] = &[
     ),
     ("Canada", &["Canada Central", "Canada East"]),
     ("Mexico", &["Mexico Central"]),
-    (
-        "South America",
-        &["Brazil South", "Brazil Southeast", "Chile Central"],
-    ),
+    ("South America", &["Brazil South", "Brazil Southeast", "Chile Central"]),
     (
         "Europe",
         &[
@@ -69,10 +66,7 @@ const REGIONS: &[(&str, &[&str])] = &[
             "New Zealand North",
         ],
     ),
-    (
-        "Middle East",
-        &["Israel Central", "Qatar Central", "UAE Central", "UAE North"],
-    ),
+    ("Middle East", &["Israel Central", "Qatar Central", "UAE Central", "UAE North"]),
     ("Africa", &["South Africa North", "South Africa West"]),
 ];
 
@@ -85,9 +79,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 pub fn list(subscription: SubscriptionId) -> Vec<Value> {
     let in_geography = |(geography, names): &(&'static str, &'static [&'static str])| {
         let geography = *geography;
-        names
-            .iter()
-            .filter_map(move |name| region(subscription, geography, name))
+        names.iter().filter_map(move |name| region(subscription, geography, name))
     };
     REGIONS.iter().flat_map(in_geography).collect()
 }

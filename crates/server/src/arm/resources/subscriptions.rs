@@ -23,16 +23,10 @@ pub fn tenants(call: &mut Call<'_>) -> Result<Reply> {
         Person::Application(_) => who.tenant,
     };
     let known = |tenant: &&Tenant| {
-        access
-            .principals(tenant.id)
-            .any(|principal| principal.enabled && principal.person == Some(person))
+        access.principals(tenant.id).any(|principal| principal.enabled && principal.person == Some(person))
     };
     let tenants: Vec<Tenant> = access.tenants().filter(known).cloned().collect();
-    Ok(call.page(
-        tenants,
-        |tenant| tenant.id.to_string(),
-        |tenant| tenant_json(tenant, tenant.id == home),
-    ))
+    Ok(call.page(tenants, |tenant| tenant.id.to_string(), |tenant| tenant_json(tenant, tenant.id == home)))
 }
 
 fn tenant_json(tenant: &Tenant, home: bool) -> Value {
@@ -53,13 +47,9 @@ pub fn list(call: &mut Call<'_>) -> Result<Reply> {
     let access = call.access()?;
     let who = call.who();
     let now = call.now;
-    let visible = access
-        .index(who.tenant)
-        .map(|index| index.visible_subscriptions(who.object, now));
+    let visible = access.index(who.tenant).map(|index| index.visible_subscriptions(who.object, now));
     let seen = |subscription: &&Subscription| {
-        visible
-            .as_ref()
-            .is_some_and(|visible| visible.includes(subscription.id))
+        visible.as_ref().is_some_and(|visible| visible.includes(subscription.id))
     };
     let subscriptions: Vec<Subscription> = access.subscriptions(who.tenant).filter(seen).cloned().collect();
     Ok(call.page(subscriptions, |subscription| subscription.id.to_string(), json))
@@ -89,9 +79,7 @@ pub fn demand_visible(call: &mut Call<'_>, action: &str) -> Result<SubscriptionI
     let id = call.subscription()?;
     let access = call.access()?;
     let who = call.who();
-    let visible = access
-        .index(who.tenant)
-        .map(|index| index.visible_subscriptions(who.object, call.now));
+    let visible = access.index(who.tenant).map(|index| index.visible_subscriptions(who.object, call.now));
     if visible.is_some_and(|visible| visible.includes(id)) {
         Ok(id)
     } else {

@@ -60,30 +60,18 @@ fn change_storage(call: &mut Call<'_>) -> Result<Vault> {
     let mut after = before.clone();
     let properties = call.properties()?;
     // Older clients know the model by its older name only.
-    let model = if properties.get("storageModelType").is_some() {
-        "storageModelType"
-    } else {
-        "storageType"
-    };
+    let model = if properties.get("storageModelType").is_some() { "storageModelType" } else { "storageType" };
     settings::redundancy(&properties, model, &mut after)?;
     if let Some(flag) = properties.boolean("crossRegionRestoreFlag")? {
         let state = if flag { "Enabled" } else { "Disabled" };
-        settings::lay(
-            &mut after,
-            "redundancySettings",
-            &json!({ "crossRegionRestore": state }),
-        );
+        settings::lay(&mut after, "redundancySettings", &json!({ "crossRegionRestore": state }));
     }
     commit(call, before, after)
 }
 
 fn storage(vault: &Vault) -> Result<Value> {
     let redundancy = vault.free.properties.get("redundancySettings");
-    let member = |name: &str| {
-        redundancy
-            .and_then(|settings| settings.get(name))
-            .and_then(Value::as_str)
-    };
+    let member = |name: &str| redundancy.and_then(|settings| settings.get(name)).and_then(Value::as_str);
     let model = member("standardTierStorageRedundancy");
     Ok(json!({
         "id": vault.id.child("backupstorageconfig/vaultstorageconfig")?,
@@ -110,16 +98,10 @@ pub fn put_encryption(call: &mut Call<'_>) -> Result<Reply> {
     let before = load(call)?;
     let mut after = before.clone();
     let properties = call.properties()?;
-    let own_key = settings::choice(
-        &properties,
-        "encryptionAtRestType",
-        &["CustomerManaged", "MicrosoftManaged"],
-    )?;
-    let infrastructure = settings::choice(
-        &properties,
-        "infrastructureEncryptionState",
-        &["Enabled", "Disabled"],
-    )?;
+    let own_key =
+        settings::choice(&properties, "encryptionAtRestType", &["CustomerManaged", "MicrosoftManaged"])?;
+    let infrastructure =
+        settings::choice(&properties, "infrastructureEncryptionState", &["Enabled", "Disabled"])?;
     let key = properties.text("keyUri")?;
     let sent = json!({
         "keyVaultProperties": key.map(|uri| json!({ "keyUri": uri })),
@@ -138,12 +120,7 @@ pub fn put_encryption(call: &mut Call<'_>) -> Result<Reply> {
 }
 
 fn encryption(vault: &Vault) -> Result<Value> {
-    let at = |pointer: &str| {
-        vault
-            .encryption
-            .as_ref()
-            .and_then(|settings| settings.pointer(pointer))
-    };
+    let at = |pointer: &str| vault.encryption.as_ref().and_then(|settings| settings.pointer(pointer));
     let key = at("/keyVaultProperties/keyUri");
     Ok(json!({
         "id": vault.id.child("backupEncryptionConfigs/backupResourceEncryptionConfig")?,

@@ -55,11 +55,7 @@ pub fn put(call: &mut Call<'_>) -> Result<Reply> {
         return Ok(Reply::ok(show(call, proxy)?));
     }
     let guard = check_guard(call, &vault, &guard)?;
-    let after = GuardProxy {
-        id,
-        guard: guard.id,
-        updated: call.now,
-    };
+    let after = GuardProxy { id, guard: guard.id, updated: call.now };
     door::change(call, &vault.id, VaultChange::link(before, after.clone()))?;
     call.fact("guard", after.guard.to_string());
     Ok(Reply::ok(show(call, &after)?))
@@ -140,10 +136,7 @@ fn check_guard(call: &mut Call<'_>, vault: &Vault, id: &ResourceId) -> Result<Re
 fn may_see(call: &mut Call<'_>, guard: &ResourceId) -> Result<bool> {
     let access = call.access()?;
     for caller in call.request.callers() {
-        if access
-            .may(caller.object, guards::READ, guard, call.now)?
-            .is_some()
-        {
+        if access.may(caller.object, guards::READ, guard, call.now)?.is_some() {
             return Ok(true);
         }
     }

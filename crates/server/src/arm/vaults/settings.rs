@@ -59,26 +59,16 @@ pub fn applied(body: &Fields<'_>, mut vault: Vault) -> Result<Vault> {
     let properties = body.object("properties")?;
     free(&properties, &mut vault)?;
     let security = properties.object("securitySettings")?;
-    soft_delete(
-        &security.object("softDeleteSettings")?,
-        "softDeleteState",
-        &mut vault,
-    )?;
+    soft_delete(&security.object("softDeleteSettings")?, "softDeleteState", &mut vault)?;
     immutability(&security.object("immutabilitySettings")?, &mut vault)?;
     if !properties.object("encryption")?.is_absent() {
-        vault.encryption = properties
-            .get("encryption")
-            .map(|sent| merged(vault.encryption.as_ref(), sent));
+        vault.encryption = properties.get("encryption").map(|sent| merged(vault.encryption.as_ref(), sent));
     }
     Ok(vault)
 }
 
 fn free(properties: &Fields<'_>, vault: &mut Vault) -> Result<()> {
-    redundancy(
-        &properties.object("redundancySettings")?,
-        "standardTierStorageRedundancy",
-        vault,
-    )?;
+    redundancy(&properties.object("redundancySettings")?, "standardTierStorageRedundancy", vault)?;
     if let Some(access) = choice(properties, "publicNetworkAccess", &["Enabled", "Disabled"])? {
         lay(vault, "publicNetworkAccess", &json!(access));
     }
@@ -148,9 +138,7 @@ pub fn choice<'w>(settings: &Fields<'_>, name: &str, words: &[&'w str]) -> Resul
         return Ok(None);
     };
     let word = words.iter().find(|word| word.eq_ignore_ascii_case(text));
-    word.copied()
-        .map(Some)
-        .ok_or_else(|| settings.wrong(name, &format!("one of '{}'", words.join("', '"))))
+    word.copied().map(Some).ok_or_else(|| settings.wrong(name, &format!("one of '{}'", words.join("', '"))))
 }
 
 /// One JSON value laid over another. Members that are absent or null keep what was there; names compare without case.
@@ -179,10 +167,7 @@ mod tests {
     fn what_is_absent_or_null_stays() {
         let before = json!({"a": {"x": 1, "y": 2}, "b": "kept"});
         let sent = json!({"A": {"y": 3, "z": null}, "b": null, "c": []});
-        assert_eq!(
-            merged(Some(&before), &sent),
-            json!({"a": {"x": 1, "y": 3}, "b": "kept", "c": []})
-        );
+        assert_eq!(merged(Some(&before), &sent), json!({"a": {"x": 1, "y": 3}, "b": "kept", "c": []}));
         assert_eq!(merged(None, &sent), json!({"A": {"y": 3}, "c": []}));
     }
 }

@@ -55,10 +55,8 @@ fn properties(vault: &Vault, guarded: bool) -> Value {
 
 fn security(vault: &Vault, guarded: bool) -> Value {
     let mut immutability = json!({ "state": vault.immutability.as_str() });
-    if let (true, Some(object)) = (
-        vault.immutability != Immutability::Disabled,
-        immutability.as_object_mut(),
-    ) {
+    if let (true, Some(object)) = (vault.immutability != Immutability::Disabled, immutability.as_object_mut())
+    {
         object.insert("configuration".into(), json!({ "type": "AsPerPolicy" }));
     }
     json!({

@@ -20,30 +20,10 @@ pub fn list(call: &mut Call<'_>) -> Result<Reply> {
     }
     let deleted = items.iter().filter(|item| item.deletion.is_some()).count();
     Ok(Reply::list(vec![
-        usage(
-            "ProtectedItemCount",
-            "Protected items",
-            "Count",
-            json!(items.len()),
-        ),
-        usage(
-            "SoftDeletedItemCount",
-            "Soft-deleted items",
-            "Count",
-            json!(deleted),
-        ),
-        usage(
-            "ProtectedServerCount",
-            "Registered containers",
-            "Count",
-            json!(containers.len()),
-        ),
-        usage(
-            "RecoveryPointCount",
-            "Recovery points",
-            "Count",
-            json!(points.len()),
-        ),
+        usage("ProtectedItemCount", "Protected items", "Count", json!(items.len())),
+        usage("SoftDeletedItemCount", "Soft-deleted items", "Count", json!(deleted)),
+        usage("ProtectedServerCount", "Registered containers", "Count", json!(containers.len())),
+        usage("RecoveryPointCount", "Recovery points", "Count", json!(points.len())),
         usage("StorageUsed", "Stored bytes", "Bytes", json!(bytes)),
     ]))
 }

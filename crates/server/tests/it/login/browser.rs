@@ -73,23 +73,13 @@ async fn a_browser_brings_the_code_by_a_form() {
     let page = signed_in_page(&server, "organizations").await;
     assert_eq!(page.status, 200, "{}", page.text);
     assert_eq!(action(&page), REDIRECT);
-    assert!(
-        page.text
-            .contains(r#"name="state" value="st&#38;te&#34;&#60;&#62;""#),
-        "{}",
-        page.text
-    );
+    assert!(page.text.contains(r#"name="state" value="st&#38;te&#34;&#60;&#62;""#), "{}", page.text);
     assert!(page.text.contains("<button"), "it works without script, too");
     let policy = page.header("content-security-policy");
-    assert!(
-        policy.contains("form-action 'self' http://localhost:54321;"),
-        "{policy}"
-    );
+    assert!(policy.contains("form-action 'self' http://localhost:54321;"), "{policy}");
     assert!(policy.contains("script-src 'self'") && policy.contains("frame-ancestors 'none'"));
 
-    let body = redeem(&server, "organizations", &field(&page, "code"), VERIFIER)
-        .await
-        .expect(200);
+    let body = redeem(&server, "organizations", &field(&page, "code"), VERIFIER).await.expect(200);
     let access = claims(&body["access_token"]);
     assert_eq!(access["oid"], ALICE.to_string());
     assert_eq!(claims(&body["id_token"])["nonce"], "nonce-1");
@@ -111,9 +101,7 @@ async fn a_browser_brings_the_code_in_the_address() {
     let value = |name: &str| values.iter().find(|(known, _)| *known == name).unwrap().1;
     assert_eq!(value("state"), "st%26te%22%3C%3E");
     let code = value("code").replace("%5F", "_").replace("%2D", "-");
-    let body = redeem(&server, &tenant(FABSEC), &code, VERIFIER)
-        .await
-        .expect(200);
+    let body = redeem(&server, &tenant(FABSEC), &code, VERIFIER).await.expect(200);
     assert_eq!(claims(&body["access_token"])["oid"], ALICE_GUEST.to_string());
 }
 
@@ -141,9 +129,7 @@ async fn a_code_goes_to_the_client_that_asked_and_once() {
     let elsewhere = redeem(&server, &tenant(FABSEC), &code, VERIFIER).await;
     assert_eq!(aadsts(&elsewhere), 70000);
 
-    let body = redeem(&server, "organizations", &code, VERIFIER)
-        .await
-        .expect(200);
+    let body = redeem(&server, "organizations", &code, VERIFIER).await.expect(200);
     let again = redeem(&server, "organizations", &code, VERIFIER).await;
     assert_eq!((again.status, aadsts(&again)), (400, 54005));
     let refreshed = refresh(&server, &contoso(), body["refresh_token"].as_str().unwrap()).await;
@@ -167,20 +153,12 @@ async fn a_code_expires() {
 async fn a_request_at_fault_is_told_on_a_page_and_goes_nowhere() {
     let server = Harness::start().await;
     let cases: [(&str, Fields<'_>, &str); 7] = [
-        (
-            "organizations",
-            &[("redirect_uri", "https://evil.example/cb")],
-            "AADSTS50011",
-        ),
+        ("organizations", &[("redirect_uri", "https://evil.example/cb")], "AADSTS50011"),
         ("organizations", &[("redirect_uri", "")], "AADSTS900144"),
         ("organizations", &[("client_id", "evil")], "AADSTS700016"),
         ("organizations", &[("code_challenge", "")], "AADSTS9002325"),
         ("organizations", &[("response_type", "token")], "AADSTS9002313"),
-        (
-            "organizations",
-            &[("scope", "https://evil.example/.default")],
-            "AADSTS500011",
-        ),
+        ("organizations", &[("scope", "https://evil.example/.default")], "AADSTS500011"),
         ("nobody.example", &[], "AADSTS90002"),
     ];
     for (place, changes, code) in cases {
@@ -199,12 +177,7 @@ async fn a_failed_sign_in_keeps_the_name_and_tells_nothing() {
     let mut texts = Vec::new();
     for name in [ALICE_NAME, "nobodys@contoso.exampl"] {
         let page = open(&server, "organizations", &[]).await;
-        let again = submit(
-            &server,
-            &page,
-            &[("username", name), ("password", "wrong-password")],
-        )
-        .await;
+        let again = submit(&server, &page, &[("username", name), ("password", "wrong-password")]).await;
         assert_eq!(again.status, 400);
         assert_eq!(field(&again, "username"), name);
         assert!(!again.text.contains("wrong-password"));
@@ -215,12 +188,7 @@ async fn a_failed_sign_in_keeps_the_name_and_tells_nothing() {
         assert_eq!((done.status, action(&done).as_str()), (200, REDIRECT));
     }
     assert_eq!(texts[0], texts[1]);
-    let hostile = open(
-        &server,
-        "organizations",
-        &[("login_hint", "\"><script>x</script>")],
-    )
-    .await;
+    let hostile = open(&server, "organizations", &[("login_hint", "\"><script>x</script>")]).await;
     assert!(!hostile.text.contains("<script>"), "{}", hostile.text);
 }
 
@@ -229,30 +197,15 @@ async fn a_locked_account_is_told_on_the_page() {
     let server = Harness::start().await;
     let mut page = open(&server, "organizations", &[]).await;
     for _ in 0..10 {
-        page = submit(
-            &server,
-            &page,
-            &[("username", ALICE_NAME), ("password", "wrong-password")],
-        )
-        .await;
+        page = submit(&server, &page, &[("username", ALICE_NAME), ("password", "wrong-password")]).await;
         assert_eq!(page.status, 400);
     }
-    let page = submit(
-        &server,
-        &page,
-        &[("username", ALICE_NAME), ("password", PASSWORD)],
-    )
-    .await;
+    let page = submit(&server, &page, &[("username", ALICE_NAME), ("password", PASSWORD)]).await;
     assert_eq!(page.status, 429);
     assert!(!page.header("retry-after").is_empty());
     assert!(page.text.contains("Wait a few minutes"), "{}", page.text);
     server.advance(SignedDuration::from_secs(60));
-    let done = submit(
-        &server,
-        &page,
-        &[("username", ALICE_NAME), ("password", PASSWORD)],
-    )
-    .await;
+    let done = submit(&server, &page, &[("username", ALICE_NAME), ("password", PASSWORD)]).await;
     assert_eq!(action(&done), REDIRECT);
 }
 
@@ -262,11 +215,7 @@ async fn a_second_factor_is_asked_for_on_its_own_page() {
     enrol(&server, ALICE);
     let page = signed_in_page(&server, "organizations").await;
     assert_eq!(page.status, 200);
-    assert!(
-        page.text.contains("one-time-code") && page.text.contains(ALICE_NAME),
-        "{}",
-        page.text
-    );
+    assert!(page.text.contains("one-time-code") && page.text.contains(ALICE_NAME), "{}", page.text);
     assert!(!page.text.contains(PASSWORD), "the password stays on the server");
     let page = submit(&server, &page, &[("code", "000000")]).await;
     assert_eq!(page.status, 400);
@@ -274,9 +223,7 @@ async fn a_second_factor_is_asked_for_on_its_own_page() {
     assert_eq!(page.status, 200, "nothing typed is no guess");
     let code = authenticator(&server);
     let done = submit(&server, &page, &[("code", &code)]).await;
-    let body = redeem(&server, "organizations", &field(&done, "code"), VERIFIER)
-        .await
-        .expect(200);
+    let body = redeem(&server, "organizations", &field(&done, "code"), VERIFIER).await.expect(200);
     let access = claims(&body["access_token"]);
     assert_eq!(access["amr"], serde_json::json!(["pwd", "otp", "mfa"]));
 
@@ -298,10 +245,7 @@ async fn a_second_factor_cannot_be_guessed() {
         assert_eq!(page.status, 400);
     }
     let page = submit(&server, &page, &[("code", &authenticator(&server))]).await;
-    assert_eq!(
-        page.status, 429,
-        "the right code does not help while the lock holds"
-    );
+    assert_eq!(page.status, 429, "the right code does not help while the lock holds");
 }
 
 #[tokio::test]
@@ -332,11 +276,7 @@ async fn forms_count_once_for_a_while_and_from_our_pages_alone() {
 
     let page = open(&server, "organizations", &[]).await;
     let transaction = field(&page, "transaction");
-    let form = [
-        ("transaction", transaction.as_str()),
-        ("username", ALICE_NAME),
-        ("password", PASSWORD),
-    ];
+    let form = [("transaction", transaction.as_str()), ("username", ALICE_NAME), ("password", PASSWORD)];
     let foreign = [
         ("origin", "https://evil.example"),
         ("origin", "null"),
@@ -344,18 +284,11 @@ async fn forms_count_once_for_a_while_and_from_our_pages_alone() {
         ("sec-fetch-site", "same-site"),
     ];
     for (header, value) in foreign {
-        let request = server
-            .request("POST", &action(&page))
-            .header(header, value)
-            .form(&form);
+        let request = server.request("POST", &action(&page)).header(header, value).form(&form);
         let refused = server.send(request).await;
         assert_eq!(refused.status, 403, "{header}: {value}");
     }
-    assert_eq!(
-        submit(&server, &page, &fields).await.status,
-        200,
-        "what was refused did not use it up"
-    );
+    assert_eq!(submit(&server, &page, &fields).await.status, 200, "what was refused did not use it up");
 }
 
 #[tokio::test]
@@ -363,21 +296,14 @@ async fn pages_are_protected_and_bring_what_they_need() {
     let server = Harness::start().await;
     let page = open(&server, "organizations", &[]).await;
     let policy = page.header("content-security-policy");
-    assert!(
-        policy.starts_with("default-src 'none'; style-src 'self'"),
-        "{policy}"
-    );
+    assert!(policy.starts_with("default-src 'none'; style-src 'self'"), "{policy}");
     assert!(policy.contains("script-src 'none'") && policy.contains("base-uri 'none'"));
     assert_eq!(page.header("x-content-type-options"), "nosniff");
     assert_eq!(page.header("cache-control"), "no-store");
     assert_eq!(page.header("referrer-policy"), "same-origin");
     assert_eq!(page.header("set-cookie"), "");
-    let assets: Vec<String> = page
-        .text
-        .split('"')
-        .filter(|part| part.starts_with("/assets/"))
-        .map(String::from)
-        .collect();
+    let assets: Vec<String> =
+        page.text.split('"').filter(|part| part.starts_with("/assets/")).map(String::from).collect();
     assert!(assets.len() >= 2, "{}", page.text);
     for asset in assets.iter().chain([&"/assets/form-post.js".to_string()]) {
         let answer = server.anonymous("GET", asset).await;

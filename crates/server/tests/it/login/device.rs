@@ -50,10 +50,7 @@ async fn a_device_gets_its_tokens_when_somebody_has_signed_in() {
     let server = Harness::start().await;
     let started = start(&server, "organizations").await;
     assert_eq!(started["verification_uri"], format!("{}/device", server.origin()));
-    assert_eq!(
-        (&started["expires_in"], &started["interval"]),
-        (&json!(900), &json!(5))
-    );
+    assert_eq!((&started["expires_in"], &started["interval"]), (&json!(900), &json!(5)));
     let waiting = poll(&server, "organizations", &started).await;
     assert_eq!((waiting.status, error(&waiting)), (400, "authorization_pending"));
     let hasty = poll(&server, "organizations", &started).await;
@@ -65,16 +62,10 @@ async fn a_device_gets_its_tokens_when_somebody_has_signed_in() {
 
     let body = poll(&server, "organizations", &started).await.expect(200);
     let access = claims(&body["access_token"]);
-    assert_eq!(
-        (&access["oid"], &access["tid"]),
-        (&json!(ALICE.to_string()), &json!(contoso()))
-    );
+    assert_eq!((&access["oid"], &access["tid"]), (&json!(ALICE.to_string()), &json!(contoso())));
     assert_eq!(arm_refusal(&server, &body["access_token"]).await, None);
     let next = refresh(&server, &tenant(FABSEC), body["refresh_token"].as_str().unwrap()).await;
-    assert_eq!(
-        claims(&next.expect(200)["access_token"])["oid"],
-        ALICE_GUEST.to_string()
-    );
+    assert_eq!(claims(&next.expect(200)["access_token"])["oid"], ALICE_GUEST.to_string());
     let again = poll(&server, "organizations", &started).await;
     assert_eq!((again.status, aadsts(&again)), (400, 54005));
 }
@@ -89,17 +80,8 @@ async fn a_device_may_ask_for_one_tenant() {
     let bob = [("username", "bob@contoso.example"), ("password", PASSWORD)];
     let page = submit(&server, &page, &bob).await;
     assert_eq!(page.status, 400);
-    assert!(
-        page.text.contains("does not exist in this tenant"),
-        "{}",
-        page.text
-    );
-    let done = submit(
-        &server,
-        &page,
-        &[("username", ALICE_NAME), ("password", PASSWORD)],
-    )
-    .await;
+    assert!(page.text.contains("does not exist in this tenant"), "{}", page.text);
+    let done = submit(&server, &page, &[("username", ALICE_NAME), ("password", PASSWORD)]).await;
     assert_eq!(done.status, 200);
     let elsewhere = poll(&server, &contoso(), &started).await;
     assert_eq!(aadsts(&elsewhere), 70000);
@@ -130,12 +112,7 @@ async fn a_code_that_is_over_signs_nobody_in() {
     let consent = type_code(&server, started["user_code"].as_str().unwrap()).await;
     let page = submit(&server, &consent, &[("decision", "continue")]).await;
     server.advance(SignedDuration::from_secs(5));
-    let late = submit(
-        &server,
-        &page,
-        &[("username", ALICE_NAME), ("password", PASSWORD)],
-    )
-    .await;
+    let late = submit(&server, &page, &[("username", ALICE_NAME), ("password", PASSWORD)]).await;
     assert_eq!(late.status, 400);
     assert!(late.text.contains("AADSTS70018"), "{}", late.text);
     let expired = poll(&server, "organizations", &started).await;
@@ -150,11 +127,7 @@ async fn a_second_factor_works_for_devices_too() {
     let page = sign_in(&server, &started).await;
     assert!(page.text.contains("one-time-code"), "{}", page.text);
     let pending = poll(&server, "organizations", &started).await;
-    assert_eq!(
-        error(&pending),
-        "authorization_pending",
-        "a password is not enough"
-    );
+    assert_eq!(error(&pending), "authorization_pending", "a password is not enough");
     submit(&server, &page, &[("code", &authenticator(&server))]).await;
     let body = poll(&server, "organizations", &started).await.expect(200);
     assert_eq!(claims(&body["access_token"])["amr"], json!(["pwd", "otp", "mfa"]));

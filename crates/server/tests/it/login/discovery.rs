@@ -6,12 +6,7 @@ use super::*;
 use crate::harness::FABSEC;
 
 async fn configuration(server: &Harness, segment: &str) -> Answer {
-    server
-        .anonymous(
-            "GET",
-            &format!("/{segment}/v2.0/.well-known/openid-configuration"),
-        )
-        .await
+    server.anonymous("GET", &format!("/{segment}/v2.0/.well-known/openid-configuration")).await
 }
 
 #[tokio::test]
@@ -29,18 +24,10 @@ async fn a_tenant_is_found_by_id_domain_or_not_at_all() {
     for segment in ["organizations", "common", "Organizations"] {
         let body = configuration(&server, segment).await.expect(200);
         let segment = segment.to_lowercase();
-        assert_eq!(
-            body["token_endpoint"],
-            format!("{origin}/{segment}/oauth2/v2.0/token")
-        );
+        assert_eq!(body["token_endpoint"], format!("{origin}/{segment}/oauth2/v2.0/token"));
         assert_eq!(body["issuer"], format!("{origin}/{{tenantid}}/v2.0"));
     }
-    for segment in [
-        "nobody.example",
-        "99999999-0000-4000-8000-000000000000",
-        "consumers",
-        "a%20b",
-    ] {
+    for segment in ["nobody.example", "99999999-0000-4000-8000-000000000000", "consumers", "a%20b"] {
         let answer = configuration(&server, segment).await;
         assert_eq!((answer.status, aadsts(&answer)), (400, 90002), "{segment}");
         assert_eq!(answer.body["error"], "invalid_tenant");
@@ -54,34 +41,19 @@ async fn addresses_follow_the_name_that_was_dialled_if_it_is_ours() {
     let server = Harness::start().await;
     let port = server.origin().rsplit(':').next().unwrap().to_string();
     let asked = |host: String| {
-        server
-            .request("GET", "/common/v2.0/.well-known/openid-configuration")
-            .header("host", host)
+        server.request("GET", "/common/v2.0/.well-known/openid-configuration").header("host", host)
     };
     let ours = server.send(asked(format!("localhost:{port}"))).await.expect(200);
-    assert_eq!(
-        ours["token_endpoint"],
-        format!("https://localhost:{port}/common/oauth2/v2.0/token")
-    );
+    assert_eq!(ours["token_endpoint"], format!("https://localhost:{port}/common/oauth2/v2.0/token"));
     let foreign = server.send(asked("evil.example".into())).await;
-    assert_eq!(
-        (foreign.status, &foreign.body["error"]),
-        (400, &json!("invalid_request"))
-    );
+    assert_eq!((foreign.status, &foreign.body["error"]), (400, &json!("invalid_request")));
 }
 
 #[tokio::test]
 async fn the_key_set_holds_the_key_that_signs() {
     let server = Harness::start().await;
     let tokens = alice(&server).await;
-    let header = decoded(
-        tokens["access_token"]
-            .as_str()
-            .unwrap()
-            .split('.')
-            .next()
-            .unwrap(),
-    );
+    let header = decoded(tokens["access_token"].as_str().unwrap().split('.').next().unwrap());
     for path in [
         "/common/discovery/v2.0/keys".to_string(),
         format!("/{}/discovery/v2.0/keys", contoso()),
@@ -104,17 +76,10 @@ async fn instance_discovery_knows_this_server_alone() {
         let server = &server;
         async move { server.anonymous("GET", &path).await }
     };
-    let ours = ask(format!(
-        "{}/fabsec.example/oauth2/v2.0/authorize",
-        server.origin()
-    ))
-    .await;
+    let ours = ask(format!("{}/fabsec.example/oauth2/v2.0/authorize", server.origin())).await;
     assert_eq!(
         ours.expect(200)["tenant_discovery_endpoint"],
-        format!(
-            "{}/fabsec.example/v2.0/.well-known/openid-configuration",
-            server.origin()
-        )
+        format!("{}/fabsec.example/v2.0/.well-known/openid-configuration", server.origin())
     );
     let foreign = [
         "https://login.evil.example/common/oauth2/v2.0/authorize".to_string(),
@@ -123,10 +88,7 @@ async fn instance_discovery_knows_this_server_alone() {
     ];
     for endpoint in foreign {
         let answer = ask(endpoint).await;
-        assert_eq!(
-            (answer.status, &answer.body["error"]),
-            (400, &json!("invalid_instance"))
-        );
+        assert_eq!((answer.status, &answer.body["error"]), (400, &json!("invalid_instance")));
     }
 }
 

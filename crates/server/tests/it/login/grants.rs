@@ -20,45 +20,28 @@ async fn a_password_signs_in_at_home() {
     let server = Harness::start().await;
     let body = alice(&server).await;
     assert_eq!(body["token_type"], "Bearer");
-    assert_eq!(
-        (&body["expires_in"], &body["ext_expires_in"]),
-        (&json!(3600), &json!(3600))
-    );
-    assert_eq!(
-        body["scope"],
-        format!("{}/.default openid profile offline_access", server.origin())
-    );
+    assert_eq!((&body["expires_in"], &body["ext_expires_in"]), (&json!(3600), &json!(3600)));
+    assert_eq!(body["scope"], format!("{}/.default openid profile offline_access", server.origin()));
     let access = claims(&body["access_token"]);
     assert_eq!(access["tid"], contoso());
     assert_eq!(access["oid"], ALICE.to_string());
     assert_eq!(access["aud"], server.origin());
-    assert_eq!(
-        (&access["amr"], &access["xms_cc"]),
-        (&json!(["pwd"]), &json!(["CP1"]))
-    );
+    assert_eq!((&access["amr"], &access["xms_cc"]), (&json!(["pwd"]), &json!(["CP1"])));
     let id = claims(&body["id_token"]);
-    assert_eq!(
-        (&id["preferred_username"], &id["aud"]),
-        (&json!(ALICE_NAME), &json!(CLI))
-    );
+    assert_eq!((&id["preferred_username"], &id["aud"]), (&json!(ALICE_NAME), &json!(CLI)));
     assert_eq!(
         decoded(body["client_info"].as_str().unwrap()),
         json!({"uid": ALICE.to_string(), "utid": contoso()})
     );
     assert_eq!(arm_refusal(&server, &body["access_token"]).await, None);
     let upper = password(&server, "contoso.example", "ALICE@Contoso.example", PASSWORD).await;
-    assert_eq!(
-        claims(&upper.expect(200)["access_token"])["oid"],
-        ALICE.to_string()
-    );
+    assert_eq!(claims(&upper.expect(200)["access_token"])["oid"], ALICE.to_string());
 }
 
 #[tokio::test]
 async fn a_guest_gets_tokens_of_the_tenant_and_stays_the_same_person() {
     let server = Harness::start().await;
-    let body = password(&server, &tenant(FABSEC), ALICE_NAME, PASSWORD)
-        .await
-        .expect(200);
+    let body = password(&server, &tenant(FABSEC), ALICE_NAME, PASSWORD).await.expect(200);
     let access = claims(&body["access_token"]);
     assert_eq!(access["tid"], tenant(FABSEC));
     assert_eq!(access["oid"], ALICE_GUEST.to_string());
@@ -138,46 +121,19 @@ async fn application(server: &Harness, place: &str, id: &str, secret: &str) -> A
 async fn an_application_signs_in_with_its_secret() {
     let server = Harness::start().await;
     let id = AUTOMATION_APP.to_string();
-    for (place, object) in [
-        (contoso(), AUTOMATION),
-        ("fabsec.example".into(), AUTOMATION_GUEST),
-    ] {
+    for (place, object) in [(contoso(), AUTOMATION), ("fabsec.example".into(), AUTOMATION_GUEST)] {
         let body = application(&server, &place, &id, PASSWORD).await.expect(200);
         let access = claims(&body["access_token"]);
-        assert_eq!(
-            (&access["oid"], &access["idtyp"]),
-            (&json!(object.to_string()), &json!("app"))
-        );
+        assert_eq!((&access["oid"], &access["idtyp"]), (&json!(object.to_string()), &json!("app")));
         assert_eq!(access["person"], format!("app:{id}"));
         assert_eq!((body.get("refresh_token"), body.get("id_token")), (None, None));
         assert_eq!(arm_refusal(&server, &body["access_token"]).await, None);
     }
     let cases = [
-        (
-            contoso(),
-            id.as_str(),
-            "wrong-secret",
-            401,
-            "invalid_client",
-            7_000_215,
-        ),
+        (contoso(), id.as_str(), "wrong-secret", 401, "invalid_client", 7_000_215),
         (contoso(), CLI, PASSWORD, 400, "unauthorized_client", 700_016),
-        (
-            contoso(),
-            "no guid",
-            PASSWORD,
-            400,
-            "unauthorized_client",
-            700_016,
-        ),
-        (
-            "organizations".into(),
-            &id,
-            PASSWORD,
-            400,
-            "invalid_request",
-            9_002_313,
-        ),
+        (contoso(), "no guid", PASSWORD, 400, "unauthorized_client", 700_016),
+        ("organizations".into(), &id, PASSWORD, 400, "invalid_request", 9_002_313),
     ];
     for (place, id, secret, status, error, code) in cases {
         let answer = application(&server, &place, id, secret).await;
@@ -217,9 +173,7 @@ async fn a_token_is_for_one_service_of_this_server() {
     let server = Harness::start().await;
     let graph = server.running.graph_address.clone();
     for audience in [graph.clone(), format!("{graph}/")] {
-        let body = for_scope(&server, &format!("{audience}/.default"))
-            .await
-            .expect(200);
+        let body = for_scope(&server, &format!("{audience}/.default")).await.expect(200);
         assert_eq!(claims(&body["access_token"])["aud"], audience);
         assert_eq!(
             arm_refusal(&server, &body["access_token"]).await.as_deref(),
@@ -249,43 +203,22 @@ async fn bad_requests_are_refused_as_oauth_does() {
     let server = Harness::start().await;
     let cases: [(&str, Fields<'_>, &str); 8] = [
         ("organizations", &[], "invalid_request"),
-        (
-            "organizations",
-            &[("grant_type", "implicit")],
-            "unsupported_grant_type",
-        ),
+        ("organizations", &[("grant_type", "implicit")], "unsupported_grant_type"),
         ("organizations", &[("grant_type", "password")], "invalid_request"),
-        (
-            "organizations",
-            &[("grant_type", "password"), ("client_id", "evil")],
-            "unauthorized_client",
-        ),
+        ("organizations", &[("grant_type", "password"), ("client_id", "evil")], "unauthorized_client"),
         (
             "nobody.example",
-            &[
-                ("grant_type", "password"),
-                ("client_id", CLI),
-                ("username", "x"),
-                ("password", "y"),
-            ],
+            &[("grant_type", "password"), ("client_id", CLI), ("username", "x"), ("password", "y")],
             "invalid_tenant",
         ),
         (
             "organizations",
-            &[
-                ("grant_type", "authorization_code"),
-                ("client_id", CLI),
-                ("code", "unknown"),
-            ],
+            &[("grant_type", "authorization_code"), ("client_id", CLI), ("code", "unknown")],
             "invalid_grant",
         ),
         (
             "organizations",
-            &[
-                ("grant_type", "refresh_token"),
-                ("client_id", CLI),
-                ("refresh_token", "unknown"),
-            ],
+            &[("grant_type", "refresh_token"), ("client_id", CLI), ("refresh_token", "unknown")],
             "invalid_grant",
         ),
         (
@@ -300,11 +233,7 @@ async fn bad_requests_are_refused_as_oauth_does() {
     ];
     for (place, form, error) in cases {
         let answer = token(&server, place, form).await;
-        assert_eq!(
-            (answer.status, &answer.body["error"]),
-            (400, &json!(error)),
-            "{form:?}"
-        );
+        assert_eq!((answer.status, &answer.body["error"]), (400, &json!(error)), "{form:?}");
         assert_eq!(answer.header("cache-control"), "no-store");
     }
 }
@@ -316,22 +245,13 @@ async fn what_is_no_form_is_refused() {
     let bodies = [
         ("application/json", "{}".to_string()),
         ("application/x-www-form-urlencoded", "grant_type=%FF".into()),
-        (
-            "application/x-www-form-urlencoded",
-            "grant_type=password&grant_type=password".into(),
-        ),
+        ("application/x-www-form-urlencoded", "grant_type=password&grant_type=password".into()),
         ("application/x-www-form-urlencoded", "a".repeat(100_000)),
     ];
     for (kind, body) in bodies {
-        let request = server
-            .request("POST", path)
-            .header("content-type", kind)
-            .body(body);
+        let request = server.request("POST", path).header("content-type", kind).body(body);
         let answer = server.send(request).await;
-        assert_eq!(
-            (answer.status, &answer.body["error"]),
-            (400, &json!("invalid_request"))
-        );
+        assert_eq!((answer.status, &answer.body["error"]), (400, &json!("invalid_request")));
     }
     assert_eq!(server.anonymous("GET", path).await.status, 405);
 }
@@ -339,9 +259,7 @@ async fn what_is_no_form_is_refused() {
 #[tokio::test]
 async fn a_password_changed_in_between_ends_old_sessions() {
     let server = Harness::start().await;
-    let body = password(&server, "organizations", "bob@contoso.example", PASSWORD)
-        .await
-        .expect(200);
+    let body = password(&server, "organizations", "bob@contoso.example", PASSWORD).await.expect(200);
     server.advance(SignedDuration::from_secs(10));
     let now = server.now();
     edit_user(&server, BOB, |user| user.sessions_valid_from = Some(now));

@@ -25,10 +25,7 @@ async fn one_token_serves_all_tenants_at_the_same_time() {
         let access = claims(&body["access_token"]);
         assert_eq!(access["oid"], object.to_string());
         assert_eq!(body["refresh_token"], token, "it does not rotate");
-        assert_eq!(
-            access["auth_time"], first["auth_time"],
-            "refreshing is not signing in"
-        );
+        assert_eq!(access["auth_time"], first["auth_time"], "refreshing is not signing in");
         assert_eq!(access["sid"], first["sid"]);
         assert_eq!(arm_refusal(&server, &body["access_token"]).await, None);
     }

@@ -39,12 +39,7 @@ async fn ten_wrong_passwords_lock_an_account_whether_it_exists_or_not() {
     let locked = password(&server, "organizations", ALICE_NAME, PASSWORD).await;
     assert_eq!(aadsts(&locked), 50053);
     server.advance(SignedDuration::from_secs(1));
-    assert_eq!(
-        password(&server, "organizations", ALICE_NAME, PASSWORD)
-            .await
-            .status,
-        200
-    );
+    assert_eq!(password(&server, "organizations", ALICE_NAME, PASSWORD).await.status, 200);
 }
 
 #[tokio::test]
@@ -63,10 +58,7 @@ async fn a_success_clears_the_account() {
 async fn fifty_failures_lock_an_address_for_all_accounts() {
     let server = Harness::start().await;
     for n in 0..50 {
-        assert_eq!(
-            aadsts(&guess(&server, &format!("user{n}@contoso.example")).await),
-            50126
-        );
+        assert_eq!(aadsts(&guess(&server, &format!("user{n}@contoso.example")).await), 50126);
     }
     let locked = password(&server, "organizations", ALICE_NAME, PASSWORD).await;
     assert_eq!(aadsts(&locked), 50053);
@@ -117,11 +109,8 @@ async fn client_secrets_are_guessed_as_slowly() {
     let attempt = |secret: &'static str| {
         let (server, id) = (&server, id.clone());
         async move {
-            let form = [
-                ("client_id", id.as_str()),
-                ("grant_type", "client_credentials"),
-                ("client_secret", secret),
-            ];
+            let form =
+                [("client_id", id.as_str()), ("grant_type", "client_credentials"), ("client_secret", secret)];
             aadsts(&token(server, &contoso(), &form).await)
         }
     };
@@ -140,10 +129,7 @@ async fn failures_are_counted_in_the_metrics() {
     guess(&server, ALICE_NAME).await;
     guess(&server, "nobody@contoso.example").await;
     let metrics = server.anonymous("GET", "/metrics").await.text;
-    assert!(
-        metrics.contains("countersign_failed_sign_ins_total 2"),
-        "{metrics}"
-    );
+    assert!(metrics.contains("countersign_failed_sign_ins_total 2"), "{metrics}");
     assert!(
         metrics.contains(r#"countersign_requests_total{face="login",method="POST",status="400"} 2"#),
         "{metrics}"

@@ -8,11 +8,8 @@ use super::world::{World, fed, place};
 fn deleted(world: &World) -> impl Fn(ProtectedItem) -> Option<ProtectedItem> {
     let at = world.server.now();
     move |mut item| {
-        item.deletion = Some(Deletion {
-            at,
-            until: at + SignedDuration::from_hours(14 * 24),
-            by: "test".into(),
-        });
+        item.deletion =
+            Some(Deletion { at, until: at + SignedDuration::from_hours(14 * 24), by: "test".into() });
         item.protection = Protection::Stopped;
         Some(item)
     }
@@ -106,20 +103,10 @@ async fn an_item_that_is_gone_takes_its_bytes_along_and_its_name_is_never_used_a
     world.store_as("data", b"pack").await;
     world.edit_item(|_| None);
     for (method, status) in [("GET", 404), ("HEAD", 404), ("POST", 404), ("DELETE", 404)] {
-        let got = world
-            .send(world.request(method, &place("data", b"pack")).body("pack"))
-            .await;
+        let got = world.send(world.request(method, &place("data", b"pack")).body("pack")).await;
         assert_eq!(got.status, status, "{method}: {}", got.text());
     }
     world.store().finish_purges().unwrap();
     assert_eq!(world.files("data").len(), 0);
-    assert!(
-        !world
-            .server
-            .folder
-            .path()
-            .join("repositories")
-            .join(super::world::ITEM)
-            .exists()
-    );
+    assert!(!world.server.folder.path().join("repositories").join(super::world::ITEM).exists());
 }

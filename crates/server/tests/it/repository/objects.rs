@@ -14,14 +14,8 @@ async fn a_snapshot_that_arrives_is_a_recovery_point_once_and_for_all() {
     assert_eq!(points.len(), 1);
     let point = &points[0];
     assert_eq!(point.id.parent(), Some(item_id(ITEM)));
-    assert_eq!(
-        (point.id.name(), point.snapshot.as_str()),
-        (hash(b"first").as_str(), point.id.name())
-    );
-    assert_eq!(
-        (point.repository.as_str(), point.written_by.as_str()),
-        (ITEM, ITEM)
-    );
+    assert_eq!((point.id.name(), point.snapshot.as_str()), (hash(b"first").as_str(), point.id.name()));
+    assert_eq!((point.repository.as_str(), point.written_by.as_str()), (ITEM, ITEM));
     assert_eq!(point.at, world.server.now());
     world.server.advance(SignedDuration::from_hours(1));
     // Again, hidden, hidden again, revived: it stays the point it was.
@@ -35,26 +29,15 @@ async fn a_snapshot_that_arrives_is_a_recovery_point_once_and_for_all() {
     assert_eq!(world.points(), points);
     world.store_as("snapshots", b"second").await;
     assert_eq!(world.points().len(), 2);
-    let operations: Vec<String> = world
-        .ledger()
-        .into_iter()
-        .map(|(operation, _)| operation)
-        .collect();
+    let operations: Vec<String> = world.ledger().into_iter().map(|(operation, _)| operation).collect();
     assert_eq!(
         operations,
-        [
-            "repository.snapshot.arrive",
-            "repository.snapshot.hide",
-            "repository.snapshot.arrive"
-        ]
+        ["repository.snapshot.arrive", "repository.snapshot.hide", "repository.snapshot.arrive"]
     );
     assert!(world.store().verify_ledger().unwrap().is_ok());
     let jobs: Vec<Job> = world.store().transact(|tx| tx.below(&vault_id())).unwrap();
     assert_eq!(jobs.len(), 2);
-    assert!(
-        jobs.iter()
-            .all(|job| job.operation == "Backup" && job.management_type == "MAB")
-    );
+    assert!(jobs.iter().all(|job| job.operation == "Backup" && job.management_type == "MAB"));
 }
 
 #[tokio::test]
@@ -116,17 +99,7 @@ async fn locks_are_limited_and_old_ones_go_by_themselves() {
                 let name = hash(&n.to_be_bytes());
                 let content = name.clone();
                 let (size, by) = (4, "test".into());
-                tx.put_object(
-                    ITEM,
-                    ObjectType::Locks,
-                    &Object {
-                        name,
-                        content,
-                        size,
-                        at: now,
-                        by,
-                    },
-                )?;
+                tx.put_object(ITEM, ObjectType::Locks, &Object { name, content, size, at: now, by })?;
             }
             Ok(())
         })

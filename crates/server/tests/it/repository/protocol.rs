@@ -18,17 +18,11 @@ async fn a_repository_from_creation_to_its_first_snapshot() {
     assert_eq!((config.status, config.length()), (200, 6));
     let ranged = world.request("GET", "/config").header("Range", "bytes=0-");
     let config = world.send(ranged).await;
-    assert_eq!(
-        (config.status, config.length(), config.text()),
-        (206, 6, "config".into())
-    );
+    assert_eq!((config.status, config.length(), config.text()), (206, 6, "config".into()));
     assert_eq!(config.header("content-range"), "bytes 0-5/6");
     // Without a range the whole comes as 200: rustic asks so.
     let whole = world.get(&key).await;
-    assert_eq!(
-        (whole.status, whole.length(), whole.text()),
-        (200, 3, "key".into())
-    );
+    assert_eq!((whole.status, whole.length(), whole.text()), (200, 3, "key".into()));
     for folder in ["data", "index", "snapshots"] {
         let place = world.store_as(folder, folder.as_bytes()).await;
         let head = world.head(&place).await;
@@ -82,11 +76,7 @@ async fn deletes_are_idempotent_and_the_config_stays() {
     ] {
         let got = world.delete(target).await;
         assert_eq!(got.status, status, "{target}: {}", got.text());
-        assert_eq!(
-            got.text().lines().count(),
-            usize::from(status != 200),
-            "one plain line"
-        );
+        assert_eq!(got.text().lines().count(), usize::from(status != 200), "one plain line");
     }
     assert_eq!(world.get(&pack).await.status, 404);
     assert_eq!(world.head(&pack).await.status, 404);
@@ -111,56 +101,30 @@ async fn ranges() {
         ("bytes=0-1,3-4", 200, "0123456789", ""),
         ("nonsense", 200, "0123456789", ""),
     ] {
-        let got = world
-            .send(world.request("GET", &pack).header("Range", range))
-            .await;
+        let got = world.send(world.request("GET", &pack).header("Range", range)).await;
         assert_eq!((got.status, got.text().as_str()), (status, wanted), "{range}");
         assert_eq!(got.length(), wanted.len() as u64, "{range}");
         assert_eq!(got.header("content-range"), part, "{range}");
         assert_eq!(got.header("accept-ranges"), "bytes");
     }
-    for range in [
-        "bytes=10-",
-        "bytes=10-20",
-        "bytes=5-2",
-        "bytes=-0",
-        "bytes=999999999999999999999-",
-    ] {
-        let got = world
-            .send(world.request("GET", &pack).header("Range", range))
-            .await;
-        assert_eq!(
-            (got.status, got.header("content-range")),
-            (416, "bytes */10"),
-            "{range}"
-        );
+    for range in ["bytes=10-", "bytes=10-20", "bytes=5-2", "bytes=-0", "bytes=999999999999999999999-"] {
+        let got = world.send(world.request("GET", &pack).header("Range", range)).await;
+        assert_eq!((got.status, got.header("content-range")), (416, "bytes */10"), "{range}");
     }
-    let all = world
-        .send(world.request("GET", &empty).header("Range", "bytes=0-"))
-        .await;
+    let all = world.send(world.request("GET", &empty).header("Range", "bytes=0-")).await;
     assert_eq!((all.status, all.length()), (200, 0));
     // A HEAD knows no ranges.
-    let head = world
-        .send(world.request("HEAD", &pack).header("Range", "bytes=2-4"))
-        .await;
+    let head = world.send(world.request("HEAD", &pack).header("Range", "bytes=2-4")).await;
     assert_eq!((head.status, head.length()), (200, 10));
 }
 
 #[tokio::test]
 async fn a_large_object_comes_back_whole_and_in_parts() {
     let world = World::new().await;
-    let bytes: Vec<u8> = (0..3_000_000_u32)
-        .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
-        .collect();
+    let bytes: Vec<u8> = (0..3_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let pack = world.store_as("data", &bytes).await;
     assert!(world.get(&pack).await.bytes == bytes);
-    let part = world
-        .send(
-            world
-                .request("GET", &pack)
-                .header("Range", "bytes=1000000-2999998"),
-        )
-        .await;
+    let part = world.send(world.request("GET", &pack).header("Range", "bytes=1000000-2999998")).await;
     assert_eq!(part.length(), 1_999_999);
     assert!(part.bytes == bytes[1_000_000..2_999_999]);
 }
@@ -171,13 +135,7 @@ async fn lists_in_both_versions_oldest_first() {
     const V2: &str = "application/vnd.x.restic.rest.v2";
     for folder in ["data", "index", "keys", "locks", "snapshots"] {
         for accept in ["*/*", V2] {
-            let got = world
-                .send(
-                    world
-                        .request("GET", &format!("/{folder}/"))
-                        .header("Accept", accept),
-                )
-                .await;
+            let got = world.send(world.request("GET", &format!("/{folder}/")).header("Accept", accept)).await;
             assert_eq!((got.status, got.text().as_str(), got.length()), (200, "[]", 2));
         }
     }
@@ -192,13 +150,8 @@ async fn lists_in_both_versions_oldest_first() {
         let got = world.get(folder).await;
         assert_eq!(got.header("content-type"), "application/vnd.x.restic.rest.v1");
         assert_eq!(got.text(), serde_json::to_string(&names).unwrap());
-        let got = world
-            .send(
-                world
-                    .request("GET", folder)
-                    .header("Accept", format!("text/html, {V2};q=0.9")),
-            )
-            .await;
+        let got =
+            world.send(world.request("GET", folder).header("Accept", format!("text/html, {V2};q=0.9"))).await;
         assert_eq!(got.header("content-type"), V2);
         let listed: serde_json::Value = serde_json::from_slice(&got.bytes).unwrap();
         let sizes: Vec<(&str, u64)> = listed
@@ -238,9 +191,7 @@ async fn a_long_list_is_whole() {
             .unwrap();
     }
     assert!(world.names("data").await == names);
-    let request = world
-        .request("GET", "/data/")
-        .header("Accept", "application/vnd.x.restic.rest.v2");
+    let request = world.request("GET", "/data/").header("Accept", "application/vnd.x.restic.rest.v2");
     let listed: Vec<serde_json::Value> = serde_json::from_slice(&world.send(request).await.bytes).unwrap();
     assert_eq!(listed.len(), names.len());
     assert_eq!(listed[5002]["name"], names[5002].as_str());
@@ -262,11 +213,7 @@ async fn only_the_items_own_credential_opens_it() {
         (&ITEM.to_uppercase(), SECRET),
     ] {
         for method in ["GET", "HEAD", "POST", "DELETE"] {
-            let request = world
-                .server
-                .request(method, &config)
-                .basic_auth(user, Some(secret))
-                .body("x");
+            let request = world.server.request(method, &config).basic_auth(user, Some(secret)).body("x");
             let got = world.send(request).await;
             assert_eq!(got.status, 401, "{method} as {user}");
             if method == "GET" {
@@ -278,18 +225,12 @@ async fn only_the_items_own_credential_opens_it() {
     assert_eq!(none.status, 401);
     answers.push((none.text(), none.header("www-authenticate").to_string()));
     for header in ["Basic", "Basic !!!", "Bearer abc", "Basic bm9jb2xvbg=="] {
-        let request = world
-            .server
-            .request("GET", &config)
-            .header("Authorization", header);
+        let request = world.server.request("GET", &config).header("Authorization", header);
         assert_eq!(world.send(request).await.status, 401, "{header}");
     }
     // Nobody learns which half was wrong, or whether there is such an item.
     let missing = format!("/repositories/{VAULT}/nosuchitem/config");
-    let request = world
-        .server
-        .request("GET", &missing)
-        .basic_auth(ITEM, Some(SECRET));
+    let request = world.server.request("GET", &missing).basic_auth(ITEM, Some(SECRET));
     let got = world.send(request).await;
     answers.push((got.text(), got.header("www-authenticate").to_string()));
     answers.dedup();
@@ -297,33 +238,22 @@ async fn only_the_items_own_credential_opens_it() {
     assert!(answers[0].1.starts_with("Basic realm="));
     // The right item in another vault's name is nowhere.
     let elsewhere = format!("/repositories/othervault/{ITEM}/config");
-    let request = world
-        .server
-        .request("GET", &elsewhere)
-        .basic_auth(ITEM, Some(SECRET));
+    let request = world.server.request("GET", &elsewhere).basic_auth(ITEM, Some(SECRET));
     assert_eq!(world.send(request).await.status, 404);
 }
 
 #[tokio::test]
 async fn guessing_is_slowed_down_and_shuts_nobody_out() {
     let world = World::new().await;
-    let guess = || {
-        world
-            .server
-            .request("GET", &format!("{}/config", world.base()))
-            .basic_auth(ITEM, Some("guess"))
-    };
+    let guess =
+        || world.server.request("GET", &format!("{}/config", world.base())).basic_auth(ITEM, Some("guess"));
     for _ in 0..50 {
         assert_eq!(world.send(guess()).await.status, 401);
     }
     let got = world.send(guess()).await;
     assert_eq!(got.status, 429);
     assert!(got.header("retry-after").parse::<u64>().unwrap() <= 61);
-    assert_eq!(
-        world.names("keys").await,
-        [""; 0],
-        "the right credential still works"
-    );
+    assert_eq!(world.names("keys").await, [""; 0], "the right credential still works");
     world.server.advance(jiff::SignedDuration::from_mins(16));
     assert_eq!(world.send(guess()).await.status, 401);
 }
@@ -355,17 +285,9 @@ async fn what_is_no_part_of_the_protocol_is_refused() {
     ] {
         let got = world.send(world.request(method, place).body("x")).await;
         assert_eq!(got.status, status, "{method} {place}: {}", got.text());
-        assert!(
-            got.header("content-type").starts_with("text/plain"),
-            "{method} {place}"
-        );
+        assert!(got.header("content-type").starts_with("text/plain"), "{method} {place}");
     }
-    for path in [
-        "/repositories",
-        "/repositories/",
-        "/repositories/x",
-        "/repositories/data/i/config",
-    ] {
+    for path in ["/repositories", "/repositories/", "/repositories/x", "/repositories/data/i/config"] {
         let got = world.send(world.server.request("GET", path)).await;
         assert_eq!(got.status, 404, "{path}");
     }
@@ -380,14 +302,9 @@ async fn traffic_is_counted_by_the_names_that_dashboards_know() {
     world.delete(&pack).await;
     let metrics = world.metrics().await;
     let labels = format!("{{user=\"{ITEM}\",repo=\"{VAULT}/{ITEM}\",type=\"data\"}}");
-    for (name, value) in [
-        ("write", 1),
-        ("write_bytes", 5),
-        ("read", 1),
-        ("read_bytes", 5),
-        ("delete", 1),
-        ("delete_bytes", 5),
-    ] {
+    for (name, value) in
+        [("write", 1), ("write_bytes", 5), ("read", 1), ("read_bytes", 5), ("delete", 1), ("delete_bytes", 5)]
+    {
         let line = format!("rest_server_blob_{name}_total{labels} {value}\n");
         assert!(metrics.contains(&line), "{line} in {metrics}");
     }

@@ -32,10 +32,7 @@ async fn an_upload_that_breaks_off_leaves_nothing_and_can_be_repeated() {
     let sending = world.request("POST", &place).body(body).send();
     let feeding = async {
         feeder.send(Ok(bytes[..200_000].to_vec().into())).await.unwrap();
-        feeder
-            .send(Err(std::io::Error::other("the client dies")))
-            .await
-            .unwrap();
+        feeder.send(Err(std::io::Error::other("the client dies"))).await.unwrap();
     };
     let (sent, ()) = tokio::join!(sending, feeding);
     assert!(sent.is_err());
@@ -104,12 +101,7 @@ async fn uploads_and_deletes_of_one_lock_never_leave_a_row_without_bytes() {
         }
         let listed = world.names("locks").await.len();
         let got = world.get(&place).await;
-        assert_eq!(
-            got.status,
-            if listed == 1 { 200 } else { 404 },
-            "round {round}: {}",
-            got.text()
-        );
+        assert_eq!(got.status, if listed == 1 { 200 } else { 404 }, "round {round}: {}", got.text());
     }
     world.delete(&place).await;
     assert_eq!(world.files("locks").len(), 0, "a lock really goes");
@@ -133,11 +125,7 @@ async fn what_is_too_large_is_refused() {
     let (chunked, ()) = tokio::join!(sending, feeding);
     assert_eq!(chunked.status, 413, "{}", chunked.text());
     for (folder, length) in [("config", (8_u64 << 20) + 1), ("data/", (1 << 30) + 1)] {
-        let name = if folder == "data/" {
-            hash(b"")
-        } else {
-            String::new()
-        };
+        let name = if folder == "data/" { hash(b"") } else { String::new() };
         let head = format!(
             "POST {}/{folder}{name} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {}\r\nContent-Length: {length}\r\n\r\n",
             world.base(),
@@ -162,12 +150,8 @@ async fn connect(world: &World) -> tokio_rustls::client::TlsStream<tokio::net::T
     use rustls_pki_types::pem::PemObject;
     let mut roots = rustls::RootCertStore::empty();
     let ca = world.server.folder.path().join("tls/ca.pem");
-    roots
-        .add(rustls_pki_types::CertificateDer::from_pem_file(ca).unwrap())
-        .unwrap();
-    let config = rustls::ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    roots.add(rustls_pki_types::CertificateDer::from_pem_file(ca).unwrap()).unwrap();
+    let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     let address = world.server.origin().strip_prefix("https://").unwrap();
     let stream = tokio::net::TcpStream::connect(address).await.unwrap();
     tokio_rustls::TlsConnector::from(std::sync::Arc::new(config))

@@ -44,10 +44,7 @@ impl Got {
     }
 
     pub fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
     pub fn length(&self) -> u64 {
@@ -60,11 +57,7 @@ impl World {
         let server = Harness::start().await;
         let world = Self { server };
         let now = world.server.now();
-        let stamp = Stamp {
-            by: "test".into(),
-            kind: "User".into(),
-            at: now,
-        };
+        let stamp = Stamp { by: "test".into(), kind: "User".into(), at: now };
         world.apply(|_| {
             VaultChange::vault(
                 None,
@@ -116,21 +109,10 @@ impl World {
     pub fn apply(&self, change: impl Fn(&mut Transaction) -> arm::Result<VaultChange>) {
         let now = self.server.now();
         let clear = |tx: &mut Transaction| {
-            let presented = Presented {
-                callers: &[],
-                requests: &[],
-                unlocks: &[],
-            };
+            let presented = Presented { callers: &[], requests: &[], unlocks: &[] };
             let unasked = |_: &_| GuardAnswer::Unavailable { why: "test".into() };
             let change = change(tx)?;
-            let clearance = mua::clear(
-                change,
-                VaultKind::RecoveryServices,
-                None,
-                &presented,
-                &unasked,
-                now,
-            )?;
+            let clearance = mua::clear(change, VaultKind::RecoveryServices, None, &presented, &unasked, now)?;
             tx.apply(clearance.unwrap())?;
             tx.record(entry(now));
             Ok(())
@@ -157,9 +139,7 @@ impl World {
 
     /// A request with the item's credential.
     pub fn request(&self, method: &str, place: &str) -> reqwest::RequestBuilder {
-        self.server
-            .request(method, &format!("{}{place}", self.base()))
-            .basic_auth(ITEM, Some(SECRET))
+        self.server.request(method, &format!("{}{place}", self.base())).basic_auth(ITEM, Some(SECRET))
     }
 
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Got {
@@ -205,13 +185,7 @@ impl World {
     /// The files that an item's repository has on the disk, of one type.
     pub fn files(&self, folder: &str) -> Vec<std::path::PathBuf> {
         let mut found = Vec::new();
-        let path = self
-            .server
-            .folder
-            .path()
-            .join("repositories")
-            .join(ITEM)
-            .join(folder);
+        let path = self.server.folder.path().join("repositories").join(ITEM).join(folder);
         for sub in std::fs::read_dir(path).into_iter().flatten().flatten() {
             let files = std::fs::read_dir(sub.path()).unwrap().flatten();
             found.extend(files.map(|file| file.path()));
@@ -272,9 +246,7 @@ impl hyper::body::Body for Fed {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<std::io::Result<Frame<Bytes>>>> {
-        self.0
-            .poll_recv(context)
-            .map(|piece| piece.map(|bytes| bytes.map(Frame::data)))
+        self.0.poll_recv(context).map(|piece| piece.map(|bytes| bytes.map(Frame::data)))
     }
 }
 
@@ -293,9 +265,7 @@ pub fn vault_id() -> ResourceId {
 
 pub fn item_id(short: &str) -> ResourceId {
     vault_id()
-        .child(&format!(
-            "backupFabrics/Azure/protectionContainers/Windows;host/protectedItems/{short}"
-        ))
+        .child(&format!("backupFabrics/Azure/protectionContainers/Windows;host/protectedItems/{short}"))
         .unwrap()
 }
 

@@ -29,50 +29,27 @@ pub fn compare(before: &PolicyBody, after: &PolicyBody) -> Verdict {
         _ if before.raw() == after.raw() => {}
         _ => reasons.push(Reason::new(PartName::Whole, What::Unreadable)),
     }
-    if reasons.is_empty() {
-        Verdict::NotWeaker
-    } else {
-        Verdict::Weaker(reasons)
-    }
+    if reasons.is_empty() { Verdict::NotWeaker } else { Verdict::Weaker(reasons) }
 }
 
 fn compare_plans(before: &Plan, after: &Plan, reasons: &mut Vec<Reason>) {
-    let Plan {
-        kind,
-        workload,
-        parts,
-        rest,
-    } = before;
+    let Plan { kind, workload, parts, rest } = before;
     let whole = |what| Reason::new(PartName::Whole, what);
     if kind.as_str() != after.kind.as_str() {
         let (before, after) = (kind.as_str().to_string(), after.kind.as_str().to_string());
-        reasons.push(whole(What::Kind {
-            aspect: "backup management type",
-            before,
-            after,
-        }));
+        reasons.push(whole(What::Kind { aspect: "backup management type", before, after }));
         return;
     }
     if let (Kind::IaasVm { version: before }, Kind::IaasVm { version: after }) = (*kind, after.kind)
         && after < before
     {
         let (before, after) = (format!("V{before}"), format!("V{after}"));
-        reasons.push(whole(What::Kind {
-            aspect: "policy type",
-            before,
-            after,
-        }));
+        reasons.push(whole(What::Kind { aspect: "policy type", before, after }));
     }
     if *workload != after.workload {
-        let (before, after) = (
-            workload.clone().unwrap_or_default(),
-            after.workload.clone().unwrap_or_default(),
-        );
-        reasons.push(whole(What::Kind {
-            aspect: "workload type",
-            before,
-            after,
-        }));
+        let (before, after) =
+            (workload.clone().unwrap_or_default(), after.workload.clone().unwrap_or_default());
+        reasons.push(whole(What::Kind { aspect: "workload type", before, after }));
     }
     for (name, part) in parts {
         let found = match after.parts.get(name) {
@@ -85,13 +62,7 @@ fn compare_plans(before: &Plan, after: &Plan, reasons: &mut Vec<Reason>) {
 }
 
 fn compare_parts(before: &Part, after: &Part) -> Vec<What> {
-    let Part {
-        schedule,
-        retention,
-        vault_retention,
-        instant_days,
-        rest,
-    } = before;
+    let Part { schedule, retention, vault_retention, instant_days, rest } = before;
     let mut found = schedule::compare(schedule.as_ref(), after.schedule.as_ref());
     found.extend(retention::compare(
         "retention",
@@ -109,12 +80,7 @@ fn compare_parts(before: &Part, after: &Part) -> Vec<What> {
 }
 
 fn not_understood<'a>(before: &'a Rest, after: &'a Rest) -> impl Iterator<Item = What> + use<'a> {
-    before
-        .differences(after)
-        .into_iter()
-        .map(|name| What::NotUnderstood {
-            name: name.to_string(),
-        })
+    before.differences(after).into_iter().map(|name| What::NotUnderstood { name: name.to_string() })
 }
 
 fn instant(before: Option<u32>, after: Option<u32>) -> Option<What> {

@@ -29,59 +29,41 @@ pub(super) fn compare(
             falls(what, *before, *after).into_iter().collect()
         }
         (Some(Retention::LongTerm(before)), Some(Retention::LongTerm(after))) => {
-            let mut found: Vec<What> = before
-                .iter()
-                .flat_map(|(name, tier)| tiers(what, *name, tier, after.get(name)))
-                .collect();
+            let mut found: Vec<What> =
+                before.iter().flat_map(|(name, tier)| tiers(what, *name, tier, after.get(name))).collect();
             found.extend(fewer_a_day(what, (before, runs_before), (after, runs_after)));
             found.extend(other_times(what, (before, runs_before), (after, runs_after)));
             found
         }
         (Some(Retention::Simple { .. } | Retention::LongTerm(_)), Some(_)) => {
-            vec![What::RetentionKind {
-                what: what.to_string(),
-            }]
+            vec![What::RetentionKind { what: what.to_string() }]
         }
     }
 }
 
 fn gone(what: &str, before: &Retention) -> Vec<What> {
     match before {
-        Retention::Simple { days } => vec![What::Gone {
-            what: what.to_string(),
-            before: *days,
-        }],
-        Retention::LongTerm(before) => before
-            .iter()
-            .flat_map(|(name, tier)| tiers(what, *name, tier, None))
-            .collect(),
+        Retention::Simple { days } => vec![What::Gone { what: what.to_string(), before: *days }],
+        Retention::LongTerm(before) => {
+            before.iter().flat_map(|(name, tier)| tiers(what, *name, tier, None)).collect()
+        }
     }
 }
 
 fn tiers(what: &str, name: TierName, before: &Tier, after: Option<&Tier>) -> Vec<What> {
     let what = format!("{name} {what}");
     let Some(after) = after else {
-        return vec![What::Gone {
-            what,
-            before: before.keep,
-        }];
+        return vec![What::Gone { what, before: before.keep }];
     };
     let mut found: Vec<What> = falls(&what, before.keep, after.keep).into_iter().collect();
     if after.days != before.days && !after.days.cover(&before.days) {
-        found.push(What::KeptDays {
-            what,
-            gone: weekdays_gone(&before.days, &after.days),
-        });
+        found.push(What::KeptDays { what, gone: weekdays_gone(&before.days, &after.days) });
     }
     found
 }
 
 fn falls(what: &str, before: u32, after: u32) -> Option<What> {
-    (after < before).then(|| What::Falls {
-        what: what.to_string(),
-        before,
-        after,
-    })
+    (after < before).then(|| What::Falls { what: what.to_string(), before, after })
 }
 
 fn weekdays_gone(before: &Days, after: &Days) -> Option<String> {
@@ -100,17 +82,11 @@ fn fewer_a_day(
 ) -> Option<What> {
     let mut sets: Vec<Vec<TierName>> = vec![Vec::new()];
     for name in before.keys().filter(|name| after.contains_key(name)) {
-        let with_it = sets
-            .iter()
-            .map(|set| set.iter().chain([name]).copied().collect())
-            .collect::<Vec<_>>();
+        let with_it = sets.iter().map(|set| set.iter().chain([name]).copied().collect()).collect::<Vec<_>>();
         sets.extend(with_it);
     }
     let worse = |set: Vec<TierName>| {
-        let (before, after) = (
-            kept_a_day(&set, before, runs_before),
-            kept_a_day(&set, after, runs_after),
-        );
+        let (before, after) = (kept_a_day(&set, before, runs_before), kept_a_day(&set, after, runs_after));
         let names: Vec<String> = set.iter().map(ToString::to_string).collect();
         let what = format!("{} {what}", names.join(" with "));
         (after < before).then_some(What::KeptADay { what, before, after })
@@ -124,17 +100,10 @@ fn kept_a_day(set: &[TierName], tiers: &Tiers, runs: Option<&Schedule>) -> usize
     let Some(Schedule::Cycle(cycle)) = runs else {
         let named: Vec<&BTreeSet<u32>> = tiers.map(|tier| &tier.times).collect();
         let all = named.iter().any(|times| times.is_empty());
-        return if all {
-            usize::MAX
-        } else {
-            named.into_iter().flatten().collect::<BTreeSet<_>>().len()
-        };
+        return if all { usize::MAX } else { named.into_iter().flatten().collect::<BTreeSet<_>>().len() };
     };
     let kept = tiers.flat_map(|tier| {
-        cycle
-            .times
-            .iter()
-            .filter(|time| tier.times.is_empty() || tier.times.contains(*time))
+        cycle.times.iter().filter(|time| tier.times.is_empty() || tier.times.contains(*time))
     });
     kept.collect::<BTreeSet<_>>().len()
 }
@@ -150,10 +119,7 @@ fn other_times(
     }
     let goes_on =
         |before: &Tier, after: &Tier| after.times.is_empty() || after.times.is_superset(&before.times);
-    let changed = before
-        .iter()
-        .find(|(name, tier)| after.get(name).is_some_and(|after| !goes_on(tier, after)));
-    changed.map(|(name, _)| What::KeptTimes {
-        what: format!("{name} {what}"),
-    })
+    let changed =
+        before.iter().find(|(name, tier)| after.get(name).is_some_and(|after| !goes_on(tier, after)));
+    changed.map(|(name, _)| What::KeptTimes { what: format!("{name} {what}") })
 }

@@ -31,9 +31,7 @@ pub(super) fn compare(before: Option<&Schedule>, after: Option<&Schedule>) -> Ve
 }
 
 fn cycles(before: &Cycle, after: &Cycle) -> Vec<What> {
-    let mut found: Vec<What> = gap(before.longest_gap(), after.longest_gap())
-        .into_iter()
-        .collect();
+    let mut found: Vec<What> = gap(before.longest_gap(), after.longest_gap()).into_iter().collect();
     let gone: BTreeSet<Weekday> = before.weekdays.difference(&after.weekdays).copied().collect();
     if !gone.is_empty() {
         found.push(What::RunDays { gone: names(&gone) });
@@ -43,10 +41,7 @@ fn cycles(before: &Cycle, after: &Cycle) -> Vec<What> {
     }
     let (runs, runs_after) = (before.times.len(), after.times.len());
     if runs_after < runs {
-        found.push(What::RunsADay {
-            before: runs,
-            after: runs_after,
-        });
+        found.push(What::RunsADay { before: runs, after: runs_after });
     }
     found
 }
