@@ -143,7 +143,6 @@ fn a_ledger_that_was_tampered_with_is_found_out() {
         "UPDATE ledger SET canonical = CAST(replace(CAST(canonical AS TEXT), 'two', 'owt') AS BLOB)";
     database.execute(changed, []).unwrap();
     drop(database);
-    let store = Store::open(folder.path()).unwrap();
     let broken = verify(folder.path()).unwrap_err();
     assert!(format!("{broken:?}").contains('1'), "{broken:?}");
 }

@@ -190,7 +190,7 @@ fn objects_are_part_of_the_condition() {
 
 #[test]
 fn of_many_writers_none_loses_what_another_wrote() {
-    let (store, _folder) = store();
+    let (store, folder) = store();
     put(&store, &group("rg", "westeurope"));
     let (threads, rounds) = (4, 25);
     let barrier = Barrier::new(threads);
@@ -219,7 +219,7 @@ fn of_many_writers_none_loses_what_another_wrote() {
     let tags = store.transact(|tx| Ok(tx.resource::<ResourceGroup>(&id)?.unwrap().tags.len())).unwrap();
     assert_eq!(tags, threads * rounds);
     assert_eq!(ledger(&store).len(), threads * rounds + 1);
-    assert!(verify(barrier.path()).is_ok());
+    assert!(verify(folder.path()).is_ok());
 }
 
 #[test]
