@@ -48,6 +48,10 @@ use crate::sqlite::Sqlite;
 /// How often a decision is made again before the client is asked to come back later.
 const ATTEMPTS: usize = 16;
 
+/// How often a locked folder is tried, and how long is waited in between.
+const LOCK_ATTEMPTS: usize = 10;
+const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// The store of one data folder. Cloning it is cheap; all clones are one store.
 #[derive(Clone)]
 pub struct Store {
@@ -74,12 +78,7 @@ impl Store {
         let io = |error| StoreError::Io(folder.to_path_buf(), error);
         create(folder).map_err(io)?;
         private(folder).map_err(io)?;
-        let lock = File::create(folder.join("lock")).map_err(io)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => return Err(StoreError::InUse(folder.to_path_buf())),
-            Err(fs::TryLockError::Error(error)) => return Err(io(error)),
-        }
+        let lock = lock(folder)?;
         let engine = Sqlite::open(&folder.join("countersign.db"))?;
         let blobs = Blobs::open(&folder.join("repositories"))?;
         let shared = Shared {
@@ -191,6 +190,20 @@ fn create(folder: &Path) -> std::io::Result<()> {
         Some(parent) => blobs::flush_folder(parent),
         None => Ok(()),
     }
+}
+
+/// Locks the folder for this process. One that is just going away, as in a restart, is waited for a moment.
+fn lock(folder: &Path) -> Result<File, StoreError> {
+    let io = |error| StoreError::Io(folder.to_path_buf(), error);
+    let lock = File::create(folder.join("lock")).map_err(io)?;
+    for _ in 0..LOCK_ATTEMPTS {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(fs::TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            Err(fs::TryLockError::Error(error)) => return Err(io(error)),
+        }
+    }
+    Err(StoreError::InUse(folder.to_path_buf()))
 }
 
 /// The folder holds password hashes and keys: nobody else on the machine may look.

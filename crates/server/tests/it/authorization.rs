@@ -1,9 +1,8 @@
 //! Role definitions and role assignments: what they let through, and what they refuse to become.
 
-use arm::{ObjectId, ResourceId};
+use arm::ObjectId;
 use directory::{Subscription, SubscriptionState};
 use jiff::SignedDuration;
-use rbac::{Assignment, Origin, PrincipalKind, Window, role_ids};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -262,40 +261,40 @@ async fn a_subscription_keeps_an_administrator() {
     let refused = alice.delete(&only).await;
     assert_eq!((refused.status, refused.code()), (412, "CannotDeleteLastRbacAdminAssignment"));
     // A right that ends by itself is no replacement.
-    let scope = ResourceId::subscription(BACKUP_SUB);
-    let window = Window { start: server.now(), end: Some(server.now() + SignedDuration::from_hours(1)) };
-    plant(&server, |tx| tx.put(&temporary(&scope, 7, BOB, window)));
+    activate(&server, 7).await;
     assert_eq!(alice.delete(&only).await.status, 412);
     alice.put(&assignment(&sub(), 1), body(OWNER, AUTOMATION)).await.expect(201);
     alice.delete(&only).await.expect(200);
     assert_eq!(alice.get(&listed).await.status, 403);
 }
 
-fn temporary(scope: &ResourceId, name: u128, who: ObjectId, window: Window) -> Assignment {
-    Assignment {
-        id: ResourceId::parse(&assignment(scope.as_str(), name)).unwrap(),
-        scope: scope.clone(),
-        role: role_ids::OWNER,
-        principal: who,
-        principal_kind: PrincipalKind::User,
-        window: Some(window),
-        origin: Origin::Activated { request: arm::RequestId(Uuid::from_u128(name)) },
-        description: None,
-        condition: None,
-        condition_version: None,
-        created_on: None,
-        updated_on: None,
-        created_by: None,
-        updated_by: None,
-    }
+/// Bob is made eligible for Owner, and activates it for an hour under this name.
+async fn activate(server: &Harness, name: u128) {
+    let request = |kind: &str, name: u128| {
+        format!(
+            "{}/providers/Microsoft.Authorization/{kind}ScheduleRequests/{}",
+            sub(),
+            Uuid::from_u128(name)
+        )
+    };
+    let body = |kind: &str, duration: &str| {
+        let mut body = body(OWNER, BOB);
+        body["properties"]["requestType"] = kind.into();
+        body["properties"]["justification"] = "on call".into();
+        body["properties"]["scheduleInfo"] =
+            json!({"expiration": {"type": "AfterDuration", "duration": duration}});
+        body
+    };
+    let eligible = request("roleEligibility", name + 1000);
+    server.as_(ALICE).put(&eligible, body("AdminAssign", "P30D")).await.expect(201);
+    let active = request("roleAssignment", name);
+    server.as_(BOB).put(&active, body("SelfActivate", "PT1H")).await.expect(201);
 }
 
 #[tokio::test]
 async fn an_activation_is_shown_while_it_holds_and_never_made_permanent() {
     let server = Harness::start().await;
-    let scope = ResourceId::subscription(BACKUP_SUB);
-    let window = Window { start: server.now(), end: Some(server.now() + SignedDuration::from_hours(1)) };
-    plant(&server, |tx| tx.put(&temporary(&scope, 7, BOB, window)));
+    activate(&server, 7).await;
     let alice = server.as_(ALICE);
     let path = assignment(&sub(), 7);
     alice.get(&path).await.expect(200);
@@ -313,9 +312,7 @@ async fn an_activation_is_shown_while_it_holds_and_never_made_permanent() {
 #[tokio::test]
 async fn a_running_activation_can_be_taken_away() {
     let server = Harness::start().await;
-    let scope = ResourceId::subscription(BACKUP_SUB);
-    let window = Window { start: server.now(), end: Some(server.now() + SignedDuration::from_hours(1)) };
-    plant(&server, |tx| tx.put(&temporary(&scope, 7, BOB, window)));
+    activate(&server, 7).await;
     server.as_(BOB).get(&sub()).await.expect(200);
     server.as_(ALICE).delete(&assignment(&sub(), 7)).await.expect(200);
     assert_eq!(server.as_(BOB).get(&sub()).await.status, 403);

@@ -31,7 +31,7 @@ async fn a_server_is_registered_and_unregistered() {
     assert_eq!(alice.delete(&at(IDENTITY)).await.status, 204);
     assert_eq!(alice.delete(&at(SERVER)).await.status, 204);
 
-    alice.put(&at(SERVER), Value::Null).await.expect(200);
+    alice.put(&at(SERVER), json!({"properties": {}})).await.expect(200);
     let deleted = alice.delete(&at(SERVER)).await;
     assert_eq!(deleted.status, 202);
     alice.get(deleted.header("azure-asyncoperation")).await.expect(200);
@@ -81,7 +81,7 @@ async fn a_server_with_items_stays_registered() {
 async fn a_lock_on_a_server_holds_for_its_name_too() {
     let fixture = Fixture::start().await;
     let alice = fixture.alice();
-    alice.put(&at(SERVER), Value::Null).await.expect(200);
+    alice.put(&at(SERVER), json!({"properties": {}})).await.expect(200);
     let scope = vault_id("v1").child(SERVER).unwrap();
     let id = scope.child("providers/Microsoft.Authorization/locks/keep").unwrap();
     fixture.server.seed(|tx| {
@@ -100,7 +100,7 @@ async fn only_servers_are_registered() {
     let before = fixture.server.ledger().len();
     let containers = "backupFabrics/Azure/protectionContainers";
     for name in ["Windows;", "Windows", "IaasVMContainer;iaasvmcontainerv2;rg;vm1", ";x"] {
-        let refused = alice.put(&at(&format!("{containers}/{name}")), Value::Null).await;
+        let refused = alice.put(&at(&format!("{containers}/{name}")), json!({"properties": {}})).await;
         assert_eq!(refused.status, 400, "{name}: {}", refused.text);
     }
     for properties in [
@@ -114,7 +114,7 @@ async fn only_servers_are_registered() {
         assert_eq!(refused.status, 400, "{properties}: {}", refused.text);
     }
     let elsewhere = SERVER.replace("Azure", "Other");
-    assert_eq!(alice.put(&at(&elsewhere), Value::Null).await.code(), "ResourceNotFound");
+    assert_eq!(alice.put(&at(&elsewhere), json!({"properties": {}})).await.code(), "ResourceNotFound");
     assert_eq!(fixture.server.ledger().len(), before);
 }
 

@@ -111,7 +111,7 @@ async fn a_machine_brings_its_container() {
 async fn an_item_takes_only_a_policy_of_its_vault_and_kind() {
     let fixture = Fixture::start().await;
     fixture.add_vault("v2");
-    fixture.alice().put(&at(SERVER), json!({})).await.expect(200);
+    fixture.alice().put(&at(SERVER), json!({"properties": {}})).await.expect(200);
     for policy in [
         in_vault("v2", "backupPolicies/Files30"),
         at("backupPolicies/Missing"),
@@ -464,7 +464,7 @@ async fn nonsense_is_refused_and_changes_nothing() {
 #[tokio::test]
 async fn nonsense_creates_nothing() {
     let fixture = Fixture::start().await;
-    fixture.alice().put(&at(SERVER), Value::Null).await.expect(200);
+    fixture.alice().put(&at(SERVER), json!({"properties": {}})).await.expect(200);
     let alice = fixture.alice();
     let before = fixture.server.ledger().len();
     let other = format!("{SERVER}/protectedItems/FileFolder;other");

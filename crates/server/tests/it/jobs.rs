@@ -33,7 +33,7 @@ async fn jobs(fixture: &Fixture, query: &str) -> Vec<Value> {
 #[tokio::test]
 async fn every_step_is_finished_at_the_first_poll_and_leaves_a_job() {
     let fixture = Fixture::start().await;
-    fixture.alice().put(&at(SERVER), Value::Null).await.expect(200);
+    fixture.alice().put(&at(SERVER), json!({"properties": {}})).await.expect(200);
     let policy = json!({"policyId": at("backupPolicies/Files30")});
     let stop = json!({"protectionState": "ProtectionStopped"});
     let undelete = json!({"protectionState": "ProtectionStopped", "isRehydrate": true});
@@ -155,7 +155,7 @@ async fn operations_and_jobs_belong_to_their_vault() {
 #[tokio::test]
 async fn an_address_to_poll_survives_an_odd_name() {
     let fixture = Fixture::start().await;
-    fixture.alice().put(&at(SERVER), Value::Null).await.expect(200);
+    fixture.alice().put(&at(SERVER), json!({"properties": {}})).await.expect(200);
     let odd = format!("{SERVER}/protectedItems/FileFolder;größe 100%25 [a]");
     let body = json!({"policyId": at("backupPolicies/Files30")});
     let accepted = fixture.put_item(&odd, body).await;

@@ -156,9 +156,10 @@ fn what_was_acknowledged_before_a_kill_is_there() {
     for round in 0..4 {
         let mut child = spawn(folder.path());
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let acks =
+        // Kept open: a process that nobody reads from ends by itself.
+        let mut acks =
             lines.map_while(Result::ok).filter_map(|line| Some(line.split_once("ack ")?.1.to_string()));
-        acknowledged.extend(acks.take(5 + 7 * round));
+        acknowledged.extend(acks.by_ref().take(5 + 7 * round));
         assert!(matches!(Store::open(folder.path()).err(), Some(StoreError::InUse(_))));
         child.kill().unwrap();
         child.wait().unwrap();
