@@ -267,3 +267,48 @@ async fn every_decision_is_in_the_ledger() {
         ]
     );
 }
+
+#[tokio::test]
+async fn consent_through_a_group_ends_when_its_holder_leaves_the_group() {
+    let server = guarded().await;
+    name_approver(&server, sam()).await.expect(200);
+    let group = |members: &[arm::ObjectId]| directory::Group {
+        id: arm::ObjectId(Uuid::from_u128(0x6600)),
+        tenant: crate::harness::FABSEC,
+        name: "Backup admins".into(),
+        mail_nickname: "backupadmins".into(),
+        description: None,
+        members: members.iter().copied().collect(),
+    };
+    server.seed(|tx| tx.put(&group(&[ALICE_GUEST])));
+    make_eligible(&server, group(&[]).id).await.expect(201);
+    let asked = activate(&server, "PT1H").await.expect(201);
+    decide(&server, SAM, &asked, "Approve").await.expect(200);
+    assert!(may(&server));
+    server.seed(|tx| tx.put(&group(&[])));
+    assert!(!may(&server));
+}
+
+#[tokio::test]
+async fn a_role_assignment_that_only_says_it_was_activated_gives_nothing() {
+    let server = guarded().await;
+    let scope = guard().parse_id();
+    let assignment = rbac::Assignment {
+        id: scope.child(&format!("providers/Microsoft.Authorization/roleAssignments/{}", new_id())).unwrap(),
+        scope,
+        role: OPERATOR.parse().unwrap(),
+        principal: ALICE_GUEST,
+        principal_kind: rbac::PrincipalKind::User,
+        window: None,
+        origin: rbac::Origin::Activated { request: arm::RequestId(new_id()) },
+        description: None,
+        condition: None,
+        condition_version: None,
+        created_on: None,
+        updated_on: None,
+        created_by: None,
+        updated_by: None,
+    };
+    server.seed(|tx| tx.put(&assignment));
+    assert!(!may(&server));
+}
