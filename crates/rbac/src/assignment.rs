@@ -81,6 +81,32 @@ pub struct Assignment {
 }
 
 impl Assignment {
+    /// An assignment that always holds, made by somebody with the right to: nothing else is known of it.
+    pub fn new(
+        id: ResourceId,
+        scope: ResourceId,
+        role: RoleId,
+        principal: ObjectId,
+        principal_kind: PrincipalKind,
+    ) -> Self {
+        Self {
+            id,
+            scope,
+            role,
+            principal,
+            principal_kind,
+            window: None,
+            origin: Origin::Assigned,
+            description: None,
+            condition: None,
+            condition_version: None,
+            created_on: None,
+            updated_on: None,
+            created_by: None,
+            updated_by: None,
+        }
+    }
+
     /// Whether it gives its role at that time: within its window, and without a condition.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.condition.is_none() && self.window.is_none_or(|window| window.contains(now))

@@ -10,7 +10,7 @@ use directory::{
     Upn, User,
 };
 use jiff::Timestamp;
-use rbac::{Assignment, Origin, PrincipalKind, role_ids};
+use rbac::{Assignment, PrincipalKind, role_ids};
 use serde::Deserialize;
 use store::{Store, Transaction};
 use toml::Spanned;
@@ -355,20 +355,10 @@ impl Reader<'_> {
         let id = scope
             .child(&format!("providers/Microsoft.Authorization/roleAssignments/{}", self.edge.uuid()))?;
         Ok(Assignment {
-            id,
-            scope,
-            role: role_ids::OWNER,
-            principal,
-            principal_kind,
-            window: None,
-            origin: Origin::Assigned,
             description: Some("Owner from the bootstrap file".into()),
-            condition: None,
-            condition_version: None,
             created_on: Some(self.now),
             updated_on: Some(self.now),
-            created_by: None,
-            updated_by: None,
+            ..Assignment::new(id, scope, role_ids::OWNER, principal, principal_kind)
         })
     }
 

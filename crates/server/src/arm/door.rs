@@ -4,8 +4,8 @@ use arm::{Error, ResourceId, Result};
 use jiff::Timestamp;
 use ledger::{Consent, Digest, Verdict};
 use mua::{
-    Caller, CriticalOperation, GuardAnswer, GuardQuestion, Permit, Presented, Refusal, ResourceGuard, Right,
-    Unlock, UnlockRequest, VaultKind,
+    Caller, Clearance, CriticalOperation, GuardAnswer, GuardQuestion, Permit, Presented, Refusal,
+    ResourceGuard, Right, Unlock, UnlockRequest, VaultKind,
 };
 use store::{Access, Transaction};
 use vault::{GuardProxy, VaultChange};
@@ -22,21 +22,8 @@ pub fn change(call: &mut Call<'_>, vault: &ResourceId, change: VaultChange) -> R
         true => Vec::new(),
         false => call.properties()?.ids("resourceGuardOperationRequests")?,
     };
-    let proxy: Option<GuardProxy> = call.tx.resource(&proxy_id(vault)?)?;
-    let callers = call.request.callers();
-    let unlocks = unlocks_for(call, &change, &callers)?;
-    let presented = Presented { callers: &callers, requests: &requests, unlocks: &unlocks };
-    let guard_side = GuardSide::load(call.tx, proxy.as_ref().map(|proxy| &proxy.guard), call.now)?;
     let digest = change.digest();
-    let decided = mua::clear(
-        change,
-        VaultKind::RecoveryServices,
-        proxy.as_ref(),
-        &presented,
-        &|question| guard_side.answer(question),
-        call.now,
-    )?;
-    match decided {
+    match decide(call.tx, vault, change, &call.request.callers(), &requests, call.now)? {
         Ok(clearance) => {
             call.cleared(digest, clearance.permits().iter().map(consent));
             call.tx.apply(clearance)
@@ -57,21 +44,27 @@ pub fn change_by_client(
     change: VaultChange,
     now: Timestamp,
 ) -> Result<Digest> {
-    let proxy: Option<GuardProxy> = tx.resource(&proxy_id(vault)?)?;
-    let presented = Presented { callers: std::slice::from_ref(client), requests: &[], unlocks: &[] };
-    let guard_side = GuardSide::load(tx, proxy.as_ref().map(|proxy| &proxy.guard), now)?;
     let digest = change.digest();
-    let decided = mua::clear(
-        change,
-        VaultKind::RecoveryServices,
-        proxy.as_ref(),
-        &presented,
-        &|question| guard_side.answer(question),
-        now,
-    )?;
-    let clearance = decided.map_err(Refusal::into_error)?;
-    tx.apply(clearance)?;
+    let clearance = decide(tx, vault, change, std::slice::from_ref(client), &[], now)?;
+    tx.apply(clearance.map_err(Refusal::into_error)?)?;
     Ok(digest)
+}
+
+/// Gathers what the decision needs (the link to the guard, this caller's unlocks, the guard's side) and asks for it.
+fn decide(
+    tx: &mut Transaction,
+    vault: &ResourceId,
+    change: VaultChange,
+    callers: &[Caller],
+    requests: &[ResourceId],
+    now: Timestamp,
+) -> Result<Result<Clearance, Refusal>> {
+    let proxy: Option<GuardProxy> = tx.resource(&proxy_id(vault)?)?;
+    let unlocks = unlocks_for(tx, &change, callers)?;
+    let presented = Presented { callers, requests, unlocks: &unlocks };
+    let guard_side = GuardSide::load(tx, proxy.as_ref().map(|proxy| &proxy.guard), now)?;
+    let ask = |question: &GuardQuestion| guard_side.answer(question);
+    mua::clear(change, VaultKind::RecoveryServices, proxy.as_ref(), &presented, &ask, now)
 }
 
 /// Decides an `unlockDelete` and remembers it, or refuses it and says so in the ledger.
@@ -127,14 +120,14 @@ fn refuse(call: &mut Call<'_>, refusal: Refusal) -> Error {
     refusal.into_error()
 }
 
-fn unlocks_for(call: &mut Call<'_>, change: &VaultChange, callers: &[Caller]) -> Result<Vec<Unlock>> {
+fn unlocks_for(tx: &mut Transaction, change: &VaultChange, callers: &[Caller]) -> Result<Vec<Unlock>> {
     let (Some(target), Some(caller)) = (change.target(), callers.first()) else {
         return Ok(Vec::new());
     };
     let mut unlocks = Vec::new();
     for finding in mua::classify(change) {
         let key = Unlock::key_of(finding.operation, target, caller);
-        unlocks.extend(call.tx.get::<Unlock>(&key)?);
+        unlocks.extend(tx.get::<Unlock>(&key)?);
     }
     Ok(unlocks)
 }

@@ -4,7 +4,7 @@
 use arm::{ObjectId, ResourceId, RoleId, SubscriptionId};
 use directory::{Subscription, SubscriptionState};
 use ledger::{Entry, Verdict};
-use rbac::{Assignment, Origin, PrincipalKind};
+use rbac::{Assignment, PrincipalKind};
 use resources::{Registration, ResourceGroup};
 use serde_json::{Value, json};
 use store::Document;
@@ -85,22 +85,7 @@ impl Harness {
             "providers/Microsoft.Authorization/roleAssignments/{}",
             Uuid::from_u128(who.0.as_u128() ^ role.0.as_u128())
         );
-        let assignment = Assignment {
-            id: scope.child(&name).unwrap(),
-            scope,
-            role,
-            principal: who,
-            principal_kind: PrincipalKind::User,
-            window: None,
-            origin: Origin::Assigned,
-            description: None,
-            condition: None,
-            condition_version: None,
-            created_on: None,
-            updated_on: None,
-            created_by: None,
-            updated_by: None,
-        };
+        let assignment = Assignment::new(scope.child(&name).unwrap(), scope, role, who, PrincipalKind::User);
         self.seed(|tx| tx.put(&assignment));
         assignment.key()
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use arm::{ObjectId, Region, ResourceId, RoleId, SubscriptionId};
 use jiff::{SignedDuration, Timestamp};
 use mua::{CriticalOperation, GuardAnswer, Presented, ResourceGuard, Unlock, VaultKind};
-use rbac::{Assignment, Origin, PrincipalKind, role_ids};
+use rbac::{Assignment, PrincipalKind, role_ids};
 use resources::ResourceGroup;
 use serde_json::{Value, json};
 use store::Transaction;
@@ -106,24 +106,8 @@ impl Fixture {
     pub fn grant(&self, who: ObjectId, role: RoleId, scope: &ResourceId) {
         let id =
             scope.child(&format!("providers/Microsoft.Authorization/roleAssignments/{}", who.0)).unwrap();
-        self.server.seed(|tx| {
-            tx.put(&Assignment {
-                id: id.clone(),
-                scope: scope.clone(),
-                role,
-                principal: who,
-                principal_kind: PrincipalKind::User,
-                window: None,
-                origin: Origin::Assigned,
-                description: None,
-                condition: None,
-                condition_version: None,
-                created_on: None,
-                updated_on: None,
-                created_by: None,
-                updated_by: None,
-            })
-        });
+        self.server
+            .seed(|tx| tx.put(&Assignment::new(id.clone(), scope.clone(), role, who, PrincipalKind::User)));
     }
 
     /// What `unlockDelete` leaves behind for Alice.

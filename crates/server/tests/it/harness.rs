@@ -9,7 +9,7 @@ use directory::{
     Domain, PasswordHash, Person, ServicePrincipal, Subscription, SubscriptionState, Tenant, Upn, User,
 };
 use jiff::{SignedDuration, Timestamp};
-use rbac::{Assignment, Origin, PrincipalKind, role_ids};
+use rbac::{Assignment, PrincipalKind, role_ids};
 use resources::Registration;
 use serde_json::{Value, json};
 use server::edge::{Clock, Edge, SystemEntropy};
@@ -318,22 +318,7 @@ fn user(
 fn owner(tx: &mut Transaction, subscription: SubscriptionId, principal: ObjectId) -> arm::Result<()> {
     let scope = ResourceId::subscription(subscription);
     let id = scope.child(&format!("providers/Microsoft.Authorization/roleAssignments/{}", principal.0))?;
-    tx.put(&Assignment {
-        id,
-        scope,
-        role: role_ids::OWNER,
-        principal,
-        principal_kind: PrincipalKind::User,
-        window: None,
-        origin: Origin::Assigned,
-        description: None,
-        condition: None,
-        condition_version: None,
-        created_on: None,
-        updated_on: None,
-        created_by: None,
-        updated_by: None,
-    })
+    tx.put(&Assignment::new(id, scope, role_ids::OWNER, principal, PrincipalKind::User))
 }
 
 /// An entry for what a test does behind the server's back.

@@ -294,20 +294,14 @@ async fn a_role_assignment_that_only_says_it_was_activated_gives_nothing() {
     let server = guarded().await;
     let scope = guard().parse_id();
     let assignment = rbac::Assignment {
-        id: scope.child(&format!("providers/Microsoft.Authorization/roleAssignments/{}", new_id())).unwrap(),
-        scope,
-        role: OPERATOR.parse().unwrap(),
-        principal: ALICE_GUEST,
-        principal_kind: rbac::PrincipalKind::User,
-        window: None,
         origin: rbac::Origin::Activated { request: arm::RequestId(new_id()) },
-        description: None,
-        condition: None,
-        condition_version: None,
-        created_on: None,
-        updated_on: None,
-        created_by: None,
-        updated_by: None,
+        ..rbac::Assignment::new(
+            scope.child(&format!("providers/Microsoft.Authorization/roleAssignments/{}", new_id())).unwrap(),
+            scope,
+            OPERATOR.parse().unwrap(),
+            ALICE_GUEST,
+            rbac::PrincipalKind::User,
+        )
     };
     server.seed(|tx| tx.put(&assignment));
     assert!(!may(&server));

@@ -63,20 +63,13 @@ fn put(
 ) -> Result<()> {
     let (now, by) = (call.now, call.who().object);
     call.tx.put(&Assignment {
-        id,
-        scope: scope.clone(),
-        role,
-        principal,
-        principal_kind,
         window: Some(window),
         origin,
-        description: None,
-        condition: None,
-        condition_version: None,
         created_on: Some(now),
         updated_on: Some(now),
         created_by: Some(by),
         updated_by: Some(by),
+        ..Assignment::new(id, scope.clone(), role, principal, principal_kind)
     })
 }
 
