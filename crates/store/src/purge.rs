@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -11,6 +12,9 @@ use crate::Blobs;
 use crate::batch::{Batch, ObjectWrite};
 use crate::error::{CommitError, StoreError};
 use crate::sqlite::Sqlite;
+
+/// When to try again what could not be removed, because an upload was just being decided or the disk failed.
+const RETRY: Duration = Duration::from_secs(60);
 
 /// What removes the bytes. The list of what there is to remove is in the database, so that a crash loses nothing: it is
 /// written by the commit that gives a repository up, and shortened when the bytes are gone.
@@ -51,7 +55,7 @@ impl Purger {
 
     /// Removes what there is to remove, now.
     pub(crate) fn finish(&self) -> Result<(), StoreError> {
-        self.worker.finish()
+        self.worker.finish().map(drop)
     }
 
     /// Ends it. What it has not removed is still on the list.
@@ -74,18 +78,33 @@ impl Drop for Purger {
 
 impl Worker {
     fn run(&self, woken: &Receiver<()>) {
-        while let Ok(()) = woken.recv() {
-            if let Err(error) = self.finish() {
-                tracing::error!(%error, "the bytes of a repository that was given up could not be removed yet");
+        let mut left = false;
+        loop {
+            let next = match left {
+                true => woken.recv_timeout(RETRY),
+                false => woken.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            if let Err(RecvTimeoutError::Disconnected) = next {
+                return;
             }
+            left = match self.finish() {
+                Ok(all) => !all,
+                Err(error) => {
+                    tracing::error!(%error, "the bytes of a repository that was given up could not be removed yet");
+                    true
+                }
+            };
         }
     }
 
-    fn finish(&self) -> Result<(), StoreError> {
+    /// Returns whether nothing is left to remove.
+    fn finish(&self) -> Result<bool, StoreError> {
         let _turn = self.turn.lock();
         let dropped = self.engine.snapshot()?.dropped()?;
+        let mut all = true;
         for repository in dropped {
             if !self.blobs.remove_repository(&repository, &self.stop)? {
+                all = false;
                 continue;
             }
             let mut batch = Batch::default();
@@ -98,6 +117,6 @@ impl Worker {
                 }
             }
         }
-        Ok(())
+        Ok(all)
     }
 }

@@ -1,6 +1,6 @@
 //! restic's REST protocol, as clients meet it: what is stored, what is refused, what is never lost.
 
-mod attacks;
+mod item_state;
 mod objects;
 mod protocol;
 mod uploads;

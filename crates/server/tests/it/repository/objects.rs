@@ -42,6 +42,24 @@ async fn a_snapshot_that_arrives_is_a_recovery_point_once_and_for_all() {
 }
 
 #[tokio::test]
+async fn a_snapshot_whose_point_is_gone_does_not_become_one_again() {
+    let world = World::new().await;
+    let (name, at) = (hash(b"old"), world.server.now());
+    world
+        .store()
+        .transact(|tx| {
+            let (content, by) = (name.clone(), "test".into());
+            let snapshot = Object { name: name.clone(), content, size: 3, at, by };
+            tx.put_object(ITEM, ObjectType::Snapshots, &snapshot)
+        })
+        .unwrap();
+    world.delete(&place("snapshots", b"old")).await;
+    world.store_as("snapshots", b"old").await;
+    assert_eq!(world.names("snapshots").await, [name]);
+    assert_eq!(world.points(), [], "a replay makes no recovery point");
+}
+
+#[tokio::test]
 async fn backups_go_on_while_a_guard_protects_the_vault() {
     let world = World::new().await;
     // A guard that cannot even be found: everything critical is refused, and a new backup is not critical.
@@ -86,6 +104,28 @@ async fn keys_are_few_so_that_clients_try_them_all() {
     world.delete(&place("keys", &[0])).await;
     world.store_as("keys", b"more").await;
     assert_eq!(world.names("keys").await.last(), Some(&hash(b"more")));
+}
+
+#[tokio::test]
+async fn of_many_keys_at_once_no_more_get_in_than_there_is_room_for() {
+    let world = World::new().await;
+    for n in 0..17 {
+        world.store_as("keys", &[n]).await;
+    }
+    let places: Vec<String> = (100..106_u8).map(|n| place("keys", &[n])).collect();
+    let (a, b, c, d, e, f) = tokio::join!(
+        world.post(&places[0], &[100]),
+        world.post(&places[1], &[101]),
+        world.post(&places[2], &[102]),
+        world.post(&places[3], &[103]),
+        world.post(&places[4], &[104]),
+        world.post(&places[5], &[105]),
+    );
+    let mut statuses = [a, b, c, d, e, f].map(|got| got.status);
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 200, 200, 507, 507, 507]);
+    assert_eq!(world.names("keys").await.len(), 20);
+    assert_eq!(world.files("keys").len(), 20, "what was refused left no bytes");
 }
 
 #[tokio::test]

@@ -21,6 +21,8 @@ use vault::{
 use crate::harness::{BACKUP_SUB, Harness};
 
 pub const VAULT: &str = "vvvvvvvvvvvvvvvv";
+/// A vault without items.
+pub const OTHER_VAULT: &str = "wwwwwwwwwwwwwwww";
 pub const ITEM: &str = "iiiiiiiiiiiiiiii";
 pub const OTHER_ITEM: &str = "oooooooooooooooo";
 pub const SECRET: &str = "a-secret-of-256-bits";
@@ -57,24 +59,9 @@ impl World {
         let server = Harness::start().await;
         let world = Self { server };
         let now = world.server.now();
-        let stamp = Stamp { by: "test".into(), kind: "User".into(), at: now };
-        world.apply(|_| {
-            VaultChange::vault(
-                None,
-                Vault {
-                    id: vault_id(),
-                    short: VAULT.into(),
-                    location: Region::parse("westeurope").unwrap(),
-                    soft_delete: SoftDelete::default(),
-                    enhanced_security: Feature::Enabled,
-                    immutability: Immutability::Disabled,
-                    encryption: None,
-                    free: FreeSettings::default(),
-                    created: stamp.clone(),
-                    modified: stamp.clone(),
-                },
-            )
-        });
+        for short in [VAULT, OTHER_VAULT] {
+            world.apply(|_| VaultChange::vault(None, empty_vault(short, now)));
+        }
         for short in [ITEM, OTHER_ITEM] {
             let item = ProtectedItem {
                 id: item_id(short),
@@ -256,11 +243,31 @@ pub fn fed() -> (tokio::sync::mpsc::Sender<std::io::Result<Bytes>>, reqwest::Bod
     (sender, reqwest::Body::wrap(Fed(receiver)))
 }
 
+/// The vault that holds the items.
 pub fn vault_id() -> ResourceId {
-    let id = format!(
-        "/subscriptions/{BACKUP_SUB}/resourceGroups/rg/providers/Microsoft.RecoveryServices/vaults/v"
-    );
+    vault_named(VAULT)
+}
+
+fn vault_named(short: &str) -> ResourceId {
+    let provider = "Microsoft.RecoveryServices";
+    let id = format!("/subscriptions/{BACKUP_SUB}/resourceGroups/rg/providers/{provider}/vaults/{short}");
     ResourceId::parse(&id).unwrap()
+}
+
+fn empty_vault(short: &str, at: jiff::Timestamp) -> Vault {
+    let stamp = Stamp { by: "test".into(), kind: "User".into(), at };
+    Vault {
+        id: vault_named(short),
+        short: short.into(),
+        location: Region::parse("westeurope").unwrap(),
+        soft_delete: SoftDelete::default(),
+        enhanced_security: Feature::Enabled,
+        immutability: Immutability::Disabled,
+        encryption: None,
+        free: FreeSettings::default(),
+        created: stamp.clone(),
+        modified: stamp,
+    }
 }
 
 pub fn item_id(short: &str) -> ResourceId {
