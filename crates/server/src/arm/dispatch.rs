@@ -1,7 +1,7 @@
 //! ARM's front door (contract 1.4): authenticate, find the route, tenant, right, registration, group, locks, handler;
 //! all of it one decision against one state, with its entry in the ledger.
 
-use arm::{Error, ErrorKind, ResourceId, Result};
+use arm::{Error, ErrorKind, Fields, ResourceId, Result};
 use directory::SubscriptionState;
 use resources::{Effect, Lock, Registration, ResourceGroup, check_locks};
 use store::{Access, Store, Transaction};
@@ -43,15 +43,18 @@ fn check_api_version(request: &Request) -> Result<()> {
     }
 }
 
-/// What creates or changes a resource says how it shall be: nothing at all is no description.
+/// What creates or changes a resource says how it shall be: nothing at all is no description, and the properties of a
+/// resource are an object everywhere.
 fn check_body(request: &Request) -> Result<()> {
-    match request.method {
-        Method::Put | Method::Patch if !request.body.is_object() => Err(Error::invalid(
-            "InvalidRequestContent",
-            format!("A {} request needs a JSON object as its body.", request.method.as_str()),
-        )),
-        _ => Ok(()),
+    if !matches!(request.method, Method::Put | Method::Patch) {
+        return Ok(());
     }
+    if !request.body.is_object() {
+        let message = format!("A {} request needs a JSON object as its body.", request.method.as_str());
+        return Err(Error::invalid("InvalidRequestContent", message));
+    }
+    Fields::of(&request.body)?.object("properties")?;
+    Ok(())
 }
 
 fn decide(

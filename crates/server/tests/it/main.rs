@@ -11,6 +11,7 @@ mod authorization;
 mod containers;
 mod credentials;
 mod estate;
+mod every_route;
 mod fixture;
 mod graph;
 mod guards;
