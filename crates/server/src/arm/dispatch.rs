@@ -19,7 +19,6 @@ use crate::edge::Edge;
 pub fn dispatch(store: &Store, edge: &Edge, request: &Request) -> Result<Reply> {
     let (route, params) = find(ROUTES, request.method, &request.path)?;
     check_api_version(request)?;
-    check_body(request)?;
     let mut reply = store.transact(|tx| decide(tx, edge, request, route, &params))?;
     if request.method == Method::Head {
         reply.body = None;
@@ -84,6 +83,7 @@ fn decide(
         check_group(&mut call)?;
         check_scope_locks(&mut call, &scope)?;
     }
+    check_body(request)?;
     let reply = (route.handler)(&mut call)?;
     if !request.method.is_read() && call.tx.has_audited_writes() {
         let entry = call.entry();
