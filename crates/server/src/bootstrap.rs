@@ -163,7 +163,9 @@ pub fn fill(store: &Store, edge: &Edge, path: &Path) -> Result<(), BootstrapErro
             return Ok(false);
         }
         organisations.write(tx)?;
-        tx.record(entry(&organisations, correlation, now));
+        let mut entry = entry(&organisations, correlation, now);
+        entry.change = tx.digest();
+        tx.record(entry);
         Ok(true)
     });
     match written {

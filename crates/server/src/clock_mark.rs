@@ -12,12 +12,17 @@ use crate::app::App;
 /// How often the mark is moved.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// The mark that the last run left.
+/// The latest instant that the last run is known to have seen: its mark, or the last entry of the ledger if it was killed
+/// after that.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub fn clock_mark(store: &Store) -> ::arm::Result<Option<Timestamp>> {
-    store.transact(|tx| Ok(tx.get::<ClockMark>(ClockMark::KEY)?.map(|mark| mark.at)))
+    store.transact(|tx| {
+        let mark = tx.get::<ClockMark>(ClockMark::KEY)?.map(|mark| mark.at);
+        let last = tx.ledger_back(None, 1)?.first().map(|entry| entry.at);
+        Ok(mark.max(last))
+    })
 }
 
 /// Moves the mark every minute, and once more when the server stops.
@@ -34,5 +39,34 @@ pub(crate) async fn keep(app: App, mut stop: watch::Receiver<bool>) {
         if stopping {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_killed_server_remembers_its_last_decision() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        assert_eq!(clock_mark(&store).unwrap(), None);
+        let at = |second| Timestamp::from_second(second).unwrap();
+        store.transact(|tx| tx.put(&ClockMark { at: at(1_000) })).unwrap();
+        assert_eq!(clock_mark(&store).unwrap(), Some(at(1_000)));
+        let entry: ledger::Entry = serde_json::from_value(serde_json::json!({
+            "sequence": 0, "at": at(2_000), "correlation": uuid::Uuid::nil(), "operation": "test", "target": "/",
+            "actor": {"person": "system", "object": uuid::Uuid::nil(), "tenant": uuid::Uuid::nil(), "kind": "system",
+                "name": "test", "authentication": []},
+            "verdict": "done", "reason": "test", "consent": [], "facts": {},
+        }))
+        .unwrap();
+        store
+            .transact(|tx| {
+                tx.record(entry.clone());
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(clock_mark(&store).unwrap(), Some(at(2_000)));
     }
 }
