@@ -8,6 +8,7 @@ use store::pim_key;
 
 use super::people::Directory;
 use super::policies::policy_of;
+use super::requests::awaits;
 use super::{READ, assign};
 use crate::arm::call::Call;
 use crate::arm::reply::Reply;
@@ -19,8 +20,8 @@ pub(super) fn list(call: &mut Call<'_>) -> Result<Reply> {
     let people = Directory::of(call)?;
     let mut waiting = Vec::new();
     for request in call.tx.all::<ActivationRequest>()? {
-        let policy = policy_of(call, request.scope(), request.role())?;
-        if request.awaits(&policy, &people.context()) {
+        if awaits(call, &request, &people)? {
+            let policy = policy_of(call, request.scope(), request.role())?;
             waiting.extend(request.approval_json(&policy, &people, &people.context()));
         }
     }

@@ -2,11 +2,11 @@
 
 use arm::{Error, Filter, ObjectId, RequestId, ResourceId, Result, RoleId};
 use pim::{
-    ActivationRequest, Change, DirectAssignment, Eligibility, Family, Listing, PrincipalKind, RequestRecord,
-    RequestType, RolePolicy, ScheduleRequestBody,
+    ActivationRequest, Change, DirectAssignment, Eligibility, Family, Listing, People, PrincipalKind,
+    RequestRecord, RequestType, RolePolicy, ScheduleRequestBody, Status,
 };
 use serde_json::Value;
-use store::pim_key;
+use store::{Document, pim_key};
 
 use super::people::Directory;
 use super::policies::{checked_scope, policy_of, role_at};
@@ -74,7 +74,7 @@ fn eligibility(call: &mut Call<'_>) -> Result<Reply> {
             follow(call, &ask, eligibility.grant().name, Some(eligibility))?;
         }
         Change::Remove(eligibility) => {
-            call.tx.delete::<Eligibility>(&store::Document::key(eligibility));
+            call.tx.delete::<Eligibility>(&eligibility.key());
             follow(call, &ask, eligibility.grant().name, None)?;
         }
         Change::Revoke(activation) => assign::store_activation(call, activation)?,
@@ -222,49 +222,56 @@ pub(super) fn get_assignment(call: &mut Call<'_>) -> Result<Reply> {
 
 pub(super) fn list_eligibility(call: &mut Call<'_>) -> Result<Reply> {
     let (scope, listing) = listing(call)?;
-    let people = Directory::of(call)?;
-    let records = at_and_above::<RequestRecord>(call, &scope, |record| &record.scope)?;
-    let shown =
-        records.into_iter().filter(|record| record.family == Family::Eligibility && !listing.as_approver);
-    let mut entries = Vec::new();
-    for record in shown {
-        let json = record.to_json(&people, call.now);
-        let admitted = listing
-            .admits(&record.entry(), &scope, call.who().object, &|o| pim::People::groups_of(&people, o));
-        if admitted && listing.admits_status(record.status_at(call.now)) {
-            entries.push((store::Document::key(&record), json));
-        }
-    }
+    let entries = records(call, &scope, &listing, Family::Eligibility)?;
     Ok(page(call, entries))
 }
 
 pub(super) fn list_assignment(call: &mut Call<'_>) -> Result<Reply> {
     let (scope, listing) = listing(call)?;
     let people = Directory::of(call)?;
-    let caller = call.who().object;
-    let groups = |object| pim::People::groups_of(&people, object);
-    let mut entries = Vec::new();
+    let (caller, now) = (call.who().object, call.now);
+    let groups = |object| people.groups_of(object);
+    let mut entries = records(call, &scope, &listing, Family::Assignment)?;
     for request in at_and_above::<ActivationRequest>(call, &scope, |request| request.scope())? {
-        let policy = policy_of(call, request.scope(), request.role())?;
-        let awaits = !listing.as_approver || request.awaits(&policy, &people.context());
-        let status = request.status_at(call.now);
-        if awaits
-            && listing.admits(&request.entry(), &scope, caller, &groups)
-            && listing.admits_status(status)
-        {
-            entries.push((store::Document::key(&request), request.to_json(&people, status)));
-        }
-    }
-    for record in at_and_above::<RequestRecord>(call, &scope, |record| &record.scope)? {
-        let shown = record.family == Family::Assignment && !listing.as_approver;
-        if shown
-            && listing.admits(&record.entry(), &scope, caller, &groups)
-            && listing.admits_status(record.status_at(call.now))
-        {
-            entries.push((store::Document::key(&record), record.to_json(&people, call.now)));
+        let status = request.status_at(now);
+        let admitted =
+            listing.admits(&request.entry(), &scope, caller, &groups) && listing.admits_status(status);
+        if admitted && (!listing.as_approver || awaits(call, &request, &people)?) {
+            entries.push((request.key(), request.to_json(&people, status)));
         }
     }
     Ok(page(call, entries))
+}
+
+/// Whether a request waits for the caller. The policy is looked up only for what waits for anybody at all.
+pub(super) fn awaits(call: &mut Call<'_>, request: &ActivationRequest, people: &Directory) -> Result<bool> {
+    if request.status_at(call.now) != Status::PendingApproval {
+        return Ok(false);
+    }
+    let policy = policy_of(call, request.scope(), request.role())?;
+    Ok(request.awaits(&policy, &people.context()))
+}
+
+/// The settled requests of a family that a list shows. None of them waits for anybody.
+fn records(
+    call: &mut Call<'_>,
+    scope: &ResourceId,
+    listing: &Listing,
+    family: Family,
+) -> Result<Vec<(String, Value)>> {
+    if listing.as_approver {
+        return Ok(Vec::new());
+    }
+    let people = Directory::of(call)?;
+    let (caller, now) = (call.who().object, call.now);
+    let groups = |object| people.groups_of(object);
+    let fits = |record: &RequestRecord| {
+        record.family == family
+            && listing.admits(&record.entry(), scope, caller, &groups)
+            && listing.admits_status(record.status_at(now))
+    };
+    let all = at_and_above::<RequestRecord>(call, scope, |record| &record.scope)?;
+    Ok(all.iter().filter(|record| fits(record)).map(|r| (r.key(), r.to_json(&people, now))).collect())
 }
 
 /// A page of entries with their keys.
@@ -285,7 +292,7 @@ pub(super) fn listing(call: &mut Call<'_>) -> Result<(ResourceId, Listing)> {
 }
 
 /// Documents at a scope, below it, and above it within its subscription.
-pub(super) fn at_and_above<D: store::Document>(
+pub(super) fn at_and_above<D: Document>(
     call: &mut Call<'_>,
     scope: &ResourceId,
     scope_of: impl Fn(&D) -> &ResourceId,

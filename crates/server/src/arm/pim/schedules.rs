@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use arm::{Error, ObjectId, ResourceId, Result};
-use pim::{ActivationRequest, DirectAssignment, Eligibility, Listing, MemberType, People};
+use pim::{ActivationRequest, DirectAssignment, Eligibility, Entry, Listing, MemberType, People};
 use serde_json::Value;
+use store::Document;
 
 use super::READ;
 use super::people::Directory;
@@ -54,22 +55,17 @@ fn eligibilities(
     listing: &Listing,
     view: View,
 ) -> Result<Vec<(String, Value)>> {
-    let people = Directory::of(call)?;
-    let (caller, now) = (call.who().object, call.now);
-    let groups = |object: ObjectId| people.groups_of(object);
-    let mut entries = Vec::new();
-    for eligibility in at_and_above::<Eligibility>(call, scope, |eligibility| &eligibility.grant().scope)? {
-        if !listing.admits(&eligibility.entry(), scope, caller, &groups) {
-            continue;
-        }
-        let member = MemberType::of(eligibility.grant(), viewer(listing, caller), scope);
-        let json = match view {
+    let (people, now) = (Directory::of(call)?, call.now);
+    let viewer = viewer(listing, call.who().object);
+    let all = at_and_above::<Eligibility>(call, scope, |eligibility| &eligibility.grant().scope)?;
+    let shown = admitted(call, scope, listing, &people, all, Eligibility::entry, |eligibility| {
+        let member = MemberType::of(eligibility.grant(), viewer, scope);
+        match view {
             View::Schedule => eligibility.schedule_json(member, &people, now),
             View::Instance => eligibility.instance_json(member, &people, now),
-        };
-        entries.extend(json.map(|json| (store::Document::key(&eligibility), json)));
-    }
-    Ok(entries)
+        }
+    });
+    Ok(shown)
 }
 
 fn assignments(
@@ -78,30 +74,39 @@ fn assignments(
     listing: &Listing,
     view: View,
 ) -> Result<Vec<(String, Value)>> {
-    let people = Directory::of(call)?;
-    let (caller, now) = (call.who().object, call.now);
-    let groups = |object: ObjectId| people.groups_of(object);
-    let mut entries = Vec::new();
-    for request in at_and_above::<ActivationRequest>(call, scope, |request| request.scope())? {
-        let json = match view {
+    let (people, now) = (Directory::of(call)?, call.now);
+    let viewer = viewer(listing, call.who().object);
+    let activated = at_and_above::<ActivationRequest>(call, scope, |request| request.scope())?;
+    let mut shown =
+        admitted(call, scope, listing, &people, activated, ActivationRequest::entry, |request| match view {
             View::Schedule => request.schedule_json(&people, now),
             View::Instance => request.instance_json(&people, now),
-        };
-        if listing.admits(&request.entry(), scope, caller, &groups) {
-            entries.extend(json.map(|json| (store::Document::key(&request), json)));
-        }
-    }
-    for direct in at_and_above::<DirectAssignment>(call, scope, |direct| &direct.grant().scope)? {
-        let member = MemberType::of(direct.grant(), viewer(listing, caller), scope);
-        let json = match view {
+        });
+    let direct = at_and_above::<DirectAssignment>(call, scope, |direct| &direct.grant().scope)?;
+    shown.extend(admitted(call, scope, listing, &people, direct, DirectAssignment::entry, |direct| {
+        let member = MemberType::of(direct.grant(), viewer, scope);
+        match view {
             View::Schedule => direct.schedule_json(member, &people, now),
             View::Instance => direct.instance_json(member, &people, now),
-        };
-        if listing.admits(&direct.entry(), scope, caller, &groups) {
-            entries.extend(json.map(|json| (store::Document::key(&direct), json)));
         }
-    }
-    Ok(entries)
+    }));
+    Ok(shown)
+}
+
+/// The documents that the listing admits and that show something, with their keys.
+fn admitted<D: Document>(
+    call: &Call<'_>,
+    scope: &ResourceId,
+    listing: &Listing,
+    people: &Directory,
+    all: Vec<D>,
+    entry: impl Fn(&D) -> Entry<'_>,
+    json: impl Fn(&D) -> Option<Value>,
+) -> Vec<(String, Value)> {
+    let groups = |object: ObjectId| people.groups_of(object);
+    let fits = |document: &D| listing.admits(&entry(document), scope, call.who().object, &groups);
+    let shown = |document: D| Some((document.key(), json(&document)?));
+    all.into_iter().filter(fits).filter_map(shown).collect()
 }
 
 /// Through whose eyes membership is told: the caller's in a list of their own, nobody's in an admin's.
