@@ -14,6 +14,7 @@ pub mod bootstrap;
 mod clock_mark;
 pub mod edge;
 mod graph;
+mod http;
 mod listen;
 mod login;
 pub mod metrics;

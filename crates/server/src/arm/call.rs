@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::reply::Reply;
 use super::route::{Method, Params};
 use crate::edge::Edge;
+use crate::http;
 
 /// What may not stand in a path as it is. Names of items hold `;`, which may, and sometimes blanks, which may not.
 const PATH: &AsciiSet = &CONTROLS
@@ -254,19 +255,7 @@ impl<'a> Call<'a> {
 
     /// The address of the page that follows an entry.
     pub fn next_link(&self, after: &str) -> String {
-        let encode = |text: &str| {
-            percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
-        };
-        let mut query: Vec<String> = self
-            .request
-            .query
-            .iter()
-            .filter(|(name, _)| *name != "$skiptoken")
-            .map(|(name, value)| format!("{name}={}", encode(value)))
-            .collect();
-        query.push(format!("$skipToken={}", encode(after)));
-        let path: Vec<String> = self.id().segments().map(encode).collect();
-        format!("{}/{}?{}", self.request.origin, path.join("/"), query.join("&"))
+        http::next_link(&self.request.origin, self.id().segments(), &self.request.query, after)
     }
 
     /// Says why, in the ledger's entry.

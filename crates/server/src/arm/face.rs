@@ -1,6 +1,5 @@
 //! Between HTTP and decisions: reads a request, asks, and writes the answer with ARM's headers.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use arm::{Error, ErrorKind, ResourceId, Result};
@@ -8,10 +7,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, State};
 use axum::http::header::HOST;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Response};
-use axum::response::IntoResponse;
-use percent_encoding::percent_decode_str;
-use serde_json::Value;
+use axum::http::{HeaderMap, Response};
 use uuid::Uuid;
 
 use super::call::Request;
@@ -20,6 +16,7 @@ use super::reply::Reply;
 use super::route::Method;
 use crate::app::{App, status};
 use crate::bearer;
+use crate::http::{self, json_of, query_of};
 use crate::origin::Origin;
 
 /// The largest body that ARM takes, in bytes.
@@ -86,62 +83,9 @@ pub fn origin_of(app: &App, parts: &Parts) -> Result<Origin> {
     })
 }
 
-/// Decodes a path segment by segment: an encoded slash is no way to smuggle in another segment.
+/// The resource that a path names.
 fn path_of(raw: &str) -> Result<ResourceId> {
-    let bad = || {
-        Error::invalid("InvalidRequestUri", "the path is not valid percent-encoded UTF-8, or hides a slash")
-    };
-    let mut path = String::with_capacity(raw.len());
-    for segment in raw.split('/') {
-        if !well_encoded(segment) {
-            return Err(bad());
-        }
-        let segment = percent_decode_str(segment).decode_utf8().map_err(|_| bad())?;
-        if segment.contains('/') {
-            return Err(bad());
-        }
-        path.push('/');
-        path.push_str(&segment);
-    }
-    ResourceId::parse(&path)
-}
-
-/// Whether each `%` is followed by two hexadecimal digits. The library would take one that is not for itself.
-fn well_encoded(text: &str) -> bool {
-    text.split('%').skip(1).all(|rest| {
-        let digits = rest.as_bytes().get(..2);
-        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-    })
-}
-
-/// Query parameters by their name in lower case. The first of two with the same name counts.
-pub fn query_of(raw: &str) -> Result<BTreeMap<String, String>> {
-    let decode = |text: &str| {
-        let text = text.replace('+', " ");
-        percent_decode_str(&text)
-            .decode_utf8()
-            .map(|text| text.into_owned())
-            .map_err(|_| Error::invalid("InvalidRequestUri", "the query is not valid percent-encoded UTF-8"))
-    };
-    let mut query = BTreeMap::new();
-    for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        query.entry(decode(name)?.to_ascii_lowercase()).or_insert(decode(value)?);
-    }
-    Ok(query)
-}
-
-/// The JSON of a body; null for an empty one.
-pub fn json_of(bytes: &[u8]) -> Result<Value> {
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Value::Null);
-    }
-    serde_json::from_slice(bytes).map_err(|error| {
-        Error::invalid(
-            "InvalidRequestContent",
-            format!("The request content was invalid and could not be deserialized: '{error}'."),
-        )
-    })
+    ResourceId::parse(&http::segments_of(raw)?.join("/"))
 }
 
 /// The ids that tie a request, its log lines and its ledger entries together.
@@ -196,28 +140,10 @@ fn challenge(error: &Error, origin: Option<&Origin>) -> String {
 }
 
 fn respond(reply: Reply, ids: &Ids, head: bool) -> Response<Body> {
-    let status = axum::http::StatusCode::from_u16(reply.status)
-        .unwrap_or(axum::http::StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = match reply.body {
-        Some(body) if !head => (status, body.to_string()).into_response(),
-        _ => status.into_response(),
-    };
-    let headers = response.headers_mut();
-    let mut set = |name: &'static str, value: &str| {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
-            headers.insert(name, value);
-        }
-    };
-    set("content-type", "application/json; charset=utf-8");
-    set("x-ms-request-id", &ids.request.to_string());
-    set("x-ms-correlation-request-id", &ids.correlation.to_string());
-    if let Some(client) = &ids.client {
-        set("x-ms-client-request-id", client);
-    }
-    set("cache-control", "no-store");
-    set("x-content-type-options", "nosniff");
-    for (name, value) in &reply.headers {
-        set(name, value);
-    }
-    response
+    let client = ids.client.iter().map(|client| ("x-ms-client-request-id", client.clone()));
+    let own = [
+        ("x-ms-request-id", ids.request.to_string()),
+        ("x-ms-correlation-request-id", ids.correlation.to_string()),
+    ];
+    http::json_response(reply, own.into_iter().chain(client), head)
 }

@@ -35,21 +35,7 @@ impl Asked {
     /// # Errors
     /// `InvalidFilter` for a filter that is malformed or names anything else.
     pub fn read(call: &Call<'_>, equal: &[&str], ordered: &[&str]) -> Result<Self> {
-        let filter = Filter::parse(call.request.query("$filter").unwrap_or_default())?;
-        let among = |names: &[&str], property: &str| names.iter().any(|n| n.eq_ignore_ascii_case(property));
-        for clause in &filter.clauses {
-            let known = match clause {
-                Clause::Compare { property, comparison, .. } => {
-                    among(ordered, property) || (*comparison == Comparison::Equal && among(equal, property))
-                }
-                Clause::Call { .. } | Clause::Any { .. } => false,
-            };
-            if !known {
-                let names: Vec<&str> = equal.iter().chain(ordered).copied().collect();
-                let message = format!("this list can be filtered by {} alone", names.join(", "));
-                return Err(Error::invalid("InvalidFilter", message));
-            }
-        }
+        let filter = understood(call, equal, ordered, &[])?;
         Ok(Self { filter })
     }
 
@@ -108,6 +94,54 @@ impl Asked {
             };
         }
         Ok(span)
+    }
+}
+
+/// Reads the request's filter, which may compare these properties for equality and call these functions.
+///
+/// # Errors
+/// `InvalidFilter` for anything else.
+pub fn filter(call: &Call<'_>, properties: &[&str], functions: &[&str]) -> Result<Filter> {
+    understood(call, properties, &[], functions)
+}
+
+/// Reads the request's filter and refuses a clause that the list does not understand: it must not silently widen it.
+fn understood(call: &Call<'_>, equal: &[&str], ordered: &[&str], functions: &[&str]) -> Result<Filter> {
+    let filter = Filter::parse(call.request.query("$filter").unwrap_or_default())?;
+    let among = |names: &[&str], name: &str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+    for clause in &filter.clauses {
+        let (name, known) = match clause {
+            Clause::Compare { property, comparison: Comparison::Equal, .. } => {
+                (property, among(equal, property) || among(ordered, property))
+            }
+            Clause::Compare { property, .. } => (property, among(ordered, property)),
+            Clause::Call { name, .. } => (name, among(functions, name)),
+            Clause::Any { collection, .. } => (collection, false),
+        };
+        if !known {
+            let shown: String = name.chars().take(80).collect();
+            let known = [equal, ordered, functions].concat().join("', '");
+            return Err(Error::invalid(
+                "InvalidFilter",
+                format!("the $filter on '{shown}' is not supported here; supported: '{known}'"),
+            ));
+        }
+    }
+    Ok(filter)
+}
+
+/// The one argument of a function that the filter calls, e.g. the object id of `assignedTo('…')`.
+///
+/// # Errors
+/// `InvalidFilter` when it has another number of arguments.
+pub fn argument<'a>(filter: &'a Filter, function: &str) -> Result<Option<&'a str>> {
+    match filter.call(function) {
+        None => Ok(None),
+        Some([one]) => Ok(Some(one)),
+        Some(_) => Err(Error::invalid(
+            "InvalidFilter",
+            format!("the function '{function}' of $filter takes one argument"),
+        )),
     }
 }
 

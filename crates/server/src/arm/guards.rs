@@ -11,7 +11,7 @@ use vault::GuardProxy;
 use super::call::Call;
 use super::reply::Reply;
 use super::route::{Method, Route, route};
-use super::{orphans, tracked};
+use super::{orphans, tags, tracked};
 
 /// Everything that is done to a guard is named like this in roles, and not `Microsoft.DataProtection/resourceGuards/…`.
 macro_rules! action {
@@ -99,7 +99,7 @@ fn change(call: &mut Call<'_>, mut guard: ResourceGuard) -> Result<Reply> {
     if let Some(location) = tracked::named_location(&body)? {
         tracked::stays(&guard.id, &guard.location, &location)?;
     }
-    if let Some(tags) = tracked::tags(&body)? {
+    if let Some(tags) = tags::read(&body)? {
         guard.tags = tags;
     }
     let properties = body.object("properties")?;

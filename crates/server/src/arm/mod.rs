@@ -11,7 +11,6 @@ mod guards;
 mod metadata;
 mod orphans;
 mod pim;
-mod query;
 mod recovery;
 pub mod reply;
 mod resources;

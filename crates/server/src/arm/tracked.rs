@@ -1,6 +1,4 @@
-//! What guards and vaults have in common: names, places, tags, and who made them.
-
-use std::collections::BTreeMap;
+//! What guards and vaults have in common: names, places, and who made them.
 
 use arm::{Error, Fields, Region, ResourceId, Result, long_timestamp};
 use serde_json::{Value, json};
@@ -16,21 +14,6 @@ pub fn system_data(created: &Stamp, modified: &Stamp) -> Value {
         "lastModifiedByType": modified.kind,
         "lastModifiedAt": long_timestamp(modified.at),
     })
-}
-
-/// The tags that a request sets; `None` when it says nothing about them.
-pub fn tags(body: &Fields<'_>) -> Result<Option<BTreeMap<String, String>>> {
-    if body.get("tags").is_none() {
-        return Ok(None);
-    }
-    let tags = body.object("tags")?;
-    let mut read = BTreeMap::new();
-    for (name, _) in tags.members() {
-        if let Some(value) = tags.text(name)? {
-            read.insert(name.clone(), value.to_string());
-        }
-    }
-    Ok(Some(read))
 }
 
 /// The place that a PUT must name.

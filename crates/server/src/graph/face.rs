@@ -6,19 +6,18 @@ use arm::{Error, ErrorKind, Result};
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, Response};
 use directory::PasswordHash;
-use percent_encoding::percent_decode_str;
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::ask::{Ask, Request, bad};
 use super::{routes, users};
 use crate::app::{App, status};
-use crate::arm::face::{json_of, origin_of, query_of};
+use crate::arm::face::origin_of;
 use crate::arm::reply::Reply;
 use crate::bearer;
+use crate::http::{self, json_of, query_of};
 
 /// The largest body taken, in bytes.
 const MAX_BODY: usize = 1024 * 1024;
@@ -91,15 +90,9 @@ fn prepare(app: &App, request: &Request) -> Result<Option<PasswordHash>> {
 
 /// The version and the segments behind it. Names of guests hold a `#`, which ARM's paths never do.
 fn path_of(raw: &str) -> Result<(&'static str, Vec<String>)> {
-    let mut segments = Vec::new();
-    for segment in raw.split('/').filter(|segment| !segment.is_empty()) {
-        let segment = percent_decode_str(segment)
-            .decode_utf8()
-            .map_err(|_| bad("the path is not valid percent-encoded UTF-8"))?;
-        if segment.len() > MAX_SEGMENT || segment.chars().any(|c| c.is_control() || c == '/') {
-            return Err(bad("a part of the path is too long, hides a slash or cannot be printed"));
-        }
-        segments.push(segment.into_owned());
+    let mut segments = http::segments_of(raw)?;
+    if segments.iter().any(|segment| segment.len() > MAX_SEGMENT || segment.chars().any(char::is_control)) {
+        return Err(bad("a part of the path is too long or cannot be printed"));
     }
     let version = match segments.first().map(String::as_str) {
         Some("v1.0") => "v1.0",
@@ -156,27 +149,7 @@ fn code(error: &Error) -> &str {
 }
 
 fn respond(reply: Reply, ids: &Ids) -> Response<Body> {
-    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = match reply.body {
-        Some(body) => (status, Value::to_string(&body)).into_response(),
-        None => status.into_response(),
-    };
-    let headers = response.headers_mut();
-    let mut set = |name: &'static str, value: &str| {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
-            headers.insert(name, value);
-        }
-    };
-    set("content-type", "application/json; charset=utf-8");
-    set("request-id", &ids.request.to_string());
-    if let Some(client) = &ids.client {
-        set("client-request-id", client);
-    }
-    set("cache-control", "no-store");
-    set("x-content-type-options", "nosniff");
-    set("strict-transport-security", "max-age=31536000");
-    for (name, value) in &reply.headers {
-        set(name, value);
-    }
-    response
+    let client = ids.client.iter().map(|client| ("client-request-id", client.clone()));
+    let own = [("request-id", ids.request.to_string())];
+    http::json_response(reply, own.into_iter().chain(client), false)
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::ask::{Request, bad};
 use crate::arm::reply::Reply;
+use crate::http;
 
 /// Entries on one page when the client does not say, and at the most.
 const PAGE: (usize, usize) = (100, 999);
@@ -76,18 +77,7 @@ fn select(request: &Request, mut object: Value) -> Value {
 }
 
 fn next_link(request: &Request, after: &str) -> String {
-    let encode = |text: &str| {
-        percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
-    };
-    let path: Vec<String> = request.path.iter().map(|segment| encode(segment)).collect();
-    let mut query: Vec<String> = request
-        .query
-        .iter()
-        .filter(|(name, _)| *name != "$skiptoken")
-        .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
-        .collect();
-    query.push(format!("%24skiptoken={}", encode(after)));
-    format!("{}/{}?{}", request.base, path.join("/"), query.join("&"))
+    http::next_link(&request.base, request.path.iter().map(String::as_str), &request.query, after)
 }
 
 fn admits(filter: &Filter, object: &Value) -> Result<bool> {

@@ -447,3 +447,20 @@ async fn what_is_written_is_in_the_ledger_and_no_secret_is_anywhere() {
     // Reading it checks it.
     server.ledger();
 }
+
+/// Both JSON faces read paths alike. And neither asks browsers for HTTPS alone: that would hold for every port of
+/// `localhost`, also for the plain one on which a client waits for the end of a browser sign-in.
+#[tokio::test]
+async fn a_stray_percent_sign_is_refused_on_both_faces() {
+    let server = Harness::start().await;
+    let answers = [
+        get(&server, ALICE, "/users/x%zz").await,
+        get(&server, ALICE, "/users/x%2Fy").await,
+        server.as_(ALICE).get("/subscriptions/x%zz").await,
+        server.as_(ALICE).get("/subscriptions/x%2Fy").await,
+    ];
+    for answer in answers {
+        assert_eq!(answer.status, 400, "{}", answer.text);
+        assert_eq!(answer.header("strict-transport-security"), "");
+    }
+}

@@ -318,3 +318,13 @@ async fn changes_of_a_guard_are_in_the_ledger() {
     assert_eq!(put.actor.name, "sam@fabsec.example");
     assert!(delete.operation.ends_with("resourceGuards/delete"));
 }
+
+#[tokio::test]
+async fn tags_have_the_same_limits_everywhere() {
+    let server = server_with_guard().await;
+    let tags = serde_json::json!({"location": "westeurope", "tags": {"n".repeat(600): "x"}});
+    for (who, path) in [(SAM, path()), (crate::harness::ALICE, crate::estate::vault_path("v1"))] {
+        let refused = server.as_(who).put(&path, tags.clone()).await;
+        assert_eq!((refused.status, refused.code()), (400, "InvalidTagValue"), "{}", refused.text);
+    }
+}

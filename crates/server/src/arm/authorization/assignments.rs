@@ -10,14 +10,14 @@ use super::definitions::shown_id;
 use crate::administrators;
 use crate::arm::call::Call;
 use crate::arm::reply::Reply;
-use crate::arm::{query, scope};
+use crate::arm::{filters, scope};
 
 /// The assignments that have to do with a scope: made at it, above it or below it; with `atScope()` not those below.
 pub fn list(call: &mut Call<'_>) -> Result<Reply> {
     let at = call.scope()?;
     let functions = ["atScope", "assignedTo", "asTarget"];
     let properties = ["principalId", "roleDefinitionId"];
-    let filter = query::filter(call, &properties, &functions)?;
+    let filter = filters::filter(call, &properties, &functions)?;
     let here = filter.call("atScope").is_some();
     let wanted = Wanted::read(call, &filter)?;
     let now = call.now;
@@ -80,7 +80,7 @@ struct Wanted {
 
 impl Wanted {
     fn read(call: &mut Call<'_>, filter: &Filter) -> Result<Self> {
-        let assigned = match query::argument(filter, "assignedTo")? {
+        let assigned = match filters::argument(filter, "assignedTo")? {
             Some(text) => Some(object_id(text)?),
             None => filter.call("asTarget").map(|_| call.who().object),
         };

@@ -10,7 +10,7 @@ use store::Access;
 use crate::administrators;
 use crate::arm::call::Call;
 use crate::arm::reply::Reply;
-use crate::arm::{query, scope};
+use crate::arm::{filters, scope};
 
 /// What writing a role needs, at every scope where it may be assigned.
 pub const WRITE: &str = "Microsoft.Authorization/roleDefinitions/write";
@@ -129,7 +129,7 @@ pub fn shown_id(role: RoleId, at: &ResourceId) -> String {
 }
 
 fn definitions_filter(call: &Call<'_>) -> Result<Filter> {
-    query::filter(call, &["roleName", "type"], &["atScope", "atScopeAndBelow"])
+    filters::filter(call, &["roleName", "type"], &["atScope", "atScopeAndBelow"])
 }
 
 fn reply_with(call: &Call<'_>, mut roles: Vec<RoleDefinition>, filter: &Filter, at: &ResourceId) -> Reply {

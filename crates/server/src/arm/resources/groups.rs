@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arm::{Error, Region, ResourceId, Result};
+use arm::{Error, ResourceId, Result};
 use resources::ResourceGroup;
 use serde_json::{Value, json};
 use vault::Operation;
@@ -11,7 +11,7 @@ use super::inventory;
 use super::subscriptions::demand_visible;
 use crate::arm::call::Call;
 use crate::arm::reply::Reply;
-use crate::arm::{orphans, query, tags};
+use crate::arm::{filters, orphans, tags, tracked};
 
 /// What reading a group needs.
 pub const READ: &str = "Microsoft.Resources/subscriptions/resourceGroups/read";
@@ -21,7 +21,7 @@ const MAX_NAME_CHARS: usize = 90;
 /// The groups of a subscription that the caller may read.
 pub fn list(call: &mut Call<'_>) -> Result<Reply> {
     let subscription = demand_visible(call, READ)?;
-    let filter = query::filter(call, &["tagName", "tagValue"], &[])?;
+    let filter = filters::filter(call, &["tagName", "tagValue"], &[])?;
     let mut groups: Vec<ResourceGroup> = Vec::new();
     for group in call.tx.below::<ResourceGroup>(&ResourceId::subscription(subscription))? {
         let tagged = filter.equal("tagName").is_none_or(|name| {
@@ -54,13 +54,7 @@ pub fn get(call: &mut Call<'_>) -> Result<Reply> {
 /// Creates a group, or sets the tags of one.
 pub fn put(call: &mut Call<'_>) -> Result<Reply> {
     let body = call.body()?;
-    let asked = body.text("location")?.ok_or_else(|| {
-        let message = "The location property is required for a resource group.";
-        Error::invalid("LocationRequired", message).with_target("location")
-    })?;
-    let asked = Region::parse(asked)
-        .ok_or_else(|| body.wrong("location", "the name of a region, such as 'westeurope'"))?;
-    body.object("properties")?;
+    let asked = tracked::location(&body)?;
     let tags = tags::read(&body)?;
     let before: Option<ResourceGroup> = call.tx.resource(call.id())?;
     let created = before.is_none();

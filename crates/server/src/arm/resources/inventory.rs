@@ -11,7 +11,7 @@ use vault::{Stamp, Vault};
 use super::groups;
 use super::subscriptions::demand_visible;
 use crate::arm::call::Call;
-use crate::arm::query;
+use crate::arm::filters;
 use crate::arm::reply::Reply;
 
 /// What all resources have in common.
@@ -75,7 +75,7 @@ pub fn in_group(call: &mut Call<'_>) -> Result<Reply> {
 
 fn listed(call: &mut Call<'_>, scope: &ResourceId) -> Result<Reply> {
     let properties = ["resourceType", "resourceGroup", "name", "location"];
-    let filter = query::filter(call, &properties, &[])?;
+    let filter = filters::filter(call, &properties, &[])?;
     let location = filter
         .equal("location")
         .map(|text| Region::parse(text).map_or_else(|| text.to_string(), |region| region.to_string()));

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::arm::call::Call;
 use crate::arm::reply::Reply;
-use crate::arm::{query, scope};
+use crate::arm::{filters, scope};
 
 /// What reading a lock needs.
 pub const READ: &str = "Microsoft.Authorization/locks/read";
@@ -16,7 +16,7 @@ const MAX_NOTES_CHARS: usize = 512;
 /// The locks that have to do with a scope: set on it, above it or below it; with `atScope()` not those below.
 pub fn list(call: &mut Call<'_>) -> Result<Reply> {
     let at = checked_scope(call)?;
-    let filter = query::filter(call, &[], &["atScope"])?;
+    let filter = filters::filter(call, &[], &["atScope"])?;
     let here = filter.call("atScope").is_some();
     let subscription = ResourceId::subscription(call.subscription()?);
     let mut locks: Vec<Lock> = call.tx.below(&subscription)?;

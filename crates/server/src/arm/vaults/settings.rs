@@ -7,7 +7,7 @@ use arm::{Fields, Result};
 use serde_json::{Map, Value, json};
 use vault::{Feature, Immutability, Vault};
 
-use crate::arm::tracked;
+use crate::arm::tags;
 
 /// The settings of `properties` that no guard protects, and that are kept as they were sent.
 pub const FREE: [&str; 5] = [
@@ -43,7 +43,7 @@ pub fn defaults() -> BTreeMap<String, Value> {
 
 /// What a PUT or PATCH of a vault would make of it.
 pub fn applied(body: &Fields<'_>, mut vault: Vault) -> Result<Vault> {
-    if let Some(tags) = tracked::tags(body)? {
+    if let Some(tags) = tags::read(body)? {
         vault.free.tags = tags;
     }
     let sku = body.object("sku")?;

@@ -1,0 +1,108 @@
+//! What the JSON faces share between HTTP and values: paths, queries, bodies, answers and links to next pages.
+
+use std::collections::BTreeMap;
+
+use arm::{Error, Result};
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
+use axum::response::IntoResponse;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use serde_json::Value;
+
+use crate::arm::reply::Reply;
+
+/// Decodes a path segment by segment: an encoded slash is no way to smuggle in another segment. Empty segments are left
+/// out, because clients write double slashes.
+///
+/// # Errors
+/// `InvalidRequestUri` for what is not percent-encoded UTF-8, or hides a slash.
+pub(crate) fn segments_of(raw: &str) -> Result<Vec<String>> {
+    let decode = |segment: &str| {
+        let decoded = percent_decode_str(segment).decode_utf8().ok().filter(|_| well_encoded(segment));
+        decoded.filter(|text| !text.contains('/')).map(|text| text.into_owned()).ok_or_else(|| {
+            let message = "the path is not valid percent-encoded UTF-8, or hides a slash";
+            Error::invalid("InvalidRequestUri", message)
+        })
+    };
+    raw.split('/').filter(|segment| !segment.is_empty()).map(decode).collect()
+}
+
+/// Whether each `%` is followed by two hexadecimal digits. The library would take one that is not for itself.
+fn well_encoded(text: &str) -> bool {
+    text.split('%').skip(1).all(|rest| {
+        let digits = rest.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    })
+}
+
+/// Query parameters by their name in lower case. The first of two with the same name counts.
+pub(crate) fn query_of(raw: &str) -> Result<BTreeMap<String, String>> {
+    let decode = |text: &str| {
+        let text = text.replace('+', " ");
+        percent_decode_str(&text)
+            .decode_utf8()
+            .map(|text| text.into_owned())
+            .map_err(|_| Error::invalid("InvalidRequestUri", "the query is not valid percent-encoded UTF-8"))
+    };
+    let mut query = BTreeMap::new();
+    for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        query.entry(decode(name)?.to_ascii_lowercase()).or_insert(decode(value)?);
+    }
+    Ok(query)
+}
+
+/// The JSON of a body; null for an empty one.
+pub(crate) fn json_of(bytes: &[u8]) -> Result<Value> {
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(bytes).map_err(|error| {
+        Error::invalid(
+            "InvalidRequestContent",
+            format!("The request content was invalid and could not be deserialized: '{error}'."),
+        )
+    })
+}
+
+/// An answer as HTTP, with a face's own headers and those that every JSON answer has. To HEAD it has no body.
+pub(crate) fn json_response(
+    reply: Reply,
+    own: impl IntoIterator<Item = (&'static str, String)>,
+    head: bool,
+) -> Response<Body> {
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = match reply.body {
+        Some(body) if !head => (status, body.to_string()).into_response(),
+        _ => status.into_response(),
+    };
+    let usual = [
+        ("content-type", "application/json; charset=utf-8".to_string()),
+        ("cache-control", "no-store".into()),
+        ("x-content-type-options", "nosniff".into()),
+    ];
+    for (name, value) in usual.into_iter().chain(own).chain(reply.headers) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(&value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+/// The address of the page that follows an entry: the request's own, with another skip token.
+pub(crate) fn next_link<'a>(
+    base: &str,
+    path: impl IntoIterator<Item = &'a str>,
+    query: &BTreeMap<String, String>,
+    after: &str,
+) -> String {
+    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let path: Vec<String> = path.into_iter().map(encode).collect();
+    let mut pairs: Vec<String> = query
+        .iter()
+        .filter(|(name, _)| *name != "$skiptoken")
+        .map(|(name, value)| format!("{name}={}", encode(value)))
+        .collect();
+    pairs.push(format!("$skipToken={}", encode(after)));
+    format!("{base}/{}?{}", path.join("/"), pairs.join("&"))
+}
