@@ -24,4 +24,6 @@ mod run;
 mod tls;
 
 pub use clock_mark::clock_mark;
+pub use listen::serve as serve_router;
 pub use run::{Config, Running, StartError, start};
+pub use tls::configure as configure_tls;
