@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use arm::{Error, ObjectId, RequestId, ResourceId, Result, SubscriptionId, TenantId};
+use arm::{ObjectId, RequestId, ResourceId, Result, SubscriptionId, TenantId};
 use directory::{Group, Person, ServicePrincipal, Subscription, Tenant, User};
 use jiff::Timestamp;
 use pim::{ActivationRequest, Eligibility};
 use rbac::{Action, Assignment, Index, Origin, PrincipalKind, RoleDefinition};
 
 use crate::document::Document;
-use crate::sqlite::Snapshot;
+use crate::engine::Snapshot;
+use crate::error::StoreError;
 
 /// Somebody or something that can hold a role, in one tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +58,7 @@ pub struct Access {
 
 impl Access {
     /// Reads it all. Done once per revision.
-    pub(crate) fn load(snapshot: &Snapshot, revision: i64) -> Result<Self> {
+    pub(crate) fn load(snapshot: &dyn Snapshot, revision: i64) -> Result<Self> {
         let mut access = Self {
             revision,
             indexes: HashMap::new(),
@@ -262,7 +263,7 @@ struct Activations {
 }
 
 impl Activations {
-    fn load(snapshot: &Snapshot) -> Result<Self> {
+    fn load(snapshot: &dyn Snapshot) -> Result<Self> {
         Ok(Self {
             requests: all::<ActivationRequest>(snapshot)?
                 .into_iter()
@@ -293,12 +294,13 @@ impl Activations {
     }
 }
 
-fn all<D: Document>(snapshot: &Snapshot) -> Result<Vec<D>> {
-    let rows = snapshot.range(D::KIND, "", "\u{10ffff}")?;
-    let read = |row: &crate::batch::Row| {
-        serde_json::from_str(&row.body).map_err(|error| {
-            Error::internal(format!("the stored {} `{}` cannot be read: {error}", D::KIND, row.key))
-        })
-    };
-    rows.iter().map(read).collect()
+fn all<D: Document>(snapshot: &dyn Snapshot) -> Result<Vec<D>> {
+    let mut all = Vec::new();
+    snapshot.each(D::KIND, &mut |key, body| {
+        let broken =
+            |error| StoreError::Corrupt(format!("the stored {} `{key}` cannot be read: {error}", D::KIND));
+        all.push(serde_json::from_str(body).map_err(broken)?);
+        Ok(())
+    })?;
+    Ok(all)
 }

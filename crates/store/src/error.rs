@@ -14,6 +14,12 @@ pub enum StoreError {
     /// The database engine failed.
     #[error("the database failed: {0}")]
     Engine(String),
+    /// The database could not be reached, or went away in the middle of something.
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(String),
+    /// Another server's commit came between; the transaction has to be made again.
+    #[error("the database was too busy with other servers' commits")]
+    Contention,
     /// The database was written by a newer program.
     #[error(
         "the data folder was written by a newer version of countersign (schema {found}, this program knows {known}); \
@@ -33,6 +39,17 @@ pub enum StoreError {
     Closed,
 }
 
+impl StoreError {
+    /// The same failure once more, for everybody whom it concerns.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Unreachable(why) => Self::Unreachable(why.clone()),
+            Self::Contention => Self::Contention,
+            other => Self::Engine(other.to_string()),
+        }
+    }
+}
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Engine(error.to_string())
@@ -47,6 +64,12 @@ impl From<StoreError> for arm::Error {
                 let mut full = arm::Error::new(arm::ErrorKind::Full, "InsufficientStorage", message);
                 full.internal = Some(error.to_string());
                 full
+            }
+            StoreError::Unreachable(_) | StoreError::Contention => {
+                let message = "the server's database does not answer; try again in a moment";
+                let mut away = arm::Error::new(arm::ErrorKind::Unavailable, "DatabaseUnavailable", message);
+                away.internal = Some(error.to_string());
+                away
             }
             _ => arm::Error::internal(error.to_string()),
         }

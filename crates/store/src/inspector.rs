@@ -4,15 +4,17 @@ use std::path::Path;
 
 use ledger::{Break, Entry, Head, Stored};
 
+use crate::engine::LedgerRow;
 use crate::error::StoreError;
-use crate::sqlite::{LedgerRow, Reader, digest};
+use crate::sql::{Connection, digest, read_ledger};
+use crate::sqlite::Sqlite;
 
 /// How many ledger rows are held at a time.
 const CHUNK: i64 = 1000;
 
 /// A read-only look at a data folder.
 pub struct Inspector {
-    reader: Reader,
+    connection: Box<dyn Connection>,
 }
 
 impl Inspector {
@@ -21,7 +23,7 @@ impl Inspector {
     /// # Errors
     /// When there is none, or it was written by a newer program.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        Ok(Self { reader: Reader::open(&folder.join("countersign.db"))? })
+        Ok(Self { connection: Sqlite::inspect(&folder.join("countersign.db"))? })
     }
 
     /// Checks the whole ledger: every entry against its hashes, every hash against the one before, and the whole against
@@ -31,8 +33,12 @@ impl Inspector {
     /// The inner error names the first entry that does not fit.
     pub fn verify_ledger(&self, expected: Option<Head>) -> Result<Result<Head, Break>, StoreError> {
         let mut failure = None;
-        let rows =
-            Rows { reader: &self.reader, next: 0, chunk: Vec::new().into_iter(), failure: &mut failure };
+        let rows = Rows {
+            connection: &*self.connection,
+            next: 0,
+            chunk: Vec::new().into_iter(),
+            failure: &mut failure,
+        };
         let verdict = ledger::verify(rows, expected);
         match failure {
             Some(error) => Err(error),
@@ -46,7 +52,7 @@ impl Inspector {
     /// When one cannot be read.
     pub fn entries(&self, from: u64, limit: u32) -> Result<Vec<Entry>, StoreError> {
         let from = i64::try_from(from).unwrap_or(i64::MAX);
-        let rows = self.reader.ledger(from, i64::from(limit))?;
+        let rows = read_ledger(&*self.connection, from, i64::from(limit))?;
         let parse =
             |row: &LedgerRow| Entry::parse(&row.canonical).map_err(|e| StoreError::Corrupt(e.to_string()));
         rows.iter().map(parse).collect()
@@ -55,7 +61,7 @@ impl Inspector {
 
 /// All rows of the ledger in their order, read chunk by chunk.
 struct Rows<'a> {
-    reader: &'a Reader,
+    connection: &'a dyn Connection,
     next: i64,
     chunk: std::vec::IntoIter<LedgerRow>,
     failure: &'a mut Option<StoreError>,
@@ -64,7 +70,7 @@ struct Rows<'a> {
 impl Rows<'_> {
     fn advance(&mut self) -> Result<Option<Stored<Vec<u8>>>, StoreError> {
         if self.chunk.len() == 0 {
-            let rows = self.reader.ledger(self.next, CHUNK)?;
+            let rows = read_ledger(self.connection, self.next, CHUNK)?;
             self.next = rows.last().map_or(self.next, |row| row.sequence + 1);
             self.chunk = rows.into_iter();
         }

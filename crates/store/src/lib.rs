@@ -16,11 +16,13 @@ mod access;
 mod batch;
 mod blobs;
 mod document;
+mod engine;
 mod error;
 mod inspector;
 mod mark;
 mod object;
 mod purge;
+mod sql;
 mod sqlite;
 mod transaction;
 
@@ -35,12 +37,14 @@ use parking_lot::RwLock;
 pub use access::{Access, Allowed, Principal};
 pub use blobs::{Blobs, Finished, Kept, Upload};
 pub use document::{Document, Free, pim_key};
+pub use engine::Tally;
 pub use error::StoreError;
 pub use inspector::Inspector;
 pub use mark::ClockMark;
 pub use object::{Object, ObjectType};
 pub use transaction::Transaction;
 
+use crate::engine::Engine;
 use crate::error::CommitError;
 use crate::purge::Purger;
 use crate::sqlite::Sqlite;
@@ -61,7 +65,7 @@ pub struct Store {
 struct Shared {
     // First, because it uses the engine until it has ended.
     purger: Purger,
-    engine: Arc<Sqlite>,
+    engine: Arc<dyn Engine>,
     blobs: Blobs,
     access: RwLock<Option<Arc<Access>>>,
     retries: AtomicU64,
@@ -79,7 +83,7 @@ impl Store {
         create(folder).map_err(io)?;
         private(folder).map_err(io)?;
         let lock = lock(folder)?;
-        let engine = Sqlite::open(&folder.join("countersign.db"))?;
+        let engine: Arc<dyn Engine> = Arc::new(Sqlite::open(&folder.join("countersign.db"))?);
         let blobs = Blobs::open(&folder.join("repositories"))?;
         let shared = Shared {
             purger: Purger::start(Arc::clone(&engine), blobs.clone()).map_err(io)?,
@@ -137,6 +141,11 @@ impl Store {
         self.shared.retries.load(Ordering::Relaxed)
     }
 
+    /// What the database engine did so far.
+    pub fn tally(&self) -> Tally {
+        self.shared.engine.tally()
+    }
+
     /// Removes the bytes of repositories that were given up, now. A thread of the store does so after each such commit,
     /// and at start what the process before did not finish.
     pub fn finish_purges(&self) -> Result<(), StoreError> {
@@ -164,7 +173,7 @@ impl Store {
         self.shared.engine.close();
     }
 
-    fn engine(&self) -> &Arc<Sqlite> {
+    fn engine(&self) -> &Arc<dyn Engine> {
         &self.shared.engine
     }
 

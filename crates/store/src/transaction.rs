@@ -10,14 +10,14 @@ use vault::{ChangeKind, Edit, ProtectedItem, RecoveryPoint, RepositoryCredential
 
 use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row};
 use crate::document::{Document, Free};
-use crate::sqlite::{LedgerRow, Snapshot};
+use crate::engine::{LedgerRow, Snapshot};
 use crate::{Access, Object, ObjectType, Store};
 
 /// A decision under way. It sees the store as it was when the decision began, and its own writes. Nothing is written
 /// before the decision returns; then all of it is, if everything it read still holds.
 pub struct Transaction {
     store: Store,
-    snapshot: Snapshot,
+    snapshot: Box<dyn Snapshot>,
     batch: Batch,
     access: Option<Arc<Access>>,
     /// Ledger entries that are kept even when the decision ends in a refusal.
@@ -95,7 +95,7 @@ impl Transaction {
         let access = match self.store.cached_access(revision) {
             Some(access) => access,
             None => {
-                let access = Arc::new(Access::load(&self.snapshot, revision)?);
+                let access = Arc::new(Access::load(&*self.snapshot, revision)?);
                 self.store.cache_access(&access);
                 access
             }
@@ -191,7 +191,9 @@ impl Transaction {
     }
 
     fn note<D: Document>(&mut self, key: String, write: DocumentWrite) {
-        self.batch.touches_access |= D::ACCESS;
+        if D::ACCESS {
+            self.batch.access.insert((D::KIND, key.clone()));
+        }
         self.audited |= D::AUDITED;
         self.batch.documents.insert((D::KIND, key), write);
     }
