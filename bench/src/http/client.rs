@@ -45,10 +45,14 @@ pub struct Outcome {
     pub p50: f64,
     /// Microseconds.
     pub p99: f64,
+    /// Processor time of the process that serves, in microseconds per request.
+    #[serde(default)]
+    pub cpu: f64,
 }
 
 /// Runs a load in another process, which is this program with the argument `load`.
 pub fn load(plan: &Plan) -> anyhow::Result<Outcome> {
+    let before = cpu_seconds()?;
     let mut child = Command::new(std::env::current_exe()?)
         .arg("load")
         .stdin(Stdio::piped())
@@ -60,7 +64,19 @@ pub fn load(plan: &Plan) -> anyhow::Result<Outcome> {
     drop(input);
     let output = child.wait_with_output()?;
     ensure!(output.status.success(), "the load failed");
-    Ok(serde_json::from_slice(&output.stdout)?)
+    let outcome: Outcome = serde_json::from_slice(&output.stdout)?;
+    let cpu = (cpu_seconds()? - before) * 1e6 / outcome.requests as f64;
+    Ok(Outcome { cpu, ..outcome })
+}
+
+/// Processor time that this process has used so far.
+fn cpu_seconds() -> anyhow::Result<f64> {
+    /// How finely the kernel counts, in ticks per second; the same on every Linux.
+    const TICKS: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let (_, fields) = stat.rsplit_once(") ").context("an unreadable /proc/self/stat")?;
+    let field = |number: usize| fields.split(' ').nth(number).and_then(|ticks| ticks.parse::<f64>().ok());
+    Ok((field(11).context("no utime")? + field(12).context("no stime")?) / TICKS)
 }
 
 /// The other side of [`load`].
@@ -110,7 +126,7 @@ async fn drive(plan: Plan) -> anyhow::Result<Outcome> {
     times.sort_by(f64::total_cmp);
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
     let requests = times.len() as u64;
-    Ok(Outcome { requests, per_second: requests as f64 / elapsed, p50: at(0.5), p99: at(0.99) })
+    Ok(Outcome { requests, per_second: requests as f64 / elapsed, p50: at(0.5), p99: at(0.99), cpu: 0.0 })
 }
 
 /// One connection to a server.

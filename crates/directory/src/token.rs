@@ -13,8 +13,8 @@ mod answer;
 mod key;
 
 pub use access::{
-    ACCESS_SECONDS, AccessClaims, Expected, IdentityType, MAX_TOKEN_BYTES, TokenFault, check_caller, issue,
-    issuer, verify, wrong_tenant,
+    ACCESS_SECONDS, AccessClaims, Expected, IdentityType, MAX_TOKEN_BYTES, Signed, TokenFault, check_caller,
+    check_claims, issue, issuer, verify, verify_signature, wrong_tenant,
 };
 pub use answer::{TokenAnswer, UserRequest, application_tokens, client_info, user_tokens};
 pub use key::{SigningKey, StoredSigningKey, jwks};

@@ -137,7 +137,7 @@ pub fn clear(
     let Some(caller) = presented.callers.first() else {
         return Err(Error::internal("a change without a caller"));
     };
-    let digest = change.digest();
+    let mut digest = None;
     let mut permits = Vec::new();
     let mut consumes = Vec::new();
     for finding in classify(&change) {
@@ -155,7 +155,7 @@ pub fn clear(
             request: crate::ResourceGuard::default_request(&proxy.guard, finding.operation)?,
             guard: proxy.guard.clone(),
             target: target.clone(),
-            change: digest,
+            change: *digest.get_or_insert_with(|| change.digest()),
             caller: caller.clone(),
             holder,
             right,

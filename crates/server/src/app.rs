@@ -6,6 +6,7 @@ use arm::{Error, ErrorKind, Result};
 use directory::token::SigningKey;
 use store::Store;
 
+use crate::bearer::Bearers;
 use crate::edge::Edge;
 use crate::login::Desk;
 use crate::metrics::Metrics;
@@ -20,6 +21,8 @@ pub struct App {
     pub edge: Edge,
     /// The keys that sign tokens, the one in use first.
     pub keys: Arc<Vec<SigningKey>>,
+    /// Tokens whose signatures were verified.
+    pub(crate) bearers: Arc<Bearers>,
     /// The addresses that clients may use.
     pub origins: Arc<Origins>,
     /// Numbers about the server.

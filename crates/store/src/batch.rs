@@ -1,8 +1,13 @@
 //! What one commit consists of: the conditions under which it holds, the writes, and the ledger entries.
 
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 
+use arm::{Error, Result};
 use ledger::Entry;
+
+use crate::document::Document;
 
 /// Everything a decision read and everything it wants written. All of it is committed, or none of it.
 #[derive(Debug, Default)]
@@ -61,17 +66,70 @@ impl Fingerprint {
     pub(crate) fn of<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Self {
         rows.into_iter().fold(Self::default(), |seen, row| Self {
             count: seen.count + 1,
-            highest: seen.highest.max(row.revision),
+            highest: seen.highest.max(row.revision()),
         })
     }
 }
 
-/// A stored document.
+/// A stored document. Cloning it is cheap.
 #[derive(Clone, Debug)]
-pub(crate) struct Row {
-    pub(crate) key: String,
-    pub(crate) revision: i64,
-    pub(crate) body: String,
+pub(crate) struct Row(Arc<Stored>);
+
+#[derive(Debug)]
+struct Stored {
+    key: String,
+    revision: i64,
+    body: String,
+    /// The document, once somebody has read it, if the row is kept to be read again.
+    value: Option<OnceLock<Box<dyn Any + Send + Sync>>>,
+}
+
+impl Row {
+    /// A document as the database holds it.
+    pub(crate) fn new(key: String, revision: i64, body: String) -> Self {
+        Self(Arc::new(Stored { key, revision, body, value: None }))
+    }
+
+    /// The same row, for somebody who keeps it.
+    pub(crate) fn kept(&self) -> Self {
+        let Stored { key, revision, body, .. } = &*self.0;
+        let value = Some(OnceLock::new());
+        Self(Arc::new(Stored { key: key.clone(), revision: *revision, body: body.clone(), value }))
+    }
+
+    pub(crate) fn key(&self) -> &str {
+        &self.0.key
+    }
+
+    pub(crate) fn revision(&self) -> i64 {
+        self.0.revision
+    }
+
+    /// Bytes of text.
+    pub(crate) fn size(&self) -> usize {
+        self.0.key.len() + self.0.body.len()
+    }
+
+    /// The document.
+    pub(crate) fn read<D: Document>(&self) -> Result<D> {
+        let Stored { key, body, value, .. } = &*self.0;
+        let known = value.as_ref().and_then(OnceLock::get).and_then(|value| value.downcast_ref::<D>());
+        if let Some(known) = known {
+            return Ok(known.clone());
+        }
+        let document: D = read(key, body)?;
+        if let Some(value) = value {
+            // Somebody else may have been faster; it is the same document.
+            value.get_or_init(|| Box::new(document.clone()));
+        }
+        Ok(document)
+    }
+}
+
+/// Reads a document from its body.
+pub(crate) fn read<D: Document>(key: &str, body: &str) -> Result<D> {
+    let broken = |error| Error::internal(format!("the stored {} `{key}` cannot be read: {error}", D::KIND));
+    serde_json::from_str(body).map_err(broken)
 }
 
 /// What becomes of one document.

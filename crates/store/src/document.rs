@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// A value that is stored as one document.
-pub trait Document: Serialize + DeserializeOwned {
+pub trait Document: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     /// What sort of document it is; part of its key.
     const KIND: &'static str;
     /// Whether decisions about access read it.

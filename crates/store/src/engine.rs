@@ -3,6 +3,8 @@
 //! Everything else, which documents there are and what a decision may write, lies above this line; connections,
 //! statements and the files of a database below it. Each engine passes the same suite.
 
+use std::sync::mpsc::channel;
+
 use crate::batch::{Batch, Row};
 use crate::error::{CommitError, StoreError};
 
@@ -12,8 +14,22 @@ pub(crate) trait Engine: Send + Sync {
     /// been acknowledged before, by this or any other server on the database.
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError>;
 
+    /// The same view as far as it is in memory: it never waits for a disk or a network. What is not there fails with
+    /// [`StoreError::NotAtHand`]. `None` from an engine that keeps nothing in memory.
+    fn glance(&self) -> Option<Box<dyn Snapshot>> {
+        None
+    }
+
+    /// Commits a batch if everything it read still holds, and calls `done` after the commit is durable.
+    fn submit(&self, batch: Batch, done: Done);
+
     /// Commits a batch if everything it read still holds. Returns after the commit is durable.
-    fn commit(&self, batch: Batch) -> Result<(), CommitError>;
+    fn commit(&self, batch: Batch) -> Result<(), CommitError> {
+        let (done, answer) = channel();
+        // Whoever waits is still there when it is called.
+        self.submit(batch, Box::new(move |result| drop(done.send(result))));
+        answer.recv().unwrap_or(Err(CommitError::Failed(StoreError::Closed)))
+    }
 
     /// Finishes what was queued and takes nothing more.
     fn close(&self);
@@ -33,8 +49,16 @@ pub struct Tally {
     pub contentions: u64,
 }
 
+/// Takes the result of a commit. Called once, unless the engine ends before.
+pub(crate) type Done = Box<dyn FnOnce(Result<(), CommitError>) + Send>;
+
 /// A consistent view of a database.
 pub(crate) trait Snapshot: Send {
+    /// Whether everything that was asked could be answered. If not, whatever was decided is worth nothing.
+    fn is_complete(&self) -> bool {
+        true
+    }
+
     /// One document.
     fn document(&self, kind: &str, key: &str) -> Result<Option<Row>, StoreError>;
 

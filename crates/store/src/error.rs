@@ -20,6 +20,9 @@ pub enum StoreError {
     /// Another server's commit came between; the transaction has to be made again.
     #[error("the database was too busy with other servers' commits")]
     Contention,
+    /// What was asked for is not in memory, and nobody wanted to wait for the database.
+    #[error("the answer is not at hand")]
+    NotAtHand,
     /// The database was written by a newer program.
     #[error(
         "the data folder was written by a newer version of countersign (schema {found}, this program knows {known}); \

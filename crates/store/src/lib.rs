@@ -33,6 +33,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arm::{Error, ErrorKind, Result};
 use parking_lot::RwLock;
+use tokio::sync::oneshot;
 
 pub use access::{Access, Allowed, Principal};
 pub use blobs::{Blobs, Finished, Kept, Upload};
@@ -44,9 +45,10 @@ pub use mark::ClockMark;
 pub use object::{Object, ObjectType};
 pub use transaction::Transaction;
 
-use crate::engine::Engine;
+use crate::batch::Batch;
+use crate::engine::{Engine, Snapshot};
 use crate::error::CommitError;
-use crate::purge::Purger;
+use crate::purge::{Bell, Purger};
 use crate::sqlite::Sqlite;
 
 /// How often a decision is made again before the client is asked to come back later.
@@ -104,31 +106,115 @@ impl Store {
     /// state kept changing under it.
     pub fn transact<T>(&self, mut decide: impl FnMut(&mut Transaction) -> Result<T>) -> Result<T> {
         for _ in 0..ATTEMPTS {
-            let mut transaction = Transaction::begin(self)?;
-            let outcome = decide(&mut transaction);
-            let batch = transaction.into_batch(outcome.is_ok())?;
+            let (outcome, batch) = self.attempt(self.shared.engine.snapshot()?, &mut decide)?;
             if batch.is_empty() {
                 return outcome;
             }
-            let drops = batch.drops_repository();
-            match self.shared.engine.commit(batch) {
-                Ok(()) => {
-                    if drops {
-                        self.shared.purger.wake();
-                    }
-                    return outcome;
-                }
-                Err(CommitError::Conflict) => {
-                    self.shared.retries.fetch_add(1, Ordering::Relaxed);
-                }
-                Err(CommitError::Failed(error)) => return Err(error.into()),
+            let bell = self.bell_for(&batch);
+            let committed = self.shared.engine.commit(batch);
+            if let (Ok(()), Some(bell)) = (&committed, bell) {
+                bell.ring();
+            }
+            if self.is_final(committed)? {
+                return outcome;
             }
         }
-        Err(Error::new(
-            ErrorKind::Unavailable,
-            "RetryableError",
-            "the resource kept changing while the request was decided; nothing was changed, try again",
-        ))
+        Err(kept_changing())
+    }
+
+    /// Like [`transact`](Self::transact), for a task that shares its thread with others. What can be decided out of
+    /// memory is decided on the spot; what has to wait for the database is decided on a thread for that. Once begun, the
+    /// commit takes place even if nobody waits for it any more.
+    ///
+    /// # Errors
+    /// As `transact`.
+    pub async fn decide<T: Send + 'static>(
+        &self,
+        mut decide: impl FnMut(&mut Transaction) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        for _ in 0..ATTEMPTS {
+            let (outcome, batch) = match self.glance(&mut decide)? {
+                Some(decided) => decided,
+                None => {
+                    let store = self.clone();
+                    let work = move || {
+                        let snapshot = store.shared.engine.snapshot();
+                        let decided = snapshot
+                            .map_err(Error::from)
+                            .and_then(|snapshot| store.attempt(snapshot, &mut decide));
+                        (decide, decided)
+                    };
+                    let decided;
+                    (decide, decided) = tokio::task::spawn_blocking(work)
+                        .await
+                        .map_err(|error| Error::internal(format!("a decision ended abnormally: {error}")))?;
+                    decided?
+                }
+            };
+            if batch.is_empty() {
+                return outcome;
+            }
+            let bell = self.bell_for(&batch);
+            let (done, answer) = oneshot::channel();
+            let tell = move |committed: Result<(), CommitError>| {
+                if let (Ok(()), Some(bell)) = (&committed, bell) {
+                    bell.ring();
+                }
+                // Whoever waited may have gone away.
+                drop(done.send(committed));
+            };
+            self.shared.engine.submit(batch, Box::new(tell));
+            if self.is_final(answer.await.unwrap_or(Err(CommitError::Failed(StoreError::Closed))))? {
+                return outcome;
+            }
+        }
+        Err(kept_changing())
+    }
+
+    /// Makes a decision once. What it says is worth something only if it is committed.
+    fn attempt<T>(
+        &self,
+        snapshot: Box<dyn Snapshot>,
+        decide: &mut impl FnMut(&mut Transaction) -> Result<T>,
+    ) -> Result<(Result<T>, Batch)> {
+        let mut transaction = Transaction::begin(self, snapshot);
+        let outcome = decide(&mut transaction);
+        let batch = transaction.into_batch(outcome.is_ok())?;
+        Ok((outcome, batch))
+    }
+
+    /// Makes a decision once, out of memory; `None` if that is not enough.
+    fn glance<T>(
+        &self,
+        decide: &mut impl FnMut(&mut Transaction) -> Result<T>,
+    ) -> Result<Option<(Result<T>, Batch)>> {
+        let Some(snapshot) = self.shared.engine.glance() else {
+            return Ok(None);
+        };
+        let mut transaction = Transaction::begin(self, snapshot);
+        let outcome = decide(&mut transaction);
+        if !transaction.is_complete() {
+            return Ok(None);
+        }
+        let batch = transaction.into_batch(outcome.is_ok())?;
+        Ok(Some((outcome, batch)))
+    }
+
+    /// Whether an attempt to commit was the last one, because it succeeded.
+    fn is_final(&self, committed: Result<(), CommitError>) -> Result<bool> {
+        match committed {
+            Ok(()) => Ok(true),
+            Err(CommitError::Conflict) => {
+                self.shared.retries.fetch_add(1, Ordering::Relaxed);
+                Ok(false)
+            }
+            Err(CommitError::Failed(error)) => Err(error.into()),
+        }
+    }
+
+    /// What to ring after the commit of a batch that leaves bytes to be removed.
+    fn bell_for(&self, batch: &Batch) -> Option<Bell> {
+        batch.drops_repository().then(|| self.shared.purger.bell())
     }
 
     /// The bytes of repository objects.
@@ -173,10 +259,6 @@ impl Store {
         self.shared.engine.close();
     }
 
-    fn engine(&self) -> &Arc<dyn Engine> {
-        &self.shared.engine
-    }
-
     fn cached_access(&self, revision: i64) -> Option<Arc<Access>> {
         self.shared.access.read().as_ref().filter(|access| access.revision() == revision).map(Arc::clone)
     }
@@ -187,6 +269,14 @@ impl Store {
             *cached = Some(Arc::clone(access));
         }
     }
+}
+
+fn kept_changing() -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        "RetryableError",
+        "the resource kept changing while the request was decided; nothing was changed, try again",
+    )
 }
 
 /// Makes the folder if it is not there, and its name durable.

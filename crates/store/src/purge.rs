@@ -41,16 +41,13 @@ impl Purger {
         let thread =
             std::thread::Builder::new().name("store-purger".into()).spawn(move || for_thread.run(&woken))?;
         let purger = Self { worker, wake: Mutex::new(Some(wake)), thread: Mutex::new(Some(thread)) };
-        purger.wake();
+        purger.bell().ring();
         Ok(purger)
     }
 
-    /// Tells it that there may be something to remove.
-    pub(crate) fn wake(&self) {
-        if let Some(wake) = &*self.wake.lock() {
-            // It has ended only when the store is closing.
-            let _ = wake.send(());
-        }
+    /// What to ring when there may be something to remove.
+    pub(crate) fn bell(&self) -> Bell {
+        Bell(self.wake.lock().clone())
     }
 
     /// Removes what there is to remove, now.
@@ -66,6 +63,19 @@ impl Purger {
             && thread.join().is_err()
         {
             tracing::error!("the store's purger panicked");
+        }
+    }
+}
+
+/// Wakes the purger. It keeps the purger's thread from ending, so it is not for keeping.
+pub(crate) struct Bell(Option<Sender<()>>);
+
+impl Bell {
+    /// Tells it that there may be something to remove.
+    pub(crate) fn ring(&self) {
+        if let Some(wake) = &self.0 {
+            // It has ended only when the store is closing.
+            let _ = wake.send(());
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod engine;
 mod flush;
+mod mirror;
 mod pool;
 mod reading;
 mod writing;

@@ -8,7 +8,7 @@ use mua::Clearance;
 use serde::Serialize;
 use vault::{ChangeKind, Edit, ProtectedItem, RecoveryPoint, RepositoryCredential};
 
-use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row};
+use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row, read};
 use crate::document::{Document, Free};
 use crate::engine::{LedgerRow, Snapshot};
 use crate::{Access, Object, ObjectType, Store};
@@ -26,15 +26,20 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    pub(crate) fn begin(store: &Store) -> Result<Self> {
-        Ok(Self {
+    pub(crate) fn begin(store: &Store, snapshot: Box<dyn Snapshot>) -> Self {
+        Self {
             store: store.clone(),
-            snapshot: store.engine().snapshot()?,
+            snapshot,
             batch: Batch::default(),
             access: None,
             refusals: Vec::new(),
             audited: false,
-        })
+        }
+    }
+
+    /// Whether everything that was asked could be answered.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.snapshot.is_complete()
     }
 
     /// The document with this key, if it exists.
@@ -46,9 +51,9 @@ impl Transaction {
             };
         }
         let row = self.snapshot.document(D::KIND, key)?;
-        let revision = row.as_ref().map(|row| row.revision);
+        let revision = row.as_ref().map(Row::revision);
         self.batch.conditions.push(Condition::Document { kind: D::KIND, key: key.to_string(), revision });
-        row.map(|row| read(&row.key, &row.body)).transpose()
+        row.as_ref().map(Row::read).transpose()
     }
 
     /// The resource with this id, if it exists.
@@ -75,14 +80,14 @@ impl Transaction {
         let rows = self.snapshot.lookup(D::KIND, lookup)?;
         let seen = Fingerprint::of(&rows);
         self.batch.conditions.push(Condition::Lookup { kind: D::KIND, lookup: lookup.to_string(), seen });
-        read_all(&rows)
+        rows.iter().map(Row::read).collect()
     }
 
     fn range<D: Document>(&mut self, lower: String, upper: String) -> Result<Vec<D>> {
         let rows = self.snapshot.range(D::KIND, &lower, &upper)?;
         let seen = Fingerprint::of(&rows);
         self.batch.conditions.push(Condition::Range { kind: D::KIND, lower, upper, seen });
-        read_all(&rows)
+        rows.iter().map(Row::read).collect()
     }
 
     /// Who is who and who may do what, as of this decision.
@@ -386,17 +391,8 @@ fn to_json(document: &impl Serialize) -> Result<String> {
         .map_err(|error| Error::internal(format!("a document cannot be written: {error}")))
 }
 
-fn read<D: Document>(key: &str, body: &str) -> Result<D> {
-    let broken = |error| Error::internal(format!("the stored {} `{key}` cannot be read: {error}", D::KIND));
-    serde_json::from_str(body).map_err(broken)
-}
-
 fn read_entries(rows: &[LedgerRow]) -> Result<Vec<Entry>> {
     let parse =
         |row: &LedgerRow| Entry::parse(&row.canonical).map_err(|error| Error::internal(error.to_string()));
     rows.iter().map(parse).collect()
-}
-
-fn read_all<D: Document>(rows: &[Row]) -> Result<Vec<D>> {
-    rows.iter().map(|row| read(&row.key, &row.body)).collect()
 }

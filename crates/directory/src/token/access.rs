@@ -154,7 +154,20 @@ pub fn verify(
     expected: &Expected<'_>,
     now: Timestamp,
 ) -> Result<AccessClaims, TokenFault> {
-    let claims = signed_claims(keys, token)?;
+    let Signed { claims, .. } = verify_signature(keys, token)?;
+    check_claims(&claims, expected, now)?;
+    Ok(claims)
+}
+
+/// Decides whether claims that were signed are for the asking service and count now.
+///
+/// # Errors
+/// The first fault in the order: issuer, audience, time.
+pub fn check_claims(
+    claims: &AccessClaims,
+    expected: &Expected<'_>,
+    now: Timestamp,
+) -> Result<(), TokenFault> {
     if !expected.origins.iter().any(|origin| claims.iss == issuer(origin, claims.tid)) {
         return Err(TokenFault::WrongIssuer);
     }
@@ -172,10 +185,23 @@ pub fn verify(
     if now >= claims.exp {
         return Err(TokenFault::Expired);
     }
-    Ok(claims)
+    Ok(())
 }
 
-fn signed_claims(keys: &[SigningKey], token: &str) -> Result<AccessClaims, TokenFault> {
+/// What a token says, and which key signed it.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    /// What it says. Whether that counts is [`check_claims`]' question.
+    pub claims: AccessClaims,
+    /// The name of the key.
+    pub kid: String,
+}
+
+/// Decides whether one of these keys signed a token. The same text and the same key give the same answer at any time.
+///
+/// # Errors
+/// [`TokenFault::Invalid`].
+pub fn verify_signature(keys: &[SigningKey], token: &str) -> Result<Signed, TokenFault> {
     if token.len() > MAX_TOKEN_BYTES {
         return Err(TokenFault::Invalid);
     }
@@ -184,7 +210,8 @@ fn signed_claims(keys: &[SigningKey], token: &str) -> Result<AccessClaims, Token
         header.alg == ALGORITHM && header.typ.as_deref() == Some(ACCESS_TYPE) && header.crit.is_none();
     let key = keys.iter().find(|key| header.kid.as_deref() == Some(key.kid())).filter(|_| expected);
     let key = key.ok_or(TokenFault::Invalid)?;
-    decode(token, key.verifying(), &signature_only()).map(|data| data.claims).map_err(|_| TokenFault::Invalid)
+    let data = decode(token, key.verifying(), &signature_only()).map_err(|_| TokenFault::Invalid)?;
+    Ok(Signed { claims: data.claims, kid: key.kid().to_string() })
 }
 
 /// The library checks the signature alone: it would read the system's clock, allow a minute's leeway, and

@@ -8,19 +8,20 @@ use store::{Access, Store, Transaction};
 
 use super::call::{Call, Request, SignedIn, authorization_failed};
 use super::reply::Reply;
-use super::route::{Method, Needs, Params, Route, access_scope, find};
-use super::routes::ROUTES;
+use super::route::{Method, Needs, Params, Route, access_scope};
+use super::routes::TABLE;
 use crate::edge::Edge;
 
 /// Decides one request.
 ///
 /// # Errors
 /// Whatever the request deserves; then nothing was changed.
-pub fn dispatch(store: &Store, edge: &Edge, request: &Request) -> Result<Reply> {
-    let (route, params) = find(ROUTES, request.method, &request.path)?;
-    check_api_version(request)?;
-    let mut reply = store.transact(|tx| decide(tx, edge, request, route, &params))?;
-    if request.method == Method::Head {
+pub async fn dispatch(store: &Store, edge: &Edge, request: Request) -> Result<Reply> {
+    let (route, params) = TABLE.find(request.method, &request.path)?;
+    check_api_version(&request)?;
+    let (edge, head) = (edge.clone(), request.method == Method::Head);
+    let mut reply = store.decide(move |tx| decide(tx, &edge, &request, route, &params)).await?;
+    if head {
         reply.body = None;
     }
     Ok(reply)

@@ -110,72 +110,94 @@ impl Params {
     }
 }
 
-impl Route {
-    /// Matches a path.
-    pub fn matches(&self, path: &ResourceId) -> Option<Params> {
-        let mut segments: Vec<&str> = path.segments().collect();
-        let mut params = Params::default();
-        let mut pattern = self.pattern;
-        if let Some(rest) = pattern.strip_prefix("{scope}") {
-            let fixed = rest.split('/').filter(|part| !part.is_empty()).count();
-            let cut = segments.len().checked_sub(fixed)?;
-            let tail = segments.split_off(cut);
-            params.scope = Some(ResourceId::parse(&segments.join("/")).ok()?);
-            segments = tail;
-            pattern = rest;
-        }
-        let mut parts = pattern.split('/').filter(|part| !part.is_empty());
-        let mut rest = segments.into_iter();
-        loop {
-            match (parts.next(), rest.next()) {
-                (None, None) => return Some(params),
-                (Some(part), Some(segment)) => match placeholder(part) {
-                    Some(name) => params.values.push((name, segment.to_string())),
-                    None if part.eq_ignore_ascii_case(segment) => {}
-                    None => return None,
-                },
-                _ => return None,
-            }
-        }
-    }
+/// A route's pattern, taken apart.
+struct Pattern {
+    /// Whether it begins with `{scope}`.
+    scoped: bool,
+    /// The segments, or those behind the scope.
+    parts: Vec<Part>,
 }
 
-fn placeholder(part: &'static str) -> Option<&'static str> {
-    part.strip_prefix('{')?.strip_suffix('}')
+enum Part {
+    Fixed(&'static str),
+    Placeholder(&'static str),
 }
 
-/// Finds the route for a request.
-///
-/// # Errors
-/// `MethodNotAllowed` when the path exists with other methods, `InvalidResourceType` when it does not.
-pub fn find(
-    routes: &'static [&'static [Route]],
-    method: Method,
-    path: &ResourceId,
-) -> Result<(&'static Route, Params)> {
-    let mut others = Vec::new();
-    for route in routes.iter().copied().flatten() {
-        let Some(params) = route.matches(path) else {
-            continue;
+impl Pattern {
+    fn of(pattern: &'static str) -> Self {
+        let (scoped, rest) = pattern.strip_prefix("{scope}").map_or((false, pattern), |rest| (true, rest));
+        let part = |part: &'static str| match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+            Some(name) => Part::Placeholder(name),
+            None => Part::Fixed(part),
         };
-        // What can be read can be asked for.
-        let fits = route.method == method || (method == Method::Head && route.method == Method::Get);
-        if fits {
-            return Ok((route, params));
+        let parts = rest.split('/').filter(|part| !part.is_empty()).map(part).collect();
+        Self { scoped, parts }
+    }
+
+    /// Matches the segments of a path.
+    fn matches(&self, segments: &[&str]) -> Option<Params> {
+        let cut = segments.len().checked_sub(self.parts.len()).filter(|cut| self.scoped || *cut == 0)?;
+        let (scope, rest) = segments.split_at_checked(cut)?;
+        // From behind, where patterns differ most.
+        let fits = self.parts.iter().zip(rest).rev().all(|(part, segment)| match part {
+            Part::Fixed(fixed) => fixed.eq_ignore_ascii_case(segment),
+            Part::Placeholder(_) => true,
+        });
+        if !fits {
+            return None;
         }
-        others.push(route.method.as_str());
+        let scope = match self.scoped {
+            true => Some(ResourceId::parse(&scope.join("/")).ok()?),
+            false => None,
+        };
+        let value = |(part, segment): (&Part, &&str)| match part {
+            Part::Fixed(_) => None,
+            Part::Placeholder(name) => Some((*name, (*segment).to_string())),
+        };
+        Some(Params { values: self.parts.iter().zip(rest).filter_map(value).collect(), scope })
     }
-    if others.is_empty() {
-        return Err(Error::not_found(
-            "InvalidResourceType",
-            format!("the path '{path}' names no resource type or operation that this server knows"),
-        ));
+}
+
+/// Routes, taken apart to be looked up.
+pub struct Table(Vec<(&'static Route, Pattern)>);
+
+impl Table {
+    /// Takes routes apart. Of several that match, the first answers.
+    pub fn of(routes: &'static [&'static [Route]]) -> Self {
+        let routes = routes.iter().copied().flatten();
+        Self(routes.map(|route| (route, Pattern::of(route.pattern))).collect())
     }
-    Err(Error::new(
-        ErrorKind::MethodNotAllowed,
-        "MethodNotAllowed",
-        format!("'{}' is not supported for '{path}'; supported: {}", method.as_str(), others.join(", ")),
-    ))
+
+    /// Finds the route for a request.
+    ///
+    /// # Errors
+    /// `MethodNotAllowed` when the path exists with other methods, `InvalidResourceType` when it does not.
+    pub fn find(&self, method: Method, path: &ResourceId) -> Result<(&'static Route, Params)> {
+        let segments: Vec<&str> = path.segments().collect();
+        let mut others = Vec::new();
+        for (route, pattern) in &self.0 {
+            let Some(params) = pattern.matches(&segments) else {
+                continue;
+            };
+            // What can be read can be asked for.
+            let fits = route.method == method || (method == Method::Head && route.method == Method::Get);
+            if fits {
+                return Ok((route, params));
+            }
+            others.push(route.method.as_str());
+        }
+        if others.is_empty() {
+            return Err(Error::not_found(
+                "InvalidResourceType",
+                format!("the path '{path}' names no resource type or operation that this server knows"),
+            ));
+        }
+        Err(Error::new(
+            ErrorKind::MethodNotAllowed,
+            "MethodNotAllowed",
+            format!("'{}' is not supported for '{path}'; supported: {}", method.as_str(), others.join(", ")),
+        ))
+    }
 }
 
 /// The scope at which a route's action is needed.
@@ -209,26 +231,26 @@ mod tests {
         ResourceId::parse(text).unwrap()
     }
 
-    fn nothing(_: &mut Call<'_>) -> Result<Reply> {
-        Err(Error::internal("never called"))
+    fn matches(pattern: &'static str, path: &ResourceId) -> Option<Params> {
+        Pattern::of(pattern).matches(&path.segments().collect::<Vec<_>>())
     }
 
     const RG: &str = "/subscriptions/s/resourceGroups/rg";
 
     #[test]
     fn paths_match_without_case_and_give_their_parts() {
-        let route = route(Method::Get, "/subscriptions/{subscription}/resourceGroups/{group}", "", nothing);
-        let params = route.matches(&id("/SUBSCRIPTIONS/a/resourcegroups/B")).unwrap();
+        let pattern = "/subscriptions/{subscription}/resourceGroups/{group}";
+        let params = matches(pattern, &id("/SUBSCRIPTIONS/a/resourcegroups/B")).unwrap();
         assert_eq!((params.get("subscription"), params.get("group")), ("a", "B"));
-        assert!(route.matches(&id("/subscriptions/a")).is_none());
+        assert!(matches(pattern, &id("/subscriptions/a")).is_none());
     }
 
     #[test]
     fn a_scope_may_be_anything() {
-        let route = route(Method::Get, "{scope}/providers/Microsoft.Authorization/locks/{name}", "", nothing);
+        let pattern = "{scope}/providers/Microsoft.Authorization/locks/{name}";
         for scope in ["/", "/subscriptions/s", RG, "/subscriptions/s/resourceGroups/rg/providers/N/t/x"] {
             let path = id(scope).child("providers/microsoft.authorization/LOCKS/l").unwrap();
-            assert_eq!(route.matches(&path).unwrap().scope(), Some(&id(scope)));
+            assert_eq!(matches(pattern, &path).unwrap().scope(), Some(&id(scope)));
         }
     }
 

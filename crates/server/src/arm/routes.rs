@@ -1,6 +1,8 @@
 //! All routes, part by part. The first that matches answers.
 
-use super::route::Route;
+use std::sync::LazyLock;
+
+use super::route::{Route, Table};
 use super::{activity, authorization, guards, pim, recovery, resources, vaults};
 
 /// Every route of the ARM face.
@@ -20,3 +22,6 @@ pub const ROUTES: &[&[Route]] = &[
     recovery::summaries::ROUTES,
     activity::ROUTES,
 ];
+
+/// The same, to be looked up.
+pub static TABLE: LazyLock<Table> = LazyLock::new(|| Table::of(ROUTES));

@@ -1,17 +1,18 @@
 //! The engine over any SQL database: a pool of readers and one writer.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{SendError, Sender, channel};
 use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 
 use super::flush::{Counters, Job, Writer};
+use super::mirror::{Glance, Mirror};
 use super::pool::Pool;
 use super::reading::Reading;
 use super::{Backend, Connection};
 use crate::batch::Batch;
-use crate::engine::{Engine, Snapshot, Tally};
+use crate::engine::{Done, Engine, Snapshot, Tally};
 use crate::error::{CommitError, StoreError};
 
 /// An SQL database.
@@ -20,6 +21,8 @@ pub(crate) struct SqlEngine {
     queue: Mutex<Option<Sender<Job>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     counters: Arc<Counters>,
+    /// Only where nobody else writes.
+    mirror: Option<Arc<Mirror>>,
 }
 
 impl SqlEngine {
@@ -28,7 +31,9 @@ impl SqlEngine {
         let backend = Arc::new(backend);
         let counters = Arc::new(Counters::default());
         let (queue, jobs) = channel();
-        let worker = Writer::new(Arc::clone(&backend), writer, Arc::clone(&counters));
+        let mirror = B::EXCLUSIVE.then(Arc::<Mirror>::default);
+        let mut worker = Writer::new(Arc::clone(&backend), writer, Arc::clone(&counters), mirror.clone());
+        worker.look()?;
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || worker.run(&jobs))
@@ -38,25 +43,29 @@ impl SqlEngine {
             queue: Mutex::new(Some(queue)),
             writer: Mutex::new(Some(thread)),
             counters,
+            mirror,
         })
     }
 }
 
 impl Engine for SqlEngine {
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
-        Ok(Box::new(Reading::begin(self.readers.lend()?)))
+        Ok(Box::new(Reading::begin(self.readers.lend()?, self.mirror.as_ref())?))
     }
 
-    fn commit(&self, batch: Batch) -> Result<(), CommitError> {
-        let (done, answer) = channel();
-        let sent = match &*self.queue.lock() {
-            Some(queue) => queue.send(Job { batch, done }).is_ok(),
-            None => false,
+    fn glance(&self) -> Option<Box<dyn Snapshot>> {
+        Some(Box::new(Glance::begin(self.mirror.as_ref()?)?))
+    }
+
+    fn submit(&self, batch: Batch, done: Done) {
+        let job = Job { batch, done };
+        let refused = match &*self.queue.lock() {
+            Some(queue) => queue.send(job).err().map(|SendError(job)| job),
+            None => Some(job),
         };
-        if !sent {
-            return Err(CommitError::Failed(StoreError::Closed));
+        if let Some(job) = refused {
+            (job.done)(Err(CommitError::Failed(StoreError::Closed)));
         }
-        answer.recv().unwrap_or(Err(CommitError::Failed(StoreError::Closed)))
     }
 
     fn close(&self) {

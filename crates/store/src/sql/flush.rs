@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::Receiver;
 
-use super::writing::{Heads, apply};
+use super::mirror::Mirror;
+use super::writing::{Care, Heads, Known, apply};
 use super::{Backend, Connection};
 use crate::batch::Batch;
-use crate::engine::Tally;
+use crate::engine::{Done, Tally};
 use crate::error::{CommitError, StoreError};
 
 /// How many batches go into one flush at the most.
@@ -19,7 +20,7 @@ const ATTEMPTS: usize = 32;
 /// A batch that waits for the writer.
 pub(super) struct Job {
     pub(super) batch: Batch,
-    pub(super) done: Sender<Result<(), CommitError>>,
+    pub(super) done: Done,
 }
 
 /// What the writer did; read by others.
@@ -47,14 +48,31 @@ pub(super) struct Writer<B> {
     /// Where the database stands, if nobody else can have moved it.
     heads: Option<Heads>,
     counters: Arc<Counters>,
+    /// What readers know without asking; kept in step with each commit.
+    mirror: Option<Arc<Mirror>>,
 }
 
 /// The results of a flush's batches, in their order.
 type Results = Vec<Result<(), CommitError>>;
 
 impl<B: Backend> Writer<B> {
-    pub(super) fn new(backend: Arc<B>, connection: Box<dyn Connection>, counters: Arc<Counters>) -> Self {
-        Self { backend, connection: Some(connection), heads: None, counters }
+    pub(super) fn new(
+        backend: Arc<B>,
+        connection: Box<dyn Connection>,
+        counters: Arc<Counters>,
+        mirror: Option<Arc<Mirror>>,
+    ) -> Self {
+        Self { backend, connection: Some(connection), heads: None, counters, mirror }
+    }
+
+    /// Finds out where the database stands, so that readers know before the first commit.
+    pub(super) fn look(&mut self) -> Result<(), StoreError> {
+        if let (Some(mirror), Some(connection)) = (&self.mirror, &self.connection) {
+            let heads = Heads::read(&**connection)?;
+            mirror.begin(heads.point());
+            self.heads = Some(heads);
+        }
+        Ok(())
     }
 
     /// Writes until nobody can send any more.
@@ -70,19 +88,19 @@ impl<B: Backend> Writer<B> {
     }
 
     pub(super) fn flush(&mut self, jobs: Vec<Job>) {
-        let (batches, waiting): (Vec<Batch>, Vec<_>) =
+        let (mut batches, waiting): (Vec<Batch>, Vec<_>) =
             jobs.into_iter().map(|job| (job.batch, job.done)).unzip();
-        for (result, done) in self.write(&batches).into_iter().zip(waiting) {
-            // The request that waited may have gone away; what was committed stays committed.
-            let _ = done.send(result);
+        for (result, done) in self.write(&mut batches).into_iter().zip(waiting) {
+            done(result);
         }
     }
 
     /// Writes batches in one commit. This is the one place where a commit is tried again.
-    fn write(&mut self, batches: &[Batch]) -> Results {
+    fn write(&mut self, batches: &mut [Batch]) -> Results {
         let mut why = StoreError::Contention;
+        let mut care = Care::Together;
         for _ in 0..ATTEMPTS {
-            match self.attempt(batches) {
+            match self.attempt(batches, care) {
                 Ok(results) => {
                     let committed = results.iter().filter(|result| result.is_ok()).count();
                     self.counters.batches.fetch_add(committed as u64, Ordering::Relaxed);
@@ -91,23 +109,31 @@ impl<B: Backend> Writer<B> {
                 }
                 Err(error) => {
                     self.heads = None;
+                    if let Some(mirror) = &self.mirror {
+                        mirror.forget();
+                    }
                     if !self.undo() {
                         self.connection = None;
                     }
                     why = error;
                 }
             }
-            if !matches!(why, StoreError::Contention) {
-                break;
+            match (&why, care) {
+                (StoreError::Contention, _) => {
+                    self.counters.contentions.fetch_add(1, Ordering::Relaxed);
+                }
+                (StoreError::Unreachable(_), _) => break,
+                // One of them is at fault: the others shall not suffer for it.
+                (_, Care::Together) if batches.len() > 1 => care = Care::EachAlone,
+                _ => break,
             }
-            self.counters.contentions.fetch_add(1, Ordering::Relaxed);
         }
         tracing::error!(%why, "a flush failed; nothing of it was written");
         batches.iter().map(|_| Err(CommitError::Failed(why.again()))).collect()
     }
 
     /// One transaction. Fails as a whole, or tells for each batch whether it was committed.
-    fn attempt(&mut self, batches: &[Batch]) -> Result<Results, StoreError> {
+    fn attempt(&mut self, batches: &mut [Batch], care: Care) -> Result<Results, StoreError> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.backend.writer()?,
@@ -118,9 +144,11 @@ impl<B: Backend> Writer<B> {
             Some(heads) => heads.clone(),
             None => Heads::read(connection)?,
         };
+        let before = heads.point();
+        let mut known = Known::new(self.mirror.as_deref());
         let mut results = Vec::with_capacity(batches.len());
         for batch in batches {
-            let result = apply(connection, &mut heads, batch);
+            let result = apply(connection, &mut heads, &mut known, batch, care);
             // On a full disk, for one, the database may end the transaction by itself. Then everything before is undone,
             // and what comes after would be committed alone.
             if !connection.in_transaction() {
@@ -137,7 +165,11 @@ impl<B: Backend> Writer<B> {
             }
         }
         if results.iter().any(Result::is_ok) {
+            heads.write(connection, before)?;
             connection.commit()?;
+            if let Some(mirror) = &self.mirror {
+                mirror.follow(heads.point(), known.written());
+            }
             self.heads = B::EXCLUSIVE.then_some(heads);
         } else {
             connection.rollback()?;
@@ -176,7 +208,7 @@ mod tests {
             .into_iter()
             .map(|batch| {
                 let (done, answer) = channel();
-                (Job { batch, done }, answer)
+                (Job { batch, done: Box::new(move |result| done.send(result).unwrap()) }, answer)
             })
             .unzip();
         writer.flush(jobs);
@@ -202,7 +234,7 @@ mod tests {
         Sqlite::open(&path).unwrap();
         let backend = Arc::new(Sqlite::at(&path));
         let connection = backend.writer().unwrap();
-        let mut writer = Writer::new(backend, connection, Arc::default());
+        let mut writer = Writer::new(backend, connection, Arc::default(), None);
         assert_eq!(flush(&mut writer, vec![batch("a", 10)]), [true]);
         run(&writer, "PRAGMA max_page_count = 40");
         let full = vec![batch("b", 10), batch("c", 4 << 20), batch("d", 10)];

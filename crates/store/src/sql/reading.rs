@@ -1,5 +1,8 @@
 //! Snapshots: how each question of a decision is put to the database.
 
+use std::sync::Arc;
+
+use super::mirror::{Mirror, Point};
 use super::pool::Lent;
 use super::{Columns, Value, query, query_count, query_first};
 use crate::batch::Row;
@@ -11,12 +14,18 @@ use crate::sql::writing::{ALIVE, KNOWN};
 /// A transaction that reads.
 pub(crate) struct Reading {
     connection: Lent,
+    /// Who learns from what is read, and what the transaction sees, where nobody else writes.
+    mirror: Option<(Arc<Mirror>, Point)>,
 }
 
 impl Reading {
     /// A view of the database as it is now.
-    pub(crate) fn begin(connection: Lent) -> Self {
-        Self { connection }
+    pub(crate) fn begin(connection: Lent, mirror: Option<&Arc<Mirror>>) -> Result<Self, StoreError> {
+        let mirror = match mirror {
+            Some(mirror) => Some((Arc::clone(mirror), read_point(connection.connection()?)?)),
+            None => None,
+        };
+        Ok(Self { connection, mirror })
     }
 
     fn rows(&self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
@@ -27,12 +36,21 @@ impl Reading {
 impl Snapshot for Reading {
     fn document(&self, kind: &str, key: &str) -> Result<Option<Row>, StoreError> {
         let sql = "SELECT key, revision, body FROM documents WHERE kind = $1 AND key = $2";
-        query_first(self.connection.connection()?, sql, &[Value::Text(kind), Value::Text(key)], read_row)
+        let values = [Value::Text(kind), Value::Text(key)];
+        let row = query_first(self.connection.connection()?, sql, &values, read_row)?;
+        if let Some((mirror, point)) = &self.mirror {
+            mirror.learn_document(kind, key, row.as_ref(), point.revision);
+        }
+        Ok(row)
     }
 
     fn range(&self, kind: &str, lower: &str, upper: &str) -> Result<Vec<Row>, StoreError> {
         let sql = "SELECT key, revision, body FROM documents WHERE kind = $1 AND key >= $2 AND key < $3 ORDER BY key";
-        self.rows(sql, &[Value::Text(kind), Value::Text(lower), Value::Text(upper)])
+        let rows = self.rows(sql, &[Value::Text(kind), Value::Text(lower), Value::Text(upper)])?;
+        if let Some((mirror, point)) = &self.mirror {
+            mirror.learn_range(kind, lower, upper, &rows, point.revision);
+        }
+        Ok(rows)
     }
 
     fn each(&self, kind: &str, each: &mut EachRow<'_>) -> Result<(), StoreError> {
@@ -43,10 +61,17 @@ impl Snapshot for Reading {
 
     fn lookup(&self, kind: &str, lookup: &str) -> Result<Vec<Row>, StoreError> {
         let sql = "SELECT key, revision, body FROM documents WHERE kind = $1 AND lookup = $2 ORDER BY key";
-        self.rows(sql, &[Value::Text(kind), Value::Text(lookup)])
+        let rows = self.rows(sql, &[Value::Text(kind), Value::Text(lookup)])?;
+        if let Some((mirror, point)) = &self.mirror {
+            mirror.learn_lookup(kind, lookup, &rows, point.revision);
+        }
+        Ok(rows)
     }
 
     fn access(&self) -> Result<i64, StoreError> {
+        if let Some((_, point)) = &self.mirror {
+            return Ok(point.access);
+        }
         query_count(self.connection.connection()?, "SELECT value FROM counters WHERE name = 'access'", &[])
     }
 
@@ -143,6 +168,20 @@ impl Snapshot for Reading {
     }
 }
 
+/// Where the database stands, as this transaction sees it.
+pub(super) fn read_point(connection: &dyn Connection) -> Result<Point, StoreError> {
+    let mut point = Point { revision: 0, access: 0 };
+    connection.run(&[super::statement("SELECT name, value FROM counters", [])], &mut |_, row| {
+        match row.text(0)? {
+            "revision" => point.revision = row.int(1)?,
+            "access" => point.access = row.int(1)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(point)
+}
+
 /// Ledger entries from a sequence on, oldest first.
 pub(crate) fn read_ledger(
     connection: &dyn Connection,
@@ -155,7 +194,7 @@ pub(crate) fn read_ledger(
 }
 
 fn read_row(row: &dyn Columns) -> Result<Row, StoreError> {
-    Ok(Row { key: row.text(0)?.to_string(), revision: row.int(1)?, body: row.text(2)?.to_string() })
+    Ok(Row::new(row.text(0)?.to_string(), row.int(1)?, row.text(2)?.to_string()))
 }
 
 fn read_object(row: &dyn Columns) -> Result<ObjectRow, StoreError> {

@@ -1,7 +1,12 @@
 //! Batches: whether their conditions hold, and what they write.
 
-use ledger::{Chain, Digest, Head};
+use std::collections::BTreeMap;
+use std::ops::Bound;
 
+use ledger::{Chain, Digest, Entry, Head, Link};
+
+use super::mirror::{Mirror, Point};
+use super::reading::read_point;
 use super::{Columns, Connection, Statement, Value, query_first, statement};
 use crate::batch::{Batch, Condition, DocumentWrite, ObjectWrite};
 use crate::error::{CommitError, StoreError};
@@ -20,61 +25,131 @@ const ACCESS_LOG: i64 = 100_000;
 /// What the next batch continues.
 #[derive(Clone, Debug)]
 pub(crate) struct Heads {
-    /// The last revision given to a document.
-    revision: i64,
-    /// The revision of what decisions about access read.
-    access: i64,
+    point: Point,
     chain: Chain,
 }
 
 impl Heads {
     /// Reads where the database stands.
     pub(crate) fn read(connection: &dyn Connection) -> Result<Self, StoreError> {
-        let (mut revision, mut access) = (0, 0);
         let mut head = Head::EMPTY;
-        let statements = [
-            statement("SELECT name, value FROM counters", []),
-            statement("SELECT sequence, chain FROM ledger ORDER BY sequence DESC LIMIT 1", []),
-        ];
-        connection.run(&statements, &mut |number, row| {
-            if number == 0 {
-                match row.text(0)? {
-                    "revision" => revision = row.int(1)?,
-                    "access" => access = row.int(1)?,
-                    _ => {}
-                }
-                return Ok(());
-            }
+        let last = statement("SELECT sequence, chain FROM ledger ORDER BY sequence DESC LIMIT 1", []);
+        connection.run(&[last], &mut |_, row| {
             let size =
                 u64::try_from(row.int(0)? + 1).map_err(|_| StoreError::Corrupt("ledger sequence".into()))?;
             head = Head { size, chain: digest(row.bytes(1)?)? };
             Ok(())
         })?;
-        Ok(Self { revision, access, chain: Chain::resume(head) })
+        Ok(Self { point: read_point(connection)?, chain: Chain::resume(head) })
+    }
+
+    /// Where the database stands with them.
+    pub(crate) fn point(&self) -> Point {
+        self.point
+    }
+
+    /// Writes what has moved since: once for all batches of a flush.
+    pub(crate) fn write(&self, connection: &dyn Connection, before: Point) -> Result<(), StoreError> {
+        let counters = [
+            ("revision", before.revision, self.point.revision),
+            ("access", before.access, self.point.access),
+        ];
+        let moved = counters.into_iter().filter(|(_, before, now)| before != now);
+        let statements: Vec<_> = moved.map(|(name, _, now)| set_counter(name, now)).collect();
+        connection.run(&statements, &mut no_rows)
+    }
+}
+
+/// What happens to the other batches of a flush when one cannot be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Care {
+    /// All fail with it. It is cheaper, and hardly ever does one fail.
+    Together,
+    /// They are written without it.
+    EachAlone,
+}
+
+/// What a batch's conditions can be checked against without asking the database.
+pub(crate) struct Known<'a> {
+    mirror: Option<&'a Mirror>,
+    /// Earlier batches of the same flush, with their revisions.
+    batches: Vec<(&'a Batch, i64)>,
+    /// The revisions of what they wrote, by kind and key; `None` for what they deleted.
+    written: BTreeMap<&'a str, BTreeMap<&'a str, Option<i64>>>,
+}
+
+impl<'a> Known<'a> {
+    /// What is known before the first batch of a flush.
+    pub(crate) fn new(mirror: Option<&'a Mirror>) -> Self {
+        Self { mirror, batches: Vec::new(), written: BTreeMap::new() }
+    }
+
+    /// The batches that were written, and the revisions of their documents.
+    pub(crate) fn written(&self) -> impl Iterator<Item = (&'a Batch, i64)> + '_ {
+        self.batches.iter().copied()
+    }
+
+    fn note(&mut self, batch: &'a Batch, revision: i64) {
+        self.batches.push((batch, revision));
+        for ((kind, key), write) in &batch.documents {
+            let now = matches!(write, DocumentWrite::Put { .. }).then_some(revision);
+            self.written.entry(kind).or_default().insert(key, now);
+        }
+    }
+
+    /// Whether a condition holds, if that is known.
+    fn holds(&self, condition: &Condition) -> Option<bool> {
+        let written = |kind: &str| self.written.get(kind);
+        match condition {
+            Condition::Document { kind, key, revision } => {
+                if let Some(now) = written(kind).and_then(|keys| keys.get(key.as_str())) {
+                    return Some(now == revision);
+                }
+            }
+            Condition::Range { kind, lower, upper, .. } => {
+                let within = (Bound::Included(lower.as_str()), Bound::Excluded(upper.as_str()));
+                if written(kind)
+                    .is_some_and(|keys| lower < upper && keys.range::<str, _>(within).next().is_some())
+                {
+                    return None;
+                }
+            }
+            Condition::Lookup { kind, .. } if written(kind).is_some() => return None,
+            _ => {}
+        }
+        self.mirror?.holds(condition)
     }
 }
 
 /// Checks a batch's conditions against everything before it, earlier batches of the same flush included, and writes it.
-/// A batch that fails leaves no trace.
-pub(crate) fn apply(
+/// A batch that fails while each is [alone](Care::EachAlone) leaves no trace.
+pub(crate) fn apply<'a>(
     connection: &dyn Connection,
     heads: &mut Heads,
-    batch: &Batch,
+    known: &mut Known<'a>,
+    batch: &'a mut Batch,
+    care: Care,
 ) -> Result<(), CommitError> {
-    if !hold(connection, heads, &batch.conditions)? {
+    if !hold(connection, heads, known, &batch.conditions)? {
         return Err(CommitError::Conflict);
     }
-    connection.run(&[statement("SAVEPOINT batch", [])], &mut no_rows)?;
+    let savepoint = care == Care::EachAlone;
+    if savepoint {
+        connection.run(&[statement("SAVEPOINT batch", [])], &mut no_rows)?;
+    }
     let mut after = heads.clone();
-    match write(connection, &mut after, batch) {
+    let links = link(&mut after, &mut batch.entries)?;
+    let batch: &'a Batch = batch;
+    match write(connection, &mut after, batch, &links, savepoint) {
         Ok(()) => {
+            known.note(batch, after.point.revision);
             *heads = after;
             Ok(())
         }
         // The whole flush is to be made again, or cannot be finished: there is nothing to go back to.
         Err(error @ (StoreError::Contention | StoreError::Unreachable(_))) => Err(error.into()),
         Err(error) => {
-            if connection.in_transaction() {
+            if savepoint && connection.in_transaction() {
                 let undo =
                     [statement("ROLLBACK TO SAVEPOINT batch", []), statement("RELEASE SAVEPOINT batch", [])];
                 connection.run(&undo, &mut no_rows)?;
@@ -88,17 +163,28 @@ fn no_rows(_: usize, _: &dyn Columns) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Whether everything that a decision read still reads the same.
-fn hold(connection: &dyn Connection, heads: &Heads, conditions: &[Condition]) -> Result<bool, StoreError> {
-    let access_holds = |condition: &Condition| match condition {
-        Condition::Access(revision) => *revision == heads.access,
-        _ => true,
-    };
-    if !conditions.iter().all(access_holds) {
-        return Ok(false);
+/// Whether everything that a decision read still reads the same. The database is asked about what is not known.
+fn hold(
+    connection: &dyn Connection,
+    heads: &Heads,
+    known: &Known<'_>,
+    conditions: &[Condition],
+) -> Result<bool, StoreError> {
+    let mut asked: Vec<(&Condition, Statement<'_>)> = Vec::new();
+    for condition in conditions {
+        let holds = match condition {
+            Condition::Access(revision) => Some(*revision == heads.point.access),
+            condition => known.holds(condition),
+        };
+        match holds {
+            Some(false) => return Ok(false),
+            Some(true) => {}
+            None => asked.extend(question(condition).map(|question| (condition, question))),
+        }
     }
-    let asked: Vec<(&Condition, Statement<'_>)> =
-        conditions.iter().filter_map(|condition| Some((condition, question(condition)?))).collect();
+    if asked.is_empty() {
+        return Ok(true);
+    }
     let (conditions, statements): (Vec<&Condition>, Vec<Statement<'_>>) = asked.into_iter().unzip();
     // What no row says is not there.
     let mut answers: Vec<[Option<i64>; 2]> = vec![[None; 2]; statements.len()];
@@ -157,35 +243,39 @@ fn holds(condition: &Condition, answer: [Option<i64>; 2]) -> bool {
     }
 }
 
+/// Appends entries to the chain. Returns each one's sequence and what is to be stored of it.
+fn link(heads: &mut Heads, entries: &mut [Entry]) -> Result<Vec<(i64, Link)>, StoreError> {
+    let append = |entry: &mut Entry| {
+        entry.sequence = heads.chain.head().size;
+        let sequence =
+            i64::try_from(entry.sequence).map_err(|_| StoreError::Corrupt("ledger size".into()))?;
+        let link = heads.chain.append(entry).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        Ok((sequence, link))
+    };
+    entries.iter_mut().map(append).collect()
+}
+
 /// Writes a batch behind the heads, and moves them.
-fn write(connection: &dyn Connection, heads: &mut Heads, batch: &Batch) -> Result<(), StoreError> {
+fn write(
+    connection: &dyn Connection,
+    heads: &mut Heads,
+    batch: &Batch,
+    links: &[(i64, Link)],
+    savepoint: bool,
+) -> Result<(), StoreError> {
     for object in &batch.objects {
         write_object(connection, object)?;
     }
-    let links = batch
-        .entries
-        .iter()
-        .map(|entry| {
-            let mut entry = entry.clone();
-            entry.sequence = heads.chain.head().size;
-            let sequence =
-                i64::try_from(entry.sequence).map_err(|_| StoreError::Corrupt("ledger size".into()))?;
-            let link = heads.chain.append(&entry).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-            Ok((sequence, link))
-        })
-        .collect::<Result<Vec<_>, StoreError>>()?;
     let mut statements = Vec::new();
     if !batch.documents.is_empty() {
-        heads.revision += 1;
-        statements.push(set_counter("revision", heads.revision));
+        heads.point.revision += 1;
         let documents = batch.documents.iter();
-        statements.extend(documents.map(|((kind, key), write)| put(kind, key, write, heads.revision)));
+        statements.extend(documents.map(|((kind, key), write)| put(kind, key, write, heads.point.revision)));
     }
     if !batch.access.is_empty() {
-        heads.access += 1;
-        statements.push(set_counter("access", heads.access));
+        heads.point.access += 1;
         let log = "INSERT INTO access_log (revision, kind, key) VALUES ($1, $2, $3)";
-        let access = heads.access;
+        let access = heads.point.access;
         statements.extend(
             batch
                 .access
@@ -193,9 +283,9 @@ fn write(connection: &dyn Connection, heads: &mut Heads, batch: &Batch) -> Resul
                 .map(|(kind, key)| statement(log, [Value::Int(access), Value::Text(kind), Value::Text(key)])),
         );
         let forget = "DELETE FROM access_log WHERE revision <= $1";
-        statements.push(statement(forget, [Value::Int(heads.access - ACCESS_LOG)]));
+        statements.push(statement(forget, [Value::Int(access - ACCESS_LOG)]));
     }
-    for (sequence, link) in &links {
+    for (sequence, link) in links {
         statements.push(statement(
             "INSERT INTO ledger (sequence, canonical, leaf, chain) VALUES ($1, $2, $3, $4)",
             [
@@ -206,7 +296,9 @@ fn write(connection: &dyn Connection, heads: &mut Heads, batch: &Batch) -> Resul
             ],
         ));
     }
-    statements.push(statement("RELEASE SAVEPOINT batch", []));
+    if savepoint {
+        statements.push(statement("RELEASE SAVEPOINT batch", []));
+    }
     connection.run(&statements, &mut no_rows)
 }
 
