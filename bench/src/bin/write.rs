@@ -54,11 +54,12 @@ fn main() -> anyhow::Result<()> {
     let only = arguments.next();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let folder = tempfile::tempdir()?;
-    let (estate, subjects) = runtime.block_on(subjects(folder.path(), assignments))?;
+    let (estate, subjects) = runtime.block_on(subjects(folder.path(), assignments, only.is_some()))?;
 
     if let Some(only) = only {
         // For profiling: one of them, alone.
-        let subject = subjects.iter().find(|subject| subject.name.contains(&only)).context("no such subject")?;
+        let subject =
+            subjects.iter().find(|subject| subject.name.contains(&only)).context("no such subject")?;
         for clients in CLIENTS {
             println!("{} {clients}: {:?}", subject.name, measure(subject, clients, seconds)?);
         }
@@ -84,18 +85,25 @@ fn measure(subject: &Subject, clients: usize, seconds: f64) -> anyhow::Result<Ou
         .with_context(|| subject.name)
 }
 
-async fn subjects(folder: &std::path::Path, assignments: usize) -> anyhow::Result<(Estate, Vec<Subject>)> {
+async fn subjects(
+    folder: &std::path::Path,
+    assignments: usize,
+    one_token: bool,
+) -> anyhow::Result<(Estate, Vec<Subject>)> {
     let most = CLIENTS[CLIENTS.len() - 1];
     let estate = Estate::start(&folder.join("data"), most, assignments).await?;
     let (mut settings, mut policies, mut consented) = (Vec::new(), Vec::new(), Vec::new());
+    let mut tokens = None;
     for number in 0..most {
-        let main = estate.token(BACKUP).await?;
-        let there = estate.token(SECURITY).await?;
-        settings.push(vec![put_settings(number, &main)?]);
-        policies.push(vec![put_policy(number, 30, &main, None)?]);
+        if tokens.is_none() || !one_token {
+            tokens = Some((estate.token(BACKUP).await?, estate.token(SECURITY).await?));
+        }
+        let (main, there) = tokens.as_ref().context("no tokens")?;
+        settings.push(vec![put_settings(number, main)?]);
+        policies.push(vec![put_policy(number, 30, main, None)?]);
         // Down needs consent, and up again does not.
         let days = [29, 30];
-        let changes = days.map(|days| put_policy(number, days, &main, Some(&there)));
+        let changes = days.map(|days| put_policy(number, days, main, Some(there)));
         consented.push(changes.into_iter().collect::<anyhow::Result<_>>()?);
     }
     let sizes = sizes(&estate, folder, &settings[0][0]).await?;
@@ -223,7 +231,9 @@ fn report(
             row.push(format!("{rate:.0} ({:.0} µs, {:.0} µs)", p50(outcomes), cpu(outcomes)));
         }
         let ours = &rates[SETTINGS..];
-        let of = |below: f64| ours.iter().map(|rate| format!("{:.2}", rate / below)).collect::<Vec<_>>().join(", ");
+        let of = |below: f64| {
+            ours.iter().map(|rate| format!("{:.2}", rate / below)).collect::<Vec<_>>().join(", ")
+        };
         row.push(of(rates[BARE]));
         row.push(of(rates[ONE_TRANSACTION]));
         rows.push(row);
@@ -250,7 +260,8 @@ fn report(
     match flushes {
         Some((flushes, groups)) => {
             let each = flushes / groups;
-            let text = format!("flushes per group commit, at most {FLUSHES_PER_GROUP} ({flushes} in {groups})");
+            let text =
+                format!("flushes per group commit, at most {FLUSHES_PER_GROUP} ({flushes} in {groups})");
             report.limit(&text, each, each <= FLUSHES_PER_GROUP);
         }
         None => report.say("The kernel's calls could not be traced here, so flushes were not counted."),

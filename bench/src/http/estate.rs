@@ -19,7 +19,9 @@ use server::{Config, Running};
 use store::{Store, Transaction};
 use uuid::Uuid;
 use vault::policy::PolicyBody;
-use vault::{BackupPolicy, Feature, FreeSettings, GuardProxy, Immutability, SoftDelete, Stamp, Vault, VaultChange};
+use vault::{
+    BackupPolicy, Feature, FreeSettings, GuardProxy, Immutability, SoftDelete, Stamp, Vault, VaultChange,
+};
 
 use super::client::{Connection, Request};
 
@@ -30,6 +32,8 @@ pub const SECURITY_SUB: SubscriptionId = SubscriptionId(Uuid::from_u128(0x5));
 /// The application in the tenant of the vaults, and in that of the guard.
 pub const ROBOT: ObjectId = ObjectId(Uuid::from_u128(0xaa));
 pub const ROBOT_THERE: ObjectId = ObjectId(Uuid::from_u128(0xab));
+/// An application without rights.
+pub const VISITOR: ObjectId = ObjectId(Uuid::from_u128(0xac));
 const ROBOT_APP: Uuid = Uuid::from_u128(0xa99);
 const SECRET: &str = "Correct-Horse-9-Battery";
 
@@ -84,7 +88,8 @@ pub fn explain(error: arm::Error) -> anyhow::Error {
     anyhow!("{}: {}", error.message, error.internal.unwrap_or_default())
 }
 
-fn organisations(tx: &mut Transaction, now: Timestamp) -> arm::Result<()> {
+/// Tenants, subscriptions and applications.
+pub fn organisations(tx: &mut Transaction, now: Timestamp) -> arm::Result<()> {
     for (id, name) in [(BACKUP, "backup"), (SECURITY, "security")] {
         let domain = Domain::parse(&format!("{name}.example"))?;
         tx.put(&Tenant { id, name: name.into(), domain, created: now })?;
@@ -99,6 +104,14 @@ fn organisations(tx: &mut Transaction, now: Timestamp) -> arm::Result<()> {
         let secrets = vec![PasswordHash::new(SECRET, [1; 16])?];
         tx.put(&ServicePrincipal { id, tenant, app_id: ROBOT_APP, name: "robot".into(), secrets })?;
     }
+    let app_id = Uuid::from_u128(0xa98);
+    tx.put(&ServicePrincipal {
+        id: VISITOR,
+        tenant: BACKUP,
+        app_id,
+        name: "visitor".into(),
+        secrets: Vec::new(),
+    })?;
     grant(tx, ROBOT, role_ids::OWNER, &ResourceId::subscription(BACKUP_SUB), ROBOT.0)?;
     tx.record(entry(now));
     Ok(())

@@ -2,6 +2,10 @@
 //! with, and tables.
 #![allow(dead_code, reason = "each benchmark uses a part of it")]
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub mod client;
 pub mod estate;
 pub mod peers;

@@ -9,6 +9,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// A request allocates many small things, which this allocator does several times as fast as the system's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A self-hosted backup server in which no single person and no stolen account can destroy backups.
 #[derive(Parser)]
 #[command(name = "countersign", version, about, max_term_width = 110)]

@@ -12,20 +12,9 @@
 //! - numbers are integers in decimal digits, with `-` before a negative one, no other sign and no leading zero;
 //! - no `null`: what is absent is left out. An empty list or object is not absent, and is written.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
 
 use serde_json::Value;
-
-/// A value that has a canonical form. There is no variant for what has none.
-pub(crate) enum Node<'a> {
-    Text(Cow<'a, str>),
-    Integer(i128),
-    Truth(bool),
-    List(Vec<Node<'a>>),
-    /// `BTreeMap` sorts text by its UTF-8 bytes, which is the order of code points.
-    Object(BTreeMap<&'a str, Node<'a>>),
-}
 
 /// A JSON value that has no canonical form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,54 +32,120 @@ pub enum Uncanonical {
 /// # Errors
 /// [`Uncanonical`] for a value that holds a null, or a number that is not an integer.
 pub fn canonical_json(value: &Value) -> Result<Vec<u8>, Uncanonical> {
-    node(value).map(|node| node.to_bytes())
+    let mut out = String::new();
+    write_value(value, &mut out)?;
+    Ok(out.into_bytes())
 }
 
-fn node(value: &Value) -> Result<Node<'_>, Uncanonical> {
-    Ok(match value {
+fn write_value(value: &Value, out: &mut String) -> Result<(), Uncanonical> {
+    match value {
         Value::Null => return Err(Uncanonical::Null),
-        Value::Bool(truth) => Node::Truth(*truth),
-        Value::Number(number) => Node::Integer(number.as_i128().ok_or(Uncanonical::NotAnInteger)?),
-        Value::String(text) => Node::Text(text.into()),
-        Value::Array(items) => Node::List(items.iter().map(node).collect::<Result<_, _>>()?),
-        Value::Object(members) => {
-            let members = members.iter().map(|(name, value)| Ok((name.as_str(), node(value)?)));
-            Node::Object(members.collect::<Result<_, _>>()?)
+        Value::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
+        Value::Number(number) => {
+            let number = number.as_i128().ok_or(Uncanonical::NotAnInteger)?;
+            out.push_str(&number.to_string());
         }
-    })
+        Value::String(text) => write_text(text, out),
+        Value::Array(items) => {
+            out.push('[');
+            for (at, item) in items.iter().enumerate() {
+                write_comma(at, out);
+                write_value(item, out)?;
+            }
+            out.push(']');
+        }
+        Value::Object(members) => {
+            let mut members: Vec<(&String, &Value)> = members.iter().collect();
+            // Text is ordered by its UTF-8 bytes, which is the order of code points.
+            members.sort_by_key(|(name, _)| *name);
+            out.push('{');
+            for (at, (name, value)) in members.into_iter().enumerate() {
+                write_comma(at, out);
+                write_text(name, out);
+                out.push(':');
+                write_value(value, out)?;
+            }
+            out.push('}');
+        }
+    }
+    Ok(())
 }
 
-impl Node<'_> {
-    pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let mut out = String::new();
-        self.write(&mut out);
-        out.into_bytes()
+/// An object being written. Whoever writes it gives the members in their order.
+pub(crate) struct Object<'a> {
+    out: &'a mut String,
+    last: Option<&'static str>,
+}
+
+impl<'a> Object<'a> {
+    /// Writes an object.
+    pub(crate) fn write(out: &'a mut String, members: impl FnOnce(&mut Object<'_>)) {
+        out.push('{');
+        members(&mut Object { out, last: None });
+        out.push('}');
     }
 
-    fn write(&self, out: &mut String) {
-        match self {
-            Self::Text(text) => write_text(text, out),
-            Self::Integer(number) => out.push_str(&number.to_string()),
-            Self::Truth(truth) => out.push_str(if *truth { "true" } else { "false" }),
-            Self::List(items) => {
-                out.push('[');
-                for (at, item) in items.iter().enumerate() {
-                    write_comma(at, out);
-                    item.write(out);
-                }
-                out.push(']');
-            }
-            Self::Object(members) => {
-                out.push('{');
-                for (at, (name, value)) in members.iter().enumerate() {
-                    write_comma(at, out);
-                    write_text(name, out);
-                    out.push(':');
-                    value.write(out);
-                }
-                out.push('}');
-            }
+    /// Begins a member, whose value is to follow.
+    fn name(&mut self, name: &'static str) {
+        debug_assert!(self.last.is_none_or(|last| last < name), "`{name}` is out of order");
+        write_comma(usize::from(self.last.is_some()), self.out);
+        self.last = Some(name);
+        write_text(name, self.out);
+        self.out.push(':');
+    }
+
+    pub(crate) fn text(&mut self, name: &'static str, text: &str) {
+        self.name(name);
+        write_text(text, self.out);
+    }
+
+    /// Something that is written as a text which needs no escapes, such as a UUID or a time.
+    pub(crate) fn plain(&mut self, name: &'static str, value: impl fmt::Display) {
+        self.name(name);
+        // Writing into a string cannot fail.
+        let _ = write!(self.out, "\"{value}\"");
+    }
+
+    pub(crate) fn integer(&mut self, name: &'static str, number: u64) {
+        self.name(name);
+        let _ = write!(self.out, "{number}");
+    }
+
+    pub(crate) fn list<T>(
+        &mut self,
+        name: &'static str,
+        items: impl IntoIterator<Item = T>,
+        mut write: impl FnMut(T, &mut String),
+    ) {
+        self.name(name);
+        self.out.push('[');
+        for (at, item) in items.into_iter().enumerate() {
+            write_comma(at, self.out);
+            write(item, self.out);
         }
+        self.out.push(']');
+    }
+
+    /// An object whose members' names are not known beforehand, in their order.
+    pub(crate) fn texts<'t>(
+        &mut self,
+        name: &'static str,
+        members: impl IntoIterator<Item = (&'t String, &'t String)>,
+    ) {
+        self.name(name);
+        self.out.push('{');
+        for (at, (name, value)) in members.into_iter().enumerate() {
+            write_comma(at, self.out);
+            write_text(name, self.out);
+            self.out.push(':');
+            write_text(value, self.out);
+        }
+        self.out.push('}');
+    }
+
+    pub(crate) fn object(&mut self, name: &'static str, members: impl FnOnce(&mut Object<'_>)) {
+        self.name(name);
+        Object::write(self.out, members);
     }
 }
 
@@ -100,21 +155,28 @@ fn write_comma(at: usize, out: &mut String) {
     }
 }
 
-fn write_text(text: &str, out: &mut String) {
+pub(crate) fn write_text(text: &str, out: &mut String) {
     out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{8}' => out.push_str("\\b"),
-            '\t' => out.push_str("\\t"),
-            '\n' => out.push_str("\\n"),
-            '\u{c}' => out.push_str("\\f"),
-            '\r' => out.push_str("\\r"),
-            c if c < ' ' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => out.push(c),
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        let Some((plain, escaped)) = rest.split_at_checked(at) else { break };
+        out.push_str(plain);
+        let mut escaped = escaped.chars();
+        match escaped.next() {
+            Some('"') => out.push_str("\\\""),
+            Some('\\') => out.push_str("\\\\"),
+            Some('\u{8}') => out.push_str("\\b"),
+            Some('\t') => out.push_str("\\t"),
+            Some('\n') => out.push_str("\\n"),
+            Some('\u{c}') => out.push_str("\\f"),
+            Some('\r') => out.push_str("\\r"),
+            other => {
+                let _ = other.map(|c| write!(out, "\\u{:04x}", u32::from(c)));
+            }
         }
+        rest = escaped.as_str();
     }
+    out.push_str(rest);
     out.push('"');
 }
 

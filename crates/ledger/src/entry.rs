@@ -1,13 +1,14 @@
 //! An entry of the log, and the bytes it is hashed as.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::Digest;
-use crate::canonical::Node;
+use crate::canonical::{Object, write_text};
 
 /// The version of the canonical form, written into every entry.
 pub const VERSION: u64 = 1;
@@ -122,24 +123,24 @@ impl Entry {
     /// space, minimal escapes, integers only, absent members left out. Times are RFC 3339 in UTC with six
     /// fractional digits and `Z`; UUIDs and digests are lower-case.
     pub fn canonical(&self) -> Vec<u8> {
-        let members = [
-            ("version", integer(VERSION)),
-            ("sequence", integer(self.sequence)),
-            ("at", time(self.at)),
-            ("correlation", owned(self.correlation)),
-            ("actor", self.actor.node()),
-            ("operation", text(&self.operation)),
-            ("target", text(&self.target)),
-            ("verdict", text(self.verdict.word())),
-            ("reason", text(&self.reason)),
-            ("consent", Node::List(self.consent.iter().map(Consent::node).collect())),
-            (
-                "facts",
-                Node::Object(self.facts.iter().map(|(name, fact)| (name.as_str(), text(fact))).collect()),
-            ),
-        ];
-        let change = self.change.map(|digest| ("change", owned(digest)));
-        Node::Object(members.into_iter().chain(change).collect()).to_bytes()
+        let mut out = String::with_capacity(1024);
+        Object::write(&mut out, |entry| {
+            entry.object("actor", |actor| self.actor.write(actor));
+            entry.plain("at", Micros(self.at));
+            if let Some(change) = self.change {
+                entry.plain("change", change);
+            }
+            entry.list("consent", &self.consent, |consent, out| Object::write(out, |o| consent.write(o)));
+            entry.plain("correlation", self.correlation);
+            entry.texts("facts", &self.facts);
+            entry.text("operation", &self.operation);
+            entry.text("reason", &self.reason);
+            entry.integer("sequence", self.sequence);
+            entry.text("target", &self.target);
+            entry.plain("verdict", self.verdict.word());
+            entry.integer("version", VERSION);
+        });
+        out.into_bytes()
     }
 
     /// Reads an entry back from its canonical form.
@@ -169,31 +170,29 @@ pub(crate) fn leaf_hash(canonical: &[u8]) -> Digest {
 }
 
 impl Actor {
-    fn node(&self) -> Node<'_> {
-        let members = [
-            ("person", text(&self.person)),
-            ("object", owned(self.object)),
-            ("tenant", owned(self.tenant)),
-            ("kind", text(self.kind.word())),
-            ("name", text(&self.name)),
-            ("authentication", Node::List(self.authentication.iter().map(|method| text(method)).collect())),
-        ];
-        let address = self.address.as_ref().map(|address| ("address", text(address)));
-        Node::Object(members.into_iter().chain(address).collect())
+    fn write(&self, actor: &mut Object<'_>) {
+        if let Some(address) = &self.address {
+            actor.text("address", address);
+        }
+        actor.list("authentication", &self.authentication, |method, out| write_text(method, out));
+        actor.plain("kind", self.kind.word());
+        actor.text("name", &self.name);
+        actor.plain("object", self.object);
+        actor.text("person", &self.person);
+        actor.plain("tenant", self.tenant);
     }
 }
 
 impl Consent {
-    fn node(&self) -> Node<'_> {
-        let members = [
-            ("operation", text(&self.operation)),
-            ("request", text(&self.request)),
-            ("guard", text(&self.guard)),
-            ("holder", text(&self.holder)),
-            ("assignment", text(&self.assignment)),
-        ];
-        let expires = self.expires.map(|at| ("expires", time(at)));
-        Node::Object(members.into_iter().chain(expires).collect())
+    fn write(&self, consent: &mut Object<'_>) {
+        consent.text("assignment", &self.assignment);
+        if let Some(expires) = self.expires {
+            consent.plain("expires", Micros(expires));
+        }
+        consent.text("guard", &self.guard);
+        consent.text("holder", &self.holder);
+        consent.text("operation", &self.operation);
+        consent.text("request", &self.request);
     }
 }
 
@@ -217,18 +216,11 @@ impl ActorKind {
     }
 }
 
-fn text(text: &str) -> Node<'_> {
-    Node::Text(text.into())
-}
+/// A time with six digits of its second's fraction.
+struct Micros(Timestamp);
 
-fn owned(value: impl ToString) -> Node<'static> {
-    Node::Text(value.to_string().into())
-}
-
-fn integer(number: u64) -> Node<'static> {
-    Node::Integer(number.into())
-}
-
-fn time(at: Timestamp) -> Node<'static> {
-    owned(at.strftime("%Y-%m-%dT%H:%M:%S.%6fZ"))
+impl fmt::Display for Micros {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.6}", self.0)
+    }
 }

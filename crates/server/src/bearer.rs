@@ -1,7 +1,7 @@
 //! Bearer tokens of a request: from header text to [`SignedIn`].
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arm::{Error, ErrorKind};
 use axum::http::HeaderMap;
@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 
 use crate::app::App;
 use crate::arm::call::SignedIn;
+use crate::origin::Origins;
 
 /// How many auxiliary tokens ARM takes (contract 5).
 const AUXILIARY_TOKENS: usize = 3;
@@ -73,8 +74,7 @@ fn bearer(text: &str) -> Option<&str> {
 }
 
 fn read(app: &App, token: &str, audiences: &[String]) -> arm::Result<SignedIn> {
-    let origins = app.origins.arm();
-    let expected = Expected { audiences, origins: &origins };
+    let expected = Expected { audiences, origins: app.bearers.arm(&app.origins) };
     let bearer = app.bearers.read(&app.keys, token).map_err(|fault| fault.to_error())?;
     check_claims(&bearer.signed.claims, &expected, app.edge.now()).map_err(|fault| fault.to_error())?;
     Ok(bearer.signed_in.clone())
@@ -89,6 +89,8 @@ const REMEMBERED: usize = 1024;
 #[derive(Default)]
 pub struct Bearers {
     generations: Mutex<Generations>,
+    arm: OnceLock<Vec<String>>,
+    graph: OnceLock<Vec<String>>,
 }
 
 #[derive(Default)]
@@ -103,6 +105,16 @@ struct Bearer {
 }
 
 impl Bearers {
+    /// The origins of ARM, which are its audiences and the sign-in's issuers.
+    pub fn arm(&self, origins: &Origins) -> &[String] {
+        self.arm.get_or_init(|| origins.arm())
+    }
+
+    /// The origins of Graph, which are its audiences.
+    pub fn graph(&self, origins: &Origins) -> &[String] {
+        self.graph.get_or_init(|| origins.graph())
+    }
+
     /// What a token says that one of these keys signed.
     fn read(&self, keys: &[SigningKey], token: &str) -> Result<Arc<Bearer>, TokenFault> {
         if token.len() > MAX_TOKEN_BYTES {

@@ -13,6 +13,9 @@ use crate::document::{Document, Free};
 use crate::engine::{LedgerRow, Snapshot};
 use crate::{Access, Object, ObjectType, Store};
 
+/// How far back in what was read it is looked whether a document was read before.
+const LATELY: usize = 16;
+
 /// A decision under way. It sees the store as it was when the decision began, and its own writes. Nothing is written
 /// before the decision returns; then all of it is, if everything it read still holds.
 pub struct Transaction {
@@ -44,7 +47,11 @@ impl Transaction {
 
     /// The document with this key, if it exists.
     pub fn get<D: Document>(&mut self, key: &str) -> Result<Option<D>> {
-        if let Some(write) = self.batch.documents.get(&(D::KIND, key.to_string())) {
+        let written = match self.batch.documents.is_empty() {
+            true => None,
+            false => self.batch.documents.get(&(D::KIND, key.to_string())),
+        };
+        if let Some(write) = written {
             return match write {
                 DocumentWrite::Put { body, .. } => read(key, body).map(Some),
                 DocumentWrite::Delete => Ok(None),
@@ -52,7 +59,11 @@ impl Transaction {
         }
         let row = self.snapshot.document(D::KIND, key)?;
         let revision = row.as_ref().map(Row::revision);
-        self.batch.conditions.push(Condition::Document { kind: D::KIND, key: key.to_string(), revision });
+        let is_same = |known: &Condition| matches!(known, Condition::Document { kind, key: of, .. } if *kind == D::KIND && of == key);
+        // What is read twice is mostly read soon after.
+        if !self.batch.conditions.iter().rev().take(LATELY).any(is_same) {
+            self.batch.conditions.push(Condition::Document { kind: D::KIND, key: key.to_string(), revision });
+        }
         row.as_ref().map(Row::read).transpose()
     }
 

@@ -340,7 +340,7 @@ impl VaultChange {
 
     /// SHA-256 of the change in canonical form: the same change always has the same digest.
     pub fn digest(&self) -> Digest {
-        Digest::of(serde_json::to_value(self).unwrap_or_default().to_string().as_bytes())
+        Digest::of(&ledger::sorted_json(self).unwrap_or_else(|_| b"null".to_vec()))
     }
 }
 

@@ -44,9 +44,9 @@ async fn answer(app: &App, parts: &Parts, body: Body, origin: &Origin, ids: &Ids
     if path.as_str().eq_ignore_ascii_case("/metadata/endpoints") {
         return Ok(super::metadata::endpoints(origin, &query));
     }
-    let audiences = app.origins.arm();
-    let signed_in = bearer::main_token(app, &parts.headers, &audiences)?;
-    let auxiliary = bearer::auxiliary_tokens(app, &parts.headers, &audiences)?;
+    let audiences = app.bearers.arm(&app.origins);
+    let signed_in = bearer::main_token(app, &parts.headers, audiences)?;
+    let auxiliary = bearer::auxiliary_tokens(app, &parts.headers, audiences)?;
     let method = Method::parse(parts.method.as_str()).ok_or_else(|| {
         let message = format!("the method '{}' is not supported", parts.method);
         Error::new(ErrorKind::MethodNotAllowed, "MethodNotAllowed", message)

@@ -50,7 +50,7 @@ pub async fn serve(State(app): State<App>, request: axum::extract::Request) -> R
 
 async fn answer(app: &App, parts: &Parts, body: Body, ids: &Ids) -> Result<Reply> {
     let origin = origin_of(app, parts)?;
-    let who = bearer::main_token(app, &parts.headers, &app.origins.graph())?;
+    let who = bearer::main_token(app, &parts.headers, app.bearers.graph(&app.origins))?;
     let (version, path) = path_of(parts.uri.path())?;
     let query = query_of(parts.uri.query().unwrap_or_default())?;
     let bytes = to_bytes(body, MAX_BODY).await.map_err(|_| {

@@ -101,6 +101,7 @@ mod tests {
             store: Store::open(folder).unwrap(),
             edge: Edge::new(clock, Arc::new(SystemEntropy)),
             keys: Arc::default(),
+            bearers: Arc::default(),
             origins: Arc::new(Origins { arm_port: 8443, graph_port: 8444, public_name: None }),
             metrics: Metrics::default(),
             desk: Arc::default(),
