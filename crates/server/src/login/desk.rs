@@ -20,19 +20,26 @@ use crate::app::App;
 
 /// How many passwords are checked at once, per core. Each takes 19 MiB for about 20 ms.
 const CHECKS_PER_CORE: usize = 2;
+/// How many device codes are started at once. Those from one address are counted in one document, so that more would
+/// only be in each other's way.
+const STARTS: usize = 4;
 /// How long somebody waits for a place before being told to come back.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What the sign-in keeps in memory: the places where passwords are checked. They are those of one process, because the
-/// memory and the cores that they bound are those of one machine.
+/// What the sign-in keeps in memory: the places where passwords are checked and device codes started. They are those of
+/// one process, because the memory and the cores that they bound are those of one machine.
 pub struct Desk {
     checks: Arc<Semaphore>,
+    starts: Arc<Semaphore>,
 }
 
 impl Default for Desk {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Self { checks: Arc::new(Semaphore::new(cores.saturating_mul(CHECKS_PER_CORE))) }
+        Self {
+            checks: Arc::new(Semaphore::new(cores.saturating_mul(CHECKS_PER_CORE))),
+            starts: Arc::new(Semaphore::new(STARTS)),
+        }
     }
 }
 
@@ -93,9 +100,25 @@ pub async fn proving<T: Send + 'static>(
     app: &App,
     work: impl FnOnce(&App) -> Outcome<T> + Send + 'static,
 ) -> Outcome<T> {
-    let place = timeout(PATIENCE, Arc::clone(&app.desk.checks).acquire_owned()).await;
+    at_a_place(app, &app.desk.checks, work).await
+}
+
+/// Runs the start of a device code in one of the few places there are.
+pub async fn starting<T: Send + 'static>(
+    app: &App,
+    work: impl FnOnce(&App) -> Outcome<T> + Send + 'static,
+) -> Outcome<T> {
+    at_a_place(app, &app.desk.starts, work).await
+}
+
+async fn at_a_place<T: Send + 'static>(
+    app: &App,
+    places: &Arc<Semaphore>,
+    work: impl FnOnce(&App) -> Outcome<T> + Send + 'static,
+) -> Outcome<T> {
+    let place = timeout(PATIENCE, Arc::clone(places).acquire_owned()).await;
     let Ok(Ok(place)) = place else {
-        let busy = "too many sign-ins are being checked; try again";
+        let busy = "too many sign-ins are under way; try again";
         return Err(Error::new(ErrorKind::Unavailable, "ServerBusy", busy).into());
     };
     let outcome = app.blocking(move |app| {

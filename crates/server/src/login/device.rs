@@ -12,7 +12,7 @@ use store::Transaction;
 
 use super::answer;
 use super::credentials;
-use super::desk::{keep, pace};
+use super::desk::{keep, pace, starting};
 use super::fault::{Fault, Outcome, blocking, decide};
 use super::form::Form;
 use super::gate::Gate;
@@ -37,7 +37,7 @@ pub async fn start(
     visit: Visit,
     form: Form,
 ) -> Response {
-    let outcome = blocking(&app, {
+    let outcome = starting(&app, {
         let visit = visit.clone();
         move |app| begin(app, &visit, &segment, &form)
     });
