@@ -13,12 +13,15 @@
 //! The store knows no rule about content: what may change, and who may change it, was decided before it is asked.
 
 mod access;
+mod authority;
 mod batch;
 mod blobs;
+mod claim;
 mod document;
 mod engine;
 mod error;
 mod inspector;
+mod lease;
 mod mark;
 mod object;
 mod purge;
@@ -35,11 +38,13 @@ use arm::{Error, ErrorKind, Result};
 use parking_lot::RwLock;
 
 pub use access::{Access, Allowed, Principal};
+pub use authority::CertificateAuthority;
 pub use blobs::{Blobs, Finished, Kept, Upload};
 pub use document::{Document, Free, pim_key};
 pub use engine::Tally;
 pub use error::StoreError;
 pub use inspector::Inspector;
+pub use lease::Lease;
 pub use mark::ClockMark;
 pub use object::{Object, ObjectType};
 pub use transaction::Transaction;
