@@ -22,6 +22,21 @@ pub(super) fn running(error: &Error) -> StoreError {
     }
 }
 
+/// An error of a statement of the schema. `IF NOT EXISTS` looks first, and may then find that it does exist.
+pub(super) fn defining(error: &Error) -> StoreError {
+    let raced = [
+        SqlState::UNIQUE_VIOLATION,
+        SqlState::DUPLICATE_TABLE,
+        SqlState::DUPLICATE_OBJECT,
+        // "tuple concurrently updated"
+        SqlState::INTERNAL_ERROR,
+    ];
+    match error.code() {
+        Some(state) if raced.contains(state) => StoreError::Contention,
+        _ => running(error),
+    }
+}
+
 /// The server ends the connection, will not take one, or became a standby.
 fn is_away(state: &SqlState) -> bool {
     let away = [

@@ -16,7 +16,7 @@ use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, Row, RowStream};
 
 use super::driver::Driver;
-use super::fault::running;
+use super::fault::{defining, running};
 use crate::error::StoreError;
 use crate::sql::{Columns, Connection, EachRow, Statement, Value};
 
@@ -76,9 +76,14 @@ impl Handle {
         })
     }
 
-    /// Runs statements outside a transaction: each is one of its own.
+    /// Runs statements as they are.
     pub(super) fn execute(&self, sql: &str) -> Result<(), StoreError> {
         self.wait(async { self.client.batch_execute(sql).await.map_err(|error| running(&error)) })
+    }
+
+    /// Runs a statement of the schema. Another server may just do the same: that is contention.
+    pub(super) fn define(&self, sql: &str) -> Result<(), StoreError> {
+        self.wait(async { self.client.batch_execute(sql).await.map_err(|error| defining(&error)) })
     }
 
     fn begin(&self, how: &'static str) -> Result<(), StoreError> {

@@ -11,7 +11,7 @@ use crate::sql::query_first;
 const MIGRATIONS: &[&str] = &[include_str!("../schema/postgres/0001.sql")];
 
 const NUMBER: &str = "CREATE TABLE IF NOT EXISTS schema_number (
-    only   BIGINT NOT NULL PRIMARY KEY,
+    id     BIGINT NOT NULL PRIMARY KEY,
     number BIGINT NOT NULL
 )";
 
@@ -21,27 +21,23 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Brings the schema up to date.
 pub(super) fn migrate(handle: &Handle) -> Result<(), StoreError> {
-    let mut outcome = apply(handle);
     for _ in 1..ATTEMPTS {
-        match &outcome {
-            // Another server makes the same tables: `IF NOT EXISTS` looks first, and then finds that they exist.
-            Err(StoreError::Contention | StoreError::Engine(_)) => {}
-            _ => break,
+        match apply(handle) {
+            Err(StoreError::Contention) => std::thread::sleep(PAUSE),
+            outcome => return outcome,
         }
-        std::thread::sleep(PAUSE);
-        outcome = apply(handle);
     }
-    outcome
+    apply(handle)
 }
 
 fn apply(handle: &Handle) -> Result<(), StoreError> {
-    handle.execute(NUMBER)?;
+    handle.define(NUMBER)?;
     for (number, statements) in MIGRATIONS.iter().enumerate().skip(check(handle)?) {
         for statement in statements.split(";\n").filter(|statement| !statement.trim().is_empty()) {
-            handle.execute(statement)?;
+            handle.define(statement)?;
         }
         handle.execute(&format!(
-            "INSERT INTO schema_number (only, number) VALUES (1, {}) ON CONFLICT (only)
+            "INSERT INTO schema_number (id, number) VALUES (1, {}) ON CONFLICT (id)
              DO UPDATE SET number = excluded.number WHERE schema_number.number < excluded.number",
             number + 1
         ))?;
