@@ -23,7 +23,10 @@ mod error;
 mod inspector;
 mod lease;
 mod mark;
+mod memory;
 mod object;
+mod place;
+mod postgres;
 mod purge;
 mod sql;
 mod sqlite;
@@ -46,11 +49,16 @@ pub use error::StoreError;
 pub use inspector::Inspector;
 pub use lease::Lease;
 pub use mark::ClockMark;
+pub use memory::Memory;
 pub use object::{Object, ObjectType};
+pub use place::{Database, Place};
+pub use postgres::PostgresUrl;
 pub use transaction::Transaction;
 
 use crate::engine::Engine;
 use crate::error::CommitError;
+use crate::memory::MemoryEngine;
+use crate::postgres::Postgres;
 use crate::purge::Purger;
 use crate::sqlite::Sqlite;
 
@@ -79,17 +87,32 @@ struct Shared {
 }
 
 impl Store {
-    /// Opens a data folder, or makes one. Only one process at a time can have it open.
+    /// Opens a data folder with everything in it, or makes one.
     ///
     /// # Errors
-    /// When the folder is in use, cannot be written, or was written by a newer program.
+    /// As [`Store::open_at`].
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        Self::open_at(&Place::folder(folder))
+    }
+
+    /// Opens a store, or makes one. Only one process at a time can have a data folder open; databases that many servers
+    /// can share, and then the folder of the repositories, are shared by servers with data folders of their own.
+    ///
+    /// # Errors
+    /// When the folder is in use or cannot be written, the database cannot be reached, or either was written by a newer
+    /// program.
+    pub fn open_at(place: &Place) -> Result<Self, StoreError> {
+        let folder = place.folder.as_path();
         let io = |error| StoreError::Io(folder.to_path_buf(), error);
         create(folder).map_err(io)?;
         private(folder).map_err(io)?;
         let lock = lock(folder)?;
-        let engine: Arc<dyn Engine> = Arc::new(Sqlite::open(&folder.join("countersign.db"))?);
-        let blobs = Blobs::open(&folder.join("repositories"))?;
+        let engine: Arc<dyn Engine> = match &place.database {
+            Database::Sqlite => Arc::new(Sqlite::open(&folder.join("countersign.db"))?),
+            Database::Memory(memory) => Arc::new(MemoryEngine::open(memory)),
+            Database::Postgres(url) => Arc::new(Postgres::open(url)?),
+        };
+        let blobs = Blobs::open(&place.repositories())?;
         let shared = Shared {
             purger: Purger::start(Arc::clone(&engine), blobs.clone()).map_err(io)?,
             engine,

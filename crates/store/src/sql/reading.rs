@@ -5,7 +5,6 @@ use super::{Columns, Value, query, query_count, query_first};
 use crate::batch::Row;
 use crate::engine::{AccessChange, EachRow, LedgerRow, ObjectRow, Snapshot};
 use crate::error::StoreError;
-use crate::sql::Connection;
 use crate::sql::writing::{ALIVE, KNOWN};
 
 /// A transaction that reads.
@@ -127,7 +126,9 @@ impl Snapshot for Reading {
     }
 
     fn ledger(&self, from: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError> {
-        read_ledger(self.connection.connection()?, from, limit)
+        let sql = "SELECT sequence, canonical, leaf, chain FROM ledger WHERE sequence >= $1
+             ORDER BY sequence LIMIT $2";
+        query(self.connection.connection()?, sql, &[Value::Int(from), Value::Int(limit)], read_ledger_row)
     }
 
     fn ledger_back(&self, before: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError> {
@@ -141,17 +142,6 @@ impl Snapshot for Reading {
              + (SELECT count(*) FROM (SELECT 1 FROM ledger LIMIT 1) AS some_entry)";
         Ok(query_count(self.connection.connection()?, sql, &[])? == 0)
     }
-}
-
-/// Ledger entries from a sequence on, oldest first.
-pub(crate) fn read_ledger(
-    connection: &dyn Connection,
-    from: i64,
-    limit: i64,
-) -> Result<Vec<LedgerRow>, StoreError> {
-    let sql = "SELECT sequence, canonical, leaf, chain FROM ledger WHERE sequence >= $1
-         ORDER BY sequence LIMIT $2";
-    query(connection, sql, &[Value::Int(from), Value::Int(limit)], read_ledger_row)
 }
 
 fn read_row(row: &dyn Columns) -> Result<Row, StoreError> {

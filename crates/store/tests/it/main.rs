@@ -1,6 +1,10 @@
 //! The store through its public face: decisions, repositories, crashes, and what must not compile.
 
 #[cfg(test)]
+#[macro_use]
+mod world;
+
+#[cfg(test)]
 mod compile_fail;
 #[cfg(test)]
 mod crashes;
@@ -8,5 +12,3 @@ mod crashes;
 mod decisions;
 #[cfg(test)]
 mod repositories;
-#[cfg(test)]
-mod world;
