@@ -32,7 +32,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arm::{Error, ErrorKind, Result};
-use parking_lot::RwLock;
 
 pub use access::{Access, Allowed, Principal};
 pub use blobs::{Blobs, Finished, Kept, Upload};
@@ -44,6 +43,7 @@ pub use mark::ClockMark;
 pub use object::{Object, ObjectType};
 pub use transaction::Transaction;
 
+use crate::access::Current;
 use crate::engine::Engine;
 use crate::error::CommitError;
 use crate::purge::Purger;
@@ -67,7 +67,7 @@ struct Shared {
     purger: Purger,
     engine: Arc<dyn Engine>,
     blobs: Blobs,
-    access: RwLock<Option<Arc<Access>>>,
+    access: Current,
     retries: AtomicU64,
     /// Held, and so locked, as long as the store is open.
     _lock: File,
@@ -89,7 +89,7 @@ impl Store {
             purger: Purger::start(Arc::clone(&engine), blobs.clone()).map_err(io)?,
             engine,
             blobs,
-            access: RwLock::new(None),
+            access: Current::default(),
             retries: AtomicU64::new(0),
             _lock: lock,
         };
@@ -106,6 +106,10 @@ impl Store {
         for _ in 0..ATTEMPTS {
             let mut transaction = Transaction::begin(self)?;
             let outcome = decide(&mut transaction);
+            if transaction.is_outdated() {
+                self.shared.retries.fetch_add(1, Ordering::Relaxed);
+                continue;
+            }
             let batch = transaction.into_batch(outcome.is_ok())?;
             if batch.is_empty() {
                 return outcome;
@@ -124,11 +128,7 @@ impl Store {
                 Err(CommitError::Failed(error)) => return Err(error.into()),
             }
         }
-        Err(Error::new(
-            ErrorKind::Unavailable,
-            "RetryableError",
-            "the resource kept changing while the request was decided; nothing was changed, try again",
-        ))
+        Err(retryable("the resource kept changing while the request was decided"))
     }
 
     /// The bytes of repository objects.
@@ -177,16 +177,14 @@ impl Store {
         &self.shared.engine
     }
 
-    fn cached_access(&self, revision: i64) -> Option<Arc<Access>> {
-        self.shared.access.read().as_ref().filter(|access| access.revision() == revision).map(Arc::clone)
+    fn current_access(&self) -> &Current {
+        &self.shared.access
     }
+}
 
-    fn cache_access(&self, access: &Arc<Access>) {
-        let mut cached = self.shared.access.write();
-        if cached.as_ref().is_none_or(|cached| cached.revision() < access.revision()) {
-            *cached = Some(Arc::clone(access));
-        }
-    }
+/// Nothing was decided, for a reason that goes away.
+fn retryable(why: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, "RetryableError", format!("{why}; nothing was changed, try again"))
 }
 
 /// Makes the folder if it is not there, and its name durable.
