@@ -1,6 +1,8 @@
 //! The store through its public face: decisions, repositories, crashes, and what must not compile.
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod compile_fail;
 #[cfg(test)]
 mod crashes;
@@ -8,5 +10,7 @@ mod crashes;
 mod decisions;
 #[cfg(test)]
 mod repositories;
+#[cfg(test)]
+mod speed;
 #[cfg(test)]
 mod world;
