@@ -38,7 +38,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arm::{Error, ErrorKind, Result};
-use parking_lot::RwLock;
 
 pub use access::{Access, Allowed, Principal};
 pub use authority::CertificateAuthority;
@@ -55,6 +54,7 @@ pub use place::{Database, Place};
 pub use postgres::PostgresUrl;
 pub use transaction::Transaction;
 
+use crate::access::Current;
 use crate::engine::Engine;
 use crate::error::CommitError;
 use crate::memory::MemoryEngine;
@@ -80,7 +80,7 @@ struct Shared {
     purger: Purger,
     engine: Arc<dyn Engine>,
     blobs: Blobs,
-    access: RwLock<Option<Arc<Access>>>,
+    access: Current,
     retries: AtomicU64,
     /// Held, and so locked, as long as the store is open.
     _lock: File,
@@ -117,7 +117,7 @@ impl Store {
             purger: Purger::start(Arc::clone(&engine), blobs.clone()).map_err(io)?,
             engine,
             blobs,
-            access: RwLock::new(None),
+            access: Current::default(),
             retries: AtomicU64::new(0),
             _lock: lock,
         };
@@ -134,6 +134,10 @@ impl Store {
         for _ in 0..ATTEMPTS {
             let mut transaction = Transaction::begin(self)?;
             let outcome = decide(&mut transaction);
+            if transaction.is_outdated() {
+                self.shared.retries.fetch_add(1, Ordering::Relaxed);
+                continue;
+            }
             let batch = transaction.into_batch(outcome.is_ok())?;
             if batch.is_empty() {
                 return outcome;
@@ -152,11 +156,7 @@ impl Store {
                 Err(CommitError::Failed(error)) => return Err(error.into()),
             }
         }
-        Err(Error::new(
-            ErrorKind::Unavailable,
-            "RetryableError",
-            "the resource kept changing while the request was decided; nothing was changed, try again",
-        ))
+        Err(retryable("the resource kept changing while the request was decided"))
     }
 
     /// The bytes of repository objects.
@@ -205,16 +205,14 @@ impl Store {
         &self.shared.engine
     }
 
-    fn cached_access(&self, revision: i64) -> Option<Arc<Access>> {
-        self.shared.access.read().as_ref().filter(|access| access.revision() == revision).map(Arc::clone)
+    fn current_access(&self) -> &Current {
+        &self.shared.access
     }
+}
 
-    fn cache_access(&self, access: &Arc<Access>) {
-        let mut cached = self.shared.access.write();
-        if cached.as_ref().is_none_or(|cached| cached.revision() < access.revision()) {
-            *cached = Some(Arc::clone(access));
-        }
-    }
+/// Nothing was decided, for a reason that goes away.
+fn retryable(why: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, "RetryableError", format!("{why}; nothing was changed, try again"))
 }
 
 /// Makes the folder if it is not there, and its name durable.

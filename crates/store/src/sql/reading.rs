@@ -29,6 +29,18 @@ impl Snapshot for Reading {
         query_first(self.connection.connection()?, sql, &[Value::Text(kind), Value::Text(key)], read_row)
     }
 
+    fn documents(&self, kind: &str, keys: &[String]) -> Result<Vec<Row>, StoreError> {
+        let sql = "SELECT key, revision, body FROM documents WHERE kind = $1 AND key = $2";
+        let statements: Vec<_> =
+            keys.iter().map(|key| super::statement(sql, [Value::Text(kind), Value::Text(key)])).collect();
+        let mut rows = Vec::new();
+        self.connection.connection()?.run(&statements, &mut |_, row| {
+            rows.push(read_row(row)?);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
     fn range(&self, kind: &str, lower: &str, upper: &str) -> Result<Vec<Row>, StoreError> {
         let sql = "SELECT key, revision, body FROM documents WHERE kind = $1 AND key >= $2 AND key < $3 ORDER BY key";
         self.rows(sql, &[Value::Text(kind), Value::Text(lower), Value::Text(upper)])

@@ -5,6 +5,8 @@
 mod world;
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod compile_fail;
 #[cfg(test)]
 mod crashes;
@@ -12,3 +14,5 @@ mod crashes;
 mod decisions;
 #[cfg(test)]
 mod repositories;
+#[cfg(test)]
+mod speed;
