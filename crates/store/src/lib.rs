@@ -13,6 +13,7 @@
 //! The store knows no rule about content: what may change, and who may change it, was decided before it is asked.
 
 mod access;
+mod audit;
 mod batch;
 mod blobs;
 mod document;
@@ -20,6 +21,7 @@ mod engine;
 mod error;
 mod inspector;
 mod mark;
+mod moving;
 mod object;
 mod purge;
 mod sql;
@@ -41,6 +43,7 @@ pub use engine::Tally;
 pub use error::StoreError;
 pub use inspector::Inspector;
 pub use mark::ClockMark;
+pub use moving::{Moved, Progress};
 pub use object::{Object, ObjectType};
 pub use transaction::Transaction;
 

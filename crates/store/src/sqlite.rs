@@ -151,6 +151,10 @@ impl Columns for rusqlite::Row<'_> {
         self.get_ref(column)?.as_str().map_err(damaged)
     }
 
+    fn text_or_null(&self, column: usize) -> Result<Option<&str>, StoreError> {
+        self.get_ref(column)?.as_str_or_null().map_err(damaged)
+    }
+
     fn bytes(&self, column: usize) -> Result<&[u8], StoreError> {
         self.get_ref(column)?.as_blob().map_err(damaged)
     }

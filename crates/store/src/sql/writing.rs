@@ -5,6 +5,7 @@ use ledger::{Chain, Digest, Head};
 use super::{Columns, Connection, Statement, Value, query_first, statement};
 use crate::batch::{Batch, Condition, DocumentWrite, ObjectWrite};
 use crate::error::{CommitError, StoreError};
+use crate::moving::FENCE;
 
 /// Whether an object ever existed: a count that is 0 or 1.
 pub(super) const KNOWN: &str = "SELECT count(*) FROM (SELECT 1 FROM objects
@@ -41,6 +42,7 @@ impl Heads {
                 match row.text(0)? {
                     "revision" => revision = row.int(1)?,
                     "access" => access = row.int(1)?,
+                    FENCE if row.int(1)? != 0 => return Err(StoreError::Moved),
                     _ => {}
                 }
                 return Ok(());
