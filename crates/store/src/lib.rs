@@ -13,6 +13,7 @@
 //! The store knows no rule about content: what may change, and who may change it, was decided before it is asked.
 
 mod access;
+mod audit;
 mod authority;
 mod batch;
 mod blobs;
@@ -24,6 +25,7 @@ mod inspector;
 mod lease;
 mod mark;
 mod memory;
+mod moving;
 mod object;
 mod place;
 mod postgres;
@@ -49,6 +51,7 @@ pub use inspector::Inspector;
 pub use lease::Lease;
 pub use mark::ClockMark;
 pub use memory::Memory;
+pub use moving::{Moved, Progress, migrate};
 pub use object::{Object, ObjectType};
 pub use place::{Database, Place};
 pub use postgres::PostgresUrl;

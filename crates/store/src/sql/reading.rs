@@ -1,7 +1,7 @@
 //! Snapshots: how each question of a decision is put to the database.
 
 use super::pool::Lent;
-use super::{Columns, Value, query, query_count, query_first};
+use super::{Columns, Connection, Value, query, query_count, query_first};
 use crate::batch::Row;
 use crate::engine::{AccessChange, EachRow, LedgerRow, ObjectRow, Snapshot};
 use crate::error::StoreError;
@@ -58,7 +58,15 @@ impl Snapshot for Reading {
     }
 
     fn access(&self) -> Result<i64, StoreError> {
-        query_count(self.connection.connection()?, "SELECT value FROM counters WHERE name = 'access'", &[])
+        // Every decision asks this. One on a database that was moved away would be made on rights of yesterday.
+        let sql = "SELECT name, value FROM counters WHERE name = 'access' OR (name = 'moved' AND value <> 0)";
+        let read = |row: &dyn Columns| Ok((row.text(0)? == "access", row.int(1)?));
+        query(self.connection.connection()?, sql, &[], read)?.into_iter().try_fold(
+            0,
+            |found, (access, value)| {
+                if access { Ok(found + value) } else { Err(StoreError::Moved) }
+            },
+        )
     }
 
     fn access_changes(&self, after: i64) -> Result<Option<Vec<AccessChange>>, StoreError> {
@@ -138,9 +146,7 @@ impl Snapshot for Reading {
     }
 
     fn ledger(&self, from: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError> {
-        let sql = "SELECT sequence, canonical, leaf, chain FROM ledger WHERE sequence >= $1
-             ORDER BY sequence LIMIT $2";
-        query(self.connection.connection()?, sql, &[Value::Int(from), Value::Int(limit)], read_ledger_row)
+        read_ledger(self.connection.connection()?, from, limit)
     }
 
     fn ledger_back(&self, before: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError> {
@@ -154,6 +160,17 @@ impl Snapshot for Reading {
              + (SELECT count(*) FROM (SELECT 1 FROM ledger LIMIT 1) AS some_entry)";
         Ok(query_count(self.connection.connection()?, sql, &[])? == 0)
     }
+}
+
+/// Ledger entries from a sequence on, oldest first.
+pub(crate) fn read_ledger(
+    connection: &dyn Connection,
+    from: i64,
+    limit: i64,
+) -> Result<Vec<LedgerRow>, StoreError> {
+    let sql = "SELECT sequence, canonical, leaf, chain FROM ledger WHERE sequence >= $1
+         ORDER BY sequence LIMIT $2";
+    query(connection, sql, &[Value::Int(from), Value::Int(limit)], read_ledger_row)
 }
 
 fn read_row(row: &dyn Columns) -> Result<Row, StoreError> {

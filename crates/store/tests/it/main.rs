@@ -13,6 +13,8 @@ mod crashes;
 #[cfg(test)]
 mod decisions;
 #[cfg(test)]
+mod moving;
+#[cfg(test)]
 mod repositories;
 #[cfg(test)]
 mod speed;
