@@ -1,6 +1,6 @@
 //! What one commit consists of: the conditions under which it holds, the writes, and the ledger entries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::Entry;
 
@@ -13,8 +13,8 @@ pub(crate) struct Batch {
     pub(crate) objects: Vec<ObjectWrite>,
     /// Ledger entries without their sequence, which the writer gives.
     pub(crate) entries: Vec<Entry>,
-    /// Whether a document that decisions about access read is among the writes.
-    pub(crate) touches_access: bool,
+    /// Those of the documents that decisions about access read, by kind and key.
+    pub(crate) access: BTreeSet<(&'static str, String)>,
 }
 
 impl Batch {

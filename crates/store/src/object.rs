@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
+use crate::engine::ObjectRow;
 use crate::error::StoreError;
-use crate::sqlite::ObjectRow;
 
 /// The types of object in a restic repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 
 use crate::Blobs;
 use crate::batch::{Batch, ObjectWrite};
+use crate::engine::Engine;
 use crate::error::{CommitError, StoreError};
-use crate::sqlite::Sqlite;
 
 /// When to try again what could not be removed, because an upload was just being decided or the disk failed.
 const RETRY: Duration = Duration::from_secs(60);
@@ -25,7 +25,7 @@ pub(crate) struct Purger {
 }
 
 struct Worker {
-    engine: Arc<Sqlite>,
+    engine: Arc<dyn Engine>,
     blobs: Blobs,
     stop: AtomicBool,
     /// One at a time.
@@ -34,7 +34,7 @@ struct Worker {
 
 impl Purger {
     /// Starts, with what the process before this one left.
-    pub(crate) fn start(engine: Arc<Sqlite>, blobs: Blobs) -> std::io::Result<Self> {
+    pub(crate) fn start(engine: Arc<dyn Engine>, blobs: Blobs) -> std::io::Result<Self> {
         let worker = Arc::new(Worker { engine, blobs, stop: AtomicBool::new(false), turn: Mutex::new(()) });
         let (wake, woken) = channel();
         let for_thread = Arc::clone(&worker);

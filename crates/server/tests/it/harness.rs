@@ -172,7 +172,7 @@ impl Harness {
 
     /// Everything in the ledger, which is checked on the way.
     pub fn ledger(&self) -> Vec<ledger::Entry> {
-        let inspector = Inspector::open(self.folder.path()).unwrap();
+        let inspector = Inspector::open(self.folder.path(), &store::Database::Sqlite).unwrap();
         inspector.verify_ledger(None).unwrap().unwrap();
         inspector.entries(0, u32::MAX).unwrap()
     }

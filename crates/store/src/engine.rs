@@ -1,0 +1,135 @@
+//! What a database must be able to do for the store: a consistent view to read from, and one conditional commit.
+//!
+//! Everything else, which documents there are and what a decision may write, lies above this line; connections,
+//! statements and the files of a database below it. Each engine passes the same suite.
+
+use crate::batch::{Batch, Row};
+use crate::error::{CommitError, StoreError};
+
+/// How many revisions of access can be followed change by change. Who is further behind reads everything.
+pub(crate) const ACCESS_LOG: i64 = 100_000;
+
+/// A database.
+pub(crate) trait Engine: Send + Sync {
+    /// A view of the database as it is at the first question that is put to it, whatever is committed while it lives. It
+    /// shows everything whose commit had been acknowledged before, by this or any other server on the database.
+    fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError>;
+
+    /// Commits a batch if everything it read still holds. Returns after the commit is durable.
+    fn commit(&self, batch: Batch) -> Result<(), CommitError>;
+
+    /// Finishes what was queued and takes nothing more.
+    fn close(&self);
+
+    /// What it did so far.
+    fn tally(&self) -> Tally;
+}
+
+/// What an engine did since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Batches that were committed.
+    pub batches: u64,
+    /// Commits that made them durable; one holds many batches.
+    pub flushes: u64,
+    /// Flushes that the database refused because another server's came between, and that were made again.
+    pub contentions: u64,
+}
+
+/// A consistent view of a database.
+pub(crate) trait Snapshot: Send {
+    /// One document.
+    fn document(&self, kind: &str, key: &str) -> Result<Option<Row>, StoreError>;
+
+    /// Those of these documents of a kind that exist.
+    fn documents(&self, kind: &str, keys: &[String]) -> Result<Vec<Row>, StoreError>;
+
+    /// The documents of a kind from `lower` up to, not including, `upper`, in the order of their keys' bytes.
+    fn range(&self, kind: &str, lower: &str, upper: &str) -> Result<Vec<Row>, StoreError>;
+
+    /// Hands on the documents of a kind in the order of their keys, without keeping them.
+    fn each(&self, kind: &str, each: &mut EachRow<'_>) -> Result<(), StoreError>;
+
+    /// The documents of a kind with this second key, in the order of their keys.
+    fn lookup(&self, kind: &str, lookup: &str) -> Result<Vec<Row>, StoreError>;
+
+    /// The revision of what decisions about access read.
+    fn access(&self) -> Result<i64, StoreError>;
+
+    /// Which documents that decisions about access read were written after a revision of it, oldest first. `None` when
+    /// that is too long ago to be known.
+    fn access_changes(&self, after: i64) -> Result<Option<Vec<AccessChange>>, StoreError>;
+
+    /// The present lifetime of an object.
+    fn object(
+        &self,
+        repository: &str,
+        object_type: &str,
+        name: &str,
+    ) -> Result<Option<ObjectRow>, StoreError>;
+
+    /// Whether the object ever existed, alive or not.
+    fn object_known(&self, repository: &str, object_type: &str, name: &str) -> Result<bool, StoreError>;
+
+    /// Whether any lifetime of an object, alive or not, refers to these bytes.
+    fn refers_to(&self, repository: &str, object_type: &str, content: &str) -> Result<bool, StoreError>;
+
+    /// How many objects of one type are alive.
+    fn alive(&self, repository: &str, object_type: &str) -> Result<i64, StoreError>;
+
+    /// Live objects of one type, oldest first, from behind a sequence on.
+    fn objects(
+        &self,
+        repository: &str,
+        object_type: &str,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<ObjectRow>, StoreError>;
+
+    /// How many objects are alive, and their bytes.
+    fn usage(&self, repository: &str) -> Result<(i64, i64), StoreError>;
+
+    /// Repositories that were given up and whose bytes are not known to be gone.
+    fn dropped(&self) -> Result<Vec<String>, StoreError>;
+
+    /// Ledger entries from a sequence on, oldest first.
+    fn ledger(&self, from: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError>;
+
+    /// Ledger entries before a sequence, newest first.
+    fn ledger_back(&self, before: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError>;
+
+    /// Whether there is no document and no ledger entry.
+    fn is_empty(&self) -> Result<bool, StoreError>;
+}
+
+/// Takes a document's key and body.
+pub(crate) type EachRow<'a> = dyn FnMut(&str, &str) -> Result<(), StoreError> + 'a;
+
+/// A document that decisions about access read was written, or deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AccessChange {
+    /// The revision of access since which it reads like this.
+    pub(crate) revision: i64,
+    pub(crate) kind: String,
+    pub(crate) key: String,
+}
+
+/// A repository object as it is stored.
+#[derive(Clone, Debug)]
+pub(crate) struct ObjectRow {
+    pub(crate) name: String,
+    pub(crate) sequence: i64,
+    pub(crate) content: String,
+    pub(crate) size: i64,
+    pub(crate) created_at: i64,
+    pub(crate) created_by: String,
+}
+
+/// A ledger entry as it is stored.
+#[derive(Clone, Debug)]
+pub(crate) struct LedgerRow {
+    pub(crate) sequence: i64,
+    pub(crate) canonical: Vec<u8>,
+    pub(crate) leaf: Vec<u8>,
+    pub(crate) chain: Vec<u8>,
+}
