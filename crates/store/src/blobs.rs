@@ -11,6 +11,8 @@
 //! nothing removes bytes that are claimed or that a row refers to. When in doubt they stay: bytes without a row cost
 //! space, a row without bytes costs a backup.
 
+mod sharing;
+
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -21,6 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
+use self::sharing::{Desk, Stripes};
 use crate::ObjectType;
 use crate::error::StoreError;
 
@@ -33,6 +36,9 @@ pub struct Blobs {
 #[derive(Debug)]
 struct Shared {
     root: PathBuf,
+    desk: Desk,
+    /// When other servers use the folder, too.
+    stripes: Option<Stripes>,
     state: Mutex<State>,
 }
 
@@ -77,22 +83,21 @@ pub struct Finished {
 pub struct Kept {
     shared: Arc<Shared>,
     path: PathBuf,
+    /// What other servers see of the claim.
+    _claim: Option<File>,
 }
 
 impl Blobs {
-    /// Opens the folder and removes what unfinished uploads left.
-    pub(crate) fn open(root: &Path) -> Result<Self, StoreError> {
-        let blobs = Self { shared: Arc::new(Shared { root: root.to_path_buf(), state: Mutex::default() }) };
-        let temporary = blobs.shared.temporary();
-        if temporary.exists() {
-            fs::remove_dir_all(&temporary).map_err(|error| StoreError::Io(temporary.clone(), error))?;
-        }
-        let made = fs::create_dir_all(&temporary).and_then(|()| match root.parent() {
-            Some(parent) => flush_folder(parent),
-            None => Ok(()),
-        });
-        made.map_err(|error| StoreError::Io(temporary, error))?;
-        Ok(blobs)
+    /// Opens the folder and removes what unfinished uploads left. `shared`: whether other servers may use it, too.
+    pub(crate) fn open(root: &Path, shared: bool) -> Result<Self, StoreError> {
+        let opened = || {
+            let desk = Desk::take(&root.join(".uploads"))?;
+            let stripes = shared.then(|| Stripes::open(root.join(".claims"))).transpose()?;
+            root.parent().map_or(Ok(()), flush_folder)?;
+            Ok(Shared { root: root.to_path_buf(), desk, stripes, state: Mutex::default() })
+        };
+        let shared = opened().map_err(|error| StoreError::Io(root.to_path_buf(), error))?;
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Begins an upload. `unique` makes the temporary name; two uploads of one object may run side by side.
@@ -102,7 +107,7 @@ impl Blobs {
         object_type: ObjectType,
         unique: &str,
     ) -> Result<Upload, StoreError> {
-        let temporary = self.shared.temporary().join(unique);
+        let temporary = self.shared.desk.folder.join(unique);
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -148,14 +153,25 @@ impl Blobs {
         referred_to: impl FnOnce() -> Result<bool, StoreError>,
     ) -> Result<bool, StoreError> {
         let path = self.shared.path(repository, object_type, content);
+        let seized = match &self.shared.stripes {
+            None => None,
+            Some(stripes) => {
+                match stripes.seize(content).map_err(|error| StoreError::Io(path.clone(), error))? {
+                    None => return Ok(false),
+                    seized => seized,
+                }
+            }
+        };
         let state = self.shared.state.lock();
         if state.claims.contains_key(&path) || referred_to()? {
             return Ok(false);
         }
-        match fs::remove_file(&path) {
+        let removed = match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::Io(path, error)),
             _ => Ok(true),
-        }
+        };
+        drop((state, seized));
+        removed
     }
 
     /// Removes all bytes of a repository for good. Absent is fine. Returns whether all of them are gone, durably: not
@@ -178,10 +194,6 @@ impl Blobs {
 }
 
 impl Shared {
-    fn temporary(&self) -> PathBuf {
-        self.root.join(".uploads")
-    }
-
     fn folder(&self, repository: &str, object_type: ObjectType, content: &str) -> PathBuf {
         let first = content.get(..2).unwrap_or("00");
         self.root.join(repository).join(object_type.as_str()).join(first)
@@ -207,13 +219,14 @@ impl Shared {
         Ok(())
     }
 
-    fn claim(self: &Arc<Self>, repository: &str, path: PathBuf) -> io::Result<Kept> {
+    fn claim(self: &Arc<Self>, repository: &str, content: &str, path: PathBuf) -> io::Result<Kept> {
+        let claim = self.stripes.as_ref().map(|stripes| stripes.claim(content)).transpose()?;
         let mut state = self.state.lock();
         if state.given_up.contains(repository) {
             return Err(io::Error::other("the repository was given up"));
         }
         *state.claims.entry(path.clone()).or_default() += 1;
-        Ok(Kept { shared: Arc::clone(self), path })
+        Ok(Kept { shared: Arc::clone(self), path, _claim: claim })
     }
 }
 
@@ -248,7 +261,7 @@ impl Finished {
         let shared = Arc::clone(&self.upload.shared);
         let folder = shared.folder(&self.upload.repository, self.upload.object_type, &self.content);
         let target = folder.join(&self.content);
-        let kept = shared.claim(&self.upload.repository, target.clone()).and_then(|kept| {
+        let kept = shared.claim(&self.upload.repository, &self.content, target.clone()).and_then(|kept| {
             shared.create_flushed(&folder)?;
             fs::rename(&self.upload.temporary, &target)?;
             flush_folder(&folder)?;

@@ -107,7 +107,7 @@ impl Store {
             Database::Memory(memory) => Arc::new(MemoryEngine::open(memory)),
             Database::Postgres(url) => Arc::new(Postgres::open(url)?),
         };
-        let blobs = Blobs::open(&place.repositories())?;
+        let blobs = Blobs::open(&place.repositories(), !matches!(place.database, Database::Sqlite))?;
         let shared = Shared {
             purger: Purger::start(Arc::clone(&engine), blobs.clone()).map_err(io)?,
             engine,

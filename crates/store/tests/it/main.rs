@@ -12,3 +12,5 @@ mod crashes;
 mod decisions;
 #[cfg(test)]
 mod repositories;
+#[cfg(test)]
+mod servers;
