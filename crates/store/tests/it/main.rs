@@ -11,6 +11,10 @@ mod crashes;
 #[cfg(test)]
 mod decisions;
 #[cfg(test)]
+mod postgres;
+#[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod repositories;
 #[cfg(test)]
 mod servers;

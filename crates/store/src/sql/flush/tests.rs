@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use super::*;
 use crate::batch::{Condition, DocumentWrite};
-use crate::sql::{Columns, EachRow, Statement, query};
+use crate::sql::{Columns, EachRow, Run, Statement, query};
 use crate::sqlite::Sqlite;
 
 fn batch(key: &str, bytes: usize) -> Batch {
@@ -146,11 +146,13 @@ impl FaultyConnection {
     }
 }
 
-impl Connection for FaultyConnection {
+impl Run for FaultyConnection {
     fn run(&self, statements: &[Statement<'_>], each: &mut EachRow<'_>) -> Result<(), StoreError> {
         self.call(|connection| connection.run(statements, each))
     }
+}
 
+impl Connection for FaultyConnection {
     fn begin_reading(&self) -> Result<(), StoreError> {
         self.call(|connection| connection.begin_reading())
     }
