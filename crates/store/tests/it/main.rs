@@ -11,6 +11,8 @@ mod crashes;
 #[cfg(test)]
 mod decisions;
 #[cfg(test)]
+mod order;
+#[cfg(test)]
 mod postgres;
 #[cfg(test)]
 mod proxy;
@@ -18,3 +20,5 @@ mod proxy;
 mod repositories;
 #[cfg(test)]
 mod servers;
+#[cfg(test)]
+mod tls;
