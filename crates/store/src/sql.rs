@@ -56,14 +56,17 @@ pub(crate) trait Columns {
 /// Takes the rows of several statements: the number of the statement, and a row.
 pub(crate) type EachRow<'a> = dyn FnMut(usize, &dyn Columns) -> Result<(), StoreError> + 'a;
 
+/// What runs statements.
+pub(crate) trait Run {
+    /// Runs statements one after the other, in as few round trips as the database allows, and hands on their rows.
+    fn run(&self, statements: &[Statement<'_>], each: &mut EachRow<'_>) -> Result<(), StoreError>;
+}
+
 /// A connection to a database.
 ///
 /// Its functions fail with [`StoreError::Contention`] when the whole transaction must be made again, and with
 /// [`StoreError::Unreachable`] when the connection is gone.
-pub(crate) trait Connection: Send {
-    /// Runs statements one after the other, in as few round trips as the database allows, and hands on their rows.
-    fn run(&self, statements: &[Statement<'_>], each: &mut EachRow<'_>) -> Result<(), StoreError>;
-
+pub(crate) trait Connection: Run + Send {
     /// Begins a transaction that reads one consistent state.
     fn begin_reading(&self) -> Result<(), StoreError>;
 
@@ -108,7 +111,7 @@ pub(crate) trait Backend: Send + Sync + 'static {
 
 /// Runs one statement and reads each of its rows.
 pub(crate) fn query<T>(
-    connection: &dyn Connection,
+    connection: &dyn Run,
     sql: &'static str,
     values: &[Value<'_>],
     mut read: impl FnMut(&dyn Columns) -> Result<T, StoreError>,
@@ -123,7 +126,7 @@ pub(crate) fn query<T>(
 
 /// Runs one statement and reads its first row, if it has one.
 pub(crate) fn query_first<T>(
-    connection: &dyn Connection,
+    connection: &dyn Run,
     sql: &'static str,
     values: &[Value<'_>],
     read: impl FnMut(&dyn Columns) -> Result<T, StoreError>,
@@ -133,7 +136,7 @@ pub(crate) fn query_first<T>(
 
 /// Runs one statement that counts something.
 pub(crate) fn query_count(
-    connection: &dyn Connection,
+    connection: &dyn Run,
     sql: &'static str,
     values: &[Value<'_>],
 ) -> Result<i64, StoreError> {

@@ -7,7 +7,7 @@ use rusqlite::{OpenFlags, ToSql};
 
 use crate::engine::Snapshot;
 use crate::error::StoreError;
-use crate::sql::{Backend, Columns, Connection, EachRow, SqlEngine, Statement, Value, inspect};
+use crate::sql::{Backend, Columns, Connection, EachRow, Run, SqlEngine, Statement, Value, inspect};
 
 /// The newest schema this program knows. Each number has a file in `schema/sqlite/`.
 const MIGRATIONS: &[&str] = &[include_str!("schema/sqlite/0001.sql"), include_str!("schema/sqlite/0002.sql")];
@@ -111,7 +111,7 @@ impl Handle {
     }
 }
 
-impl Connection for Handle {
+impl Run for Handle {
     fn run(&self, statements: &[Statement<'_>], each: &mut EachRow<'_>) -> Result<(), StoreError> {
         for (number, statement) in statements.iter().enumerate() {
             let mut prepared = self.0.prepare_cached(statement.sql)?;
@@ -126,7 +126,9 @@ impl Connection for Handle {
         }
         Ok(())
     }
+}
 
+impl Connection for Handle {
     fn begin_reading(&self) -> Result<(), StoreError> {
         self.simply("BEGIN DEFERRED")
     }
