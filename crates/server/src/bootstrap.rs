@@ -34,9 +34,9 @@ pub enum BootstrapError {
         /// What is wrong, and what would be right.
         what: String,
     },
-    /// The data folder already holds something.
+    /// The database already holds something.
     #[error(
-        "the data folder is not empty: a bootstrap file only fills a new one. Start without --bootstrap to use it"
+        "the database is not empty: a bootstrap file only fills a new one. Start without --bootstrap to use it"
     )]
     NotEmpty,
     /// The store failed.

@@ -353,8 +353,10 @@ impl Transaction {
         read_entries(&self.snapshot.ledger_back(before, i64::from(limit))?)
     }
 
-    /// Whether nothing was ever stored.
-    pub fn is_pristine(&self) -> Result<bool> {
+    /// Whether nothing was ever stored. Who fills what is empty is made to look again if somebody else came first.
+    pub fn is_pristine(&mut self) -> Result<bool> {
+        let revision = self.snapshot.access()?;
+        self.batch.conditions.push(Condition::Access(revision));
         Ok(self.snapshot.is_empty()?)
     }
 
