@@ -78,7 +78,7 @@ impl Serve {
             userrealm_listen: self.userrealm_listen,
             public_name: self.public_name,
         };
-        let running = server::start(&config, store, edge).await?;
+        let running = server::start(&config, store.clone(), edge).await?;
         // A closed standard output must not stop the server.
         let _ = writeln!(std::io::stdout(), "countersign is ready at {}", running.address);
         tokio::select! {
@@ -86,6 +86,7 @@ impl Serve {
             _ = interrupt.recv() => tracing::info!("interrupted: stopping"),
         }
         running.stop().await;
+        store.close();
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arm::{Error, ErrorKind, Result};
 use directory::token::SigningKey;
 use store::Store;
+use uuid::Uuid;
 
 use crate::edge::Edge;
 use crate::login::Desk;
@@ -24,6 +25,8 @@ pub struct App {
     pub origins: Arc<Origins>,
     /// Numbers about the server.
     pub metrics: Metrics,
+    /// This server, from its start to its stop, among those that share the store: who holds its leases.
+    pub server: Uuid,
     /// What the sign-in keeps in memory.
     pub(crate) desk: Arc<Desk>,
 }

@@ -64,7 +64,8 @@ pub struct Running {
 }
 
 impl Running {
-    /// Stops accepting, lets requests under way finish, and closes the store.
+    /// Stops accepting, lets requests under way finish, and gives back what the server held. The store stays open: it
+    /// may have other servers. Close it afterwards if it has none.
     pub async fn stop(self) {
         // Nobody listening any more is what we want anyway.
         let _ = self.stop.send(true);
@@ -73,7 +74,6 @@ impl Running {
                 tracing::error!(%error, "a listener ended abnormally");
             }
         }
-        self.app.store.close();
     }
 
     /// What the faces share, for tests that look behind them.
@@ -82,12 +82,13 @@ impl Running {
     }
 }
 
-/// Starts a server on an open store.
+/// Starts a server on an open store, which several servers may share. Clients take them for one when they have one
+/// public name and listen on the same ports: tokens and addresses in answers name both.
 ///
 /// # Errors
 /// When an address is taken, or TLS or keys cannot be prepared.
 pub async fn start(config: &Config, store: Store, edge: Edge) -> Result<Running, StartError> {
-    let tls = tls::configure(&config.data.join("tls"), config.public_name.as_deref(), &edge)?;
+    let tls = tls::configure(&config.data.join("tls"), config.public_name.as_deref(), &edge, &store)?;
     let keys = signing_keys(&store, &edge)
         .map_err(|error| StartError::Keys(error.internal.unwrap_or(error.message)))?;
     let arm = bind(config.listen).await?;
@@ -99,6 +100,7 @@ pub async fn start(config: &Config, store: Store, edge: Edge) -> Result<Running,
         public_name: config.public_name.clone(),
     };
     let app = App {
+        server: edge.uuid(),
         store,
         edge,
         keys: Arc::new(keys),
@@ -161,7 +163,7 @@ async fn metrics(State(app): State<App>) -> ([(&'static str, &'static str); 1], 
     ([("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
 }
 
-/// The stored signing keys, newest first; one is made at first start.
+/// The stored signing keys, newest first; one is made at first start, by one of the servers that start.
 fn signing_keys(store: &Store, edge: &Edge) -> ::arm::Result<Vec<SigningKey>> {
     let (fresh, now) = (edge.bytes(), edge.now());
     let mut stored = store.transact(|tx| {
@@ -192,5 +194,39 @@ fn dialled(address: IpAddr) -> String {
         IpAddr::V4(v4) => v4.to_string(),
         IpAddr::V6(v6) if v6.is_unspecified() => "[::1]".into(),
         IpAddr::V6(v6) => format!("[{v6}]"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::{SystemClock, SystemEntropy};
+
+    fn edge() -> Edge {
+        Edge::new(Arc::new(SystemClock::start(None)), Arc::new(SystemEntropy))
+    }
+
+    fn names(store: &Store, edge: &Edge) -> Vec<String> {
+        let keys = signing_keys(store, edge).unwrap();
+        keys.iter().map(|key| key.kid().to_string()).collect()
+    }
+
+    #[test]
+    fn servers_that_start_at_once_have_the_same_keys() {
+        for _ in 0..5 {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::open(folder.path()).unwrap();
+            let barrier = std::sync::Barrier::new(2);
+            let start = || {
+                let edge = edge();
+                barrier.wait();
+                names(&store, &edge)
+            };
+            let (a, b) = std::thread::scope(|scope| {
+                let other = scope.spawn(start);
+                (start(), other.join().unwrap())
+            });
+            assert_eq!((a.len(), &a), (1, &b));
+        }
     }
 }

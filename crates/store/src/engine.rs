@@ -41,6 +41,9 @@ pub(crate) trait Snapshot: Send {
     /// One document.
     fn document(&self, kind: &str, key: &str) -> Result<Option<Row>, StoreError>;
 
+    /// Those of these documents of a kind that exist.
+    fn documents(&self, kind: &str, keys: &[String]) -> Result<Vec<Row>, StoreError>;
+
     /// The documents of a kind from `lower` up to, not including, `upper`, in the order of their keys' bytes.
     fn range(&self, kind: &str, lower: &str, upper: &str) -> Result<Vec<Row>, StoreError>;
 

@@ -37,6 +37,12 @@ pub enum StoreError {
         /// The newest this program knows.
         known: usize,
     },
+    /// The database was moved to another one, or is being moved.
+    #[error("the database was moved elsewhere with `countersign migrate`; start on the one it was moved to")]
+    Moved,
+    /// A database that something should be moved to is not empty.
+    #[error("the database to move to is not empty (table `{0}` has rows); nothing was changed")]
+    NotEmpty(&'static str),
     /// What was read makes no sense.
     #[error("stored data is damaged: {0}")]
     Corrupt(String),
@@ -51,6 +57,7 @@ impl StoreError {
         match self {
             Self::Unreachable(why) => Self::Unreachable(why.clone()),
             Self::Contention => Self::Contention,
+            Self::Moved => Self::Moved,
             other => Self::Engine(other.to_string()),
         }
     }
@@ -83,6 +90,13 @@ impl From<StoreError> for arm::Error {
                 let mut away = arm::Error::new(arm::ErrorKind::Unavailable, "DatabaseUnavailable", message);
                 away.internal = Some(error.to_string());
                 away
+            }
+            StoreError::Moved => {
+                let message =
+                    "the server's database is being moved to another one; come back when that is done";
+                let mut moved = arm::Error::new(arm::ErrorKind::Unavailable, "DatabaseMoved", message);
+                moved.internal = Some(error.to_string());
+                moved
             }
             _ => arm::Error::internal(error.to_string()),
         }

@@ -13,14 +13,19 @@
 //! The store knows no rule about content: what may change, and who may change it, was decided before it is asked.
 
 mod access;
+mod audit;
+mod authority;
 mod batch;
 mod blobs;
+mod claim;
 mod document;
 mod engine;
 mod error;
 mod inspector;
+mod lease;
 mod mark;
 mod memory;
+mod moving;
 mod object;
 mod place;
 mod postgres;
@@ -35,21 +40,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arm::{Error, ErrorKind, Result};
-use parking_lot::RwLock;
 
 pub use access::{Access, Allowed, Principal};
+pub use authority::CertificateAuthority;
 pub use blobs::{Blobs, Finished, Kept, Upload};
 pub use document::{Document, Free, pim_key};
 pub use engine::Tally;
 pub use error::StoreError;
 pub use inspector::Inspector;
+pub use lease::Lease;
 pub use mark::ClockMark;
 pub use memory::Memory;
+pub use moving::{Moved, Progress, migrate};
 pub use object::{Object, ObjectType};
 pub use place::{Database, Place};
 pub use postgres::PostgresUrl;
 pub use transaction::Transaction;
 
+use crate::access::Current;
 use crate::engine::Engine;
 use crate::error::CommitError;
 use crate::memory::MemoryEngine;
@@ -75,7 +83,7 @@ struct Shared {
     purger: Purger,
     engine: Arc<dyn Engine>,
     blobs: Blobs,
-    access: RwLock<Option<Arc<Access>>>,
+    access: Current,
     retries: AtomicU64,
     /// Held, and so locked, as long as the store is open.
     _lock: File,
@@ -107,12 +115,12 @@ impl Store {
             Database::Memory(memory) => Arc::new(MemoryEngine::open(memory)),
             Database::Postgres(url) => Arc::new(Postgres::open(url)?),
         };
-        let blobs = Blobs::open(&place.repositories(), !matches!(place.database, Database::Sqlite))?;
+        let blobs = Blobs::open(&place.repositories())?;
         let shared = Shared {
             purger: Purger::start(Arc::clone(&engine), blobs.clone()).map_err(io)?,
             engine,
             blobs,
-            access: RwLock::new(None),
+            access: Current::default(),
             retries: AtomicU64::new(0),
             _lock: lock,
         };
@@ -129,6 +137,10 @@ impl Store {
         for _ in 0..ATTEMPTS {
             let mut transaction = Transaction::begin(self)?;
             let outcome = decide(&mut transaction);
+            if transaction.is_outdated() {
+                self.shared.retries.fetch_add(1, Ordering::Relaxed);
+                continue;
+            }
             let batch = transaction.into_batch(outcome.is_ok())?;
             if batch.is_empty() {
                 return outcome;
@@ -147,11 +159,7 @@ impl Store {
                 Err(CommitError::Failed(error)) => return Err(error.into()),
             }
         }
-        Err(Error::new(
-            ErrorKind::Unavailable,
-            "RetryableError",
-            "the resource kept changing while the request was decided; nothing was changed, try again",
-        ))
+        Err(retryable("the resource kept changing while the request was decided"))
     }
 
     /// The bytes of repository objects.
@@ -200,16 +208,14 @@ impl Store {
         &self.shared.engine
     }
 
-    fn cached_access(&self, revision: i64) -> Option<Arc<Access>> {
-        self.shared.access.read().as_ref().filter(|access| access.revision() == revision).map(Arc::clone)
+    fn current_access(&self) -> &Current {
+        &self.shared.access
     }
+}
 
-    fn cache_access(&self, access: &Arc<Access>) {
-        let mut cached = self.shared.access.write();
-        if cached.as_ref().is_none_or(|cached| cached.revision() < access.revision()) {
-            *cached = Some(Arc::clone(access));
-        }
-    }
+/// Nothing was decided, for a reason that goes away.
+fn retryable(why: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, "RetryableError", format!("{why}; nothing was changed, try again"))
 }
 
 /// Makes the folder if it is not there, and its name durable.

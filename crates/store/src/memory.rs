@@ -316,6 +316,10 @@ impl Snapshot for View {
         Ok(self.0.document(kind, key))
     }
 
+    fn documents(&self, kind: &str, keys: &[String]) -> Result<Vec<Row>, StoreError> {
+        Ok(keys.iter().filter_map(|key| self.0.document(kind, key)).collect())
+    }
+
     fn range(&self, kind: &str, lower: &str, upper: &str) -> Result<Vec<Row>, StoreError> {
         Ok(self.0.range(kind, lower, upper))
     }

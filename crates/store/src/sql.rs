@@ -13,6 +13,7 @@ mod writing;
 use crate::error::StoreError;
 
 pub(crate) use engine::{SqlEngine, inspect};
+pub(crate) use reading::read_ledger;
 pub(crate) use writing::digest;
 
 /// A value in a statement.
@@ -48,6 +49,7 @@ pub(crate) trait Columns {
     fn int_or_null(&self, column: usize) -> Result<Option<i64>, StoreError>;
     /// The text, for as long as the row is at hand.
     fn text(&self, column: usize) -> Result<&str, StoreError>;
+    fn text_or_null(&self, column: usize) -> Result<Option<&str>, StoreError>;
     fn bytes(&self, column: usize) -> Result<&[u8], StoreError>;
 }
 

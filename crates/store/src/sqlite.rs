@@ -26,9 +26,14 @@ pub(crate) struct Sqlite {
 impl Sqlite {
     /// Opens the database, or creates it, brings its schema up to date and starts the writer.
     pub(crate) fn open(path: &Path) -> Result<SqlEngine, StoreError> {
+        SqlEngine::start(Self::at(path), Self::connect(path)?)
+    }
+
+    /// A connection that writes, to a database whose schema is up to date.
+    pub(crate) fn connect(path: &Path) -> Result<Box<dyn Connection>, StoreError> {
         let writer = Handle::open(path)?;
         migrate(&writer.0)?;
-        SqlEngine::start(Self::at(path), Box::new(writer))
+        Ok(Box::new(writer))
     }
 
     /// A database file whose schema is up to date.
@@ -173,6 +178,10 @@ impl Columns for rusqlite::Row<'_> {
 
     fn text(&self, column: usize) -> Result<&str, StoreError> {
         self.get_ref(column)?.as_str().map_err(damaged)
+    }
+
+    fn text_or_null(&self, column: usize) -> Result<Option<&str>, StoreError> {
+        self.get_ref(column)?.as_str_or_null().map_err(damaged)
     }
 
     fn bytes(&self, column: usize) -> Result<&[u8], StoreError> {

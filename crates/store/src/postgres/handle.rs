@@ -257,6 +257,10 @@ impl Columns for Row {
         self.try_get(column).map_err(damaged)
     }
 
+    fn text_or_null(&self, column: usize) -> Result<Option<&str>, StoreError> {
+        self.try_get(column).map_err(damaged)
+    }
+
     fn bytes(&self, column: usize) -> Result<&[u8], StoreError> {
         self.try_get(column).map_err(damaged)
     }

@@ -29,6 +29,18 @@ impl Snapshot for Reading {
         query_first(&self.connection, sql, &[Value::Text(kind), Value::Text(key)], read_row)
     }
 
+    fn documents(&self, kind: &str, keys: &[String]) -> Result<Vec<Row>, StoreError> {
+        let sql = "SELECT key, revision, body FROM documents WHERE kind = $1 AND key = $2";
+        let statements: Vec<_> =
+            keys.iter().map(|key| super::statement(sql, [Value::Text(kind), Value::Text(key)])).collect();
+        let mut rows = Vec::new();
+        self.connection.run(&statements, &mut |_, row| {
+            rows.push(read_row(row)?);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
     fn range(&self, kind: &str, lower: &str, upper: &str) -> Result<Vec<Row>, StoreError> {
         let sql = "SELECT key, revision, body FROM documents WHERE kind = $1 AND key >= $2 AND key < $3 ORDER BY key";
         self.rows(sql, &[Value::Text(kind), Value::Text(lower), Value::Text(upper)])
@@ -46,7 +58,12 @@ impl Snapshot for Reading {
     }
 
     fn access(&self) -> Result<i64, StoreError> {
-        query_count(&self.connection, "SELECT value FROM counters WHERE name = 'access'", &[])
+        // Every decision asks this. One on a database that was moved away would be made on rights of yesterday.
+        let sql = "SELECT name, value FROM counters WHERE name = 'access' OR (name = 'moved' AND value <> 0)";
+        let read = |row: &dyn Columns| Ok((row.text(0)? == "access", row.int(1)?));
+        query(&self.connection, sql, &[], read)?.into_iter().try_fold(0, |found, (access, value)| {
+            if access { Ok(found + value) } else { Err(StoreError::Moved) }
+        })
     }
 
     fn access_changes(&self, after: i64) -> Result<Option<Vec<AccessChange>>, StoreError> {
@@ -122,9 +139,7 @@ impl Snapshot for Reading {
     }
 
     fn ledger(&self, from: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError> {
-        let sql = "SELECT sequence, canonical, leaf, chain FROM ledger WHERE sequence >= $1
-             ORDER BY sequence LIMIT $2";
-        query(&self.connection, sql, &[Value::Int(from), Value::Int(limit)], read_ledger_row)
+        read_ledger(&self.connection, from, limit)
     }
 
     fn ledger_back(&self, before: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError> {
@@ -138,6 +153,13 @@ impl Snapshot for Reading {
              + (SELECT count(*) FROM (SELECT 1 FROM ledger LIMIT 1) AS some_entry)";
         Ok(query_count(&self.connection, sql, &[])? == 0)
     }
+}
+
+/// Ledger entries from a sequence on, oldest first.
+pub(crate) fn read_ledger(connection: &dyn Run, from: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError> {
+    let sql = "SELECT sequence, canonical, leaf, chain FROM ledger WHERE sequence >= $1
+         ORDER BY sequence LIMIT $2";
+    query(connection, sql, &[Value::Int(from), Value::Int(limit)], read_ledger_row)
 }
 
 fn read_row(row: &dyn Columns) -> Result<Row, StoreError> {

@@ -6,6 +6,7 @@ use super::{Columns, Connection, Statement, Value, statement};
 use crate::batch::{Batch, Condition, DocumentWrite, ObjectWrite};
 use crate::engine::ACCESS_LOG;
 use crate::error::{CommitError, StoreError};
+use crate::moving::FENCE;
 
 /// Whether an object ever existed: a count that is 0 or 1.
 pub(super) const KNOWN: &str = "SELECT count(*) FROM (SELECT 1 FROM objects
@@ -49,6 +50,7 @@ impl Heads {
                 match row.text(0)? {
                     "revision" => revision = row.int(1)?,
                     "access" => access = row.int(1)?,
+                    FENCE if row.int(1)? != 0 => return Err(StoreError::Moved),
                     _ => {}
                 }
             } else {

@@ -5,11 +5,15 @@
 mod world;
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod compile_fail;
 #[cfg(test)]
 mod crashes;
 #[cfg(test)]
 mod decisions;
+#[cfg(test)]
+mod moving;
 #[cfg(test)]
 mod order;
 #[cfg(test)]
@@ -20,5 +24,7 @@ mod proxy;
 mod repositories;
 #[cfg(test)]
 mod servers;
+#[cfg(test)]
+mod speed;
 #[cfg(test)]
 mod tls;

@@ -18,7 +18,6 @@ on_servers!(
     a_decision_is_made_again_when_another_server_changed_what_it_read,
     of_two_approvers_one_stays,
     of_many_servers_none_loses_what_another_wrote,
-    what_is_empty_is_filled_by_one_alone,
     a_server_that_ends_takes_nothing_along,
     bytes_that_another_server_is_about_to_refer_to_stay,
     unfinished_uploads_of_servers_that_live_are_left_alone,
@@ -148,32 +147,6 @@ fn of_many_servers_none_loses_what_another_wrote(engine: Engine) {
     assert_eq!(world.verify().unwrap().size as usize, 3 * threads * rounds + 1);
 }
 
-fn what_is_empty_is_filled_by_one_alone(engine: Engine) {
-    let (first, world) = engine.store();
-    let (second, _folder) = world.another();
-    let barrier = Barrier::new(2);
-    let fill = |store: &Store, id: u128| {
-        let mut first_time = true;
-        store.transact(|tx| {
-            let empty = tx.is_pristine()?;
-            if std::mem::take(&mut first_time) {
-                barrier.wait();
-            }
-            if empty {
-                tx.record(entry("filled"));
-                tx.put(&tenant(id, "a.example"))?;
-            }
-            Ok(empty)
-        })
-    };
-    let filled = std::thread::scope(|scope| {
-        let other = scope.spawn(|| fill(&second, 2));
-        [fill(&first, 1).unwrap(), other.join().unwrap().unwrap()]
-    });
-    assert_ne!(filled[0], filled[1]);
-    assert_eq!(ledger(&first), ["filled"]);
-}
-
 fn a_server_that_ends_takes_nothing_along(engine: Engine) {
     let (first, world) = engine.store();
     let (second, _folder) = world.another();
@@ -215,7 +188,7 @@ fn unfinished_uploads_of_servers_that_live_are_left_alone(engine: Engine) {
     // Others come and go meanwhile.
     let (second, folder) = world.another();
     drop((second, folder));
-    std::fs::write(world.path().join("repositories/.uploads/1/lost"), "as a crash leaves it").unwrap();
+    std::fs::write(world.path().join("repositories/.uploads/lost"), "as a crash leaves it").unwrap();
     let (third, _folder) = world.another();
     slow.write(b"ended").unwrap();
     let kept = slow.finish().unwrap().keep().unwrap();

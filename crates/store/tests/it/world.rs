@@ -129,9 +129,7 @@ impl World {
 
     /// The files of uploads that are not finished, with their sizes.
     pub fn unfinished(&self) -> BTreeMap<PathBuf, u64> {
-        let folders = std::fs::read_dir(self.path().join("repositories/.uploads")).unwrap();
-        let folders = folders.map(|folder| folder.unwrap().path()).filter(|path| path.is_dir());
-        let files = folders.flat_map(|folder| std::fs::read_dir(folder).unwrap());
+        let files = std::fs::read_dir(self.path().join("repositories/.uploads")).unwrap();
         files.map(|file| file.unwrap()).map(|file| (file.path(), file.metadata().unwrap().len())).collect()
     }
 
