@@ -22,6 +22,7 @@ mod inspector;
 mod mark;
 mod object;
 mod purge;
+pub mod simulation;
 mod sql;
 mod sqlite;
 mod transaction;
@@ -69,8 +70,8 @@ struct Shared {
     blobs: Blobs,
     access: RwLock<Option<Arc<Access>>>,
     retries: AtomicU64,
-    /// Held, and so locked, as long as the store is open.
-    _lock: File,
+    /// Held, and so locked, as long as the store is open, by the store that has the folder for itself.
+    _lock: Option<File>,
 }
 
 impl Store {
@@ -84,9 +85,13 @@ impl Store {
         private(folder).map_err(io)?;
         let lock = lock(folder)?;
         let engine: Arc<dyn Engine> = Arc::new(Sqlite::open(&folder.join("countersign.db"))?);
-        let blobs = Blobs::open(&folder.join("repositories"))?;
+        Self::assemble(engine, Blobs::open(&folder.join("repositories"))?, Some(lock))
+    }
+
+    fn assemble(engine: Arc<dyn Engine>, blobs: Blobs, lock: Option<File>) -> Result<Self, StoreError> {
+        let purger = Purger::start(Arc::clone(&engine), blobs.clone());
         let shared = Shared {
-            purger: Purger::start(Arc::clone(&engine), blobs.clone()).map_err(io)?,
+            purger: purger.map_err(|error| StoreError::Io("the purger's thread".into(), error))?,
             engine,
             blobs,
             access: RwLock::new(None),

@@ -103,6 +103,7 @@ mod tests {
             keys: Arc::default(),
             origins: Arc::new(Origins { arm_port: 8443, graph_port: 8444, public_name: None }),
             metrics: Metrics::default(),
+            work: Default::default(),
             desk: Arc::default(),
         }
     }
