@@ -47,6 +47,16 @@ pub enum Proof<'a> {
     None,
 }
 
+impl Proof<'_> {
+    fn name(&self) -> String {
+        match self {
+            Self::Tokens(accounts) => accounts.first().map_or("", |who| who.name).to_string(),
+            Self::Basic(user, _) => (*user).to_string(),
+            Self::None => String::new(),
+        }
+    }
+}
+
 /// What is sent.
 pub struct Sending<'a> {
     pub method: &'static str,
@@ -65,7 +75,7 @@ pub enum Body<'a> {
 impl Client {
     /// A token as the sign-in would issue it, for so long ago that no server's clock finds it too fresh.
     fn token(&self, who: &Account, port: u16) -> String {
-        let now = self.history.truth().now().as_second() - 60;
+        let now = self.history.truth().now().as_second() - 90;
         let origin = format!("https://localhost:{ARM_PORT}");
         let (tenant, object) = who.home;
         let claims = AccessClaims {
@@ -134,6 +144,7 @@ impl Client {
         let told = port == ARM_PORT && matches!(sending.proof, Proof::Tokens(_));
         let number = self.history.sent(|sent| Event {
             client: self.name.clone(),
+            who: sending.proof.name(),
             server,
             method: sending.method,
             path: sending.path.to_string(),

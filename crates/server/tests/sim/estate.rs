@@ -154,7 +154,7 @@ pub fn seed(tx: &mut Transaction, now: Timestamp) -> arm::Result<()> {
         }
         tx.put(&Subscription { id, tenant, name: group.into(), state: SubscriptionState::Enabled })?;
         let id = ResourceId::subscription(id).child(&format!("resourceGroups/{group}"))?;
-        tx.put(&ResourceGroup { id, location: Region::parse("westeurope")?, tags: Default::default() })?;
+        tx.put(&ResourceGroup { id, location: Region::parse("westeurope").unwrap(), tags: Default::default() })?;
     }
     let password = PasswordHash::new(PASSWORD, [7; 16])?;
     for account in [ALICE, BOB, SAM, SUE] {

@@ -42,6 +42,8 @@ impl Answer {
 #[derive(Clone, Debug)]
 pub struct Event {
     pub client: String,
+    /// The account or the credential it was sent with, if any.
+    pub who: String,
     pub server: usize,
     pub method: &'static str,
     pub path: String,

@@ -49,11 +49,11 @@ impl Machine {
     pub async fn serve(self) -> turmoil::Result {
         let app = self.boot();
         tokio::spawn(listen(GRAPH_PORT, server::graph_router(&app)));
-        listen(ARM_PORT, server::arm_router(&app)).await
+        Ok(listen(ARM_PORT, server::arm_router(&app)).await?)
     }
 }
 
-async fn listen(port: u16, router: Router) -> turmoil::Result {
+async fn listen(port: u16, router: Router) -> std::io::Result<()> {
     let listener = TcpListener::bind(("0.0.0.0", port)).await?;
     loop {
         let (stream, peer) = listener.accept().await?;

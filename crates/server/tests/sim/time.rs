@@ -7,10 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use server::edge::Clock;
 
 /// How far a server's clock may be off, either way.
-pub const SKEW: SignedDuration = SignedDuration::from_secs(20);
+pub const SKEW: SignedDuration = SignedDuration::from_secs(30);
 
 /// So much faster than the network's does the servers' time run, so that an hour's consent ends within a run.
-const PACE: i64 = 60;
+const PACE: i64 = 200;
 
 /// When every run begins, in seconds.
 const BEGIN: i64 = 1_800_000_000;
