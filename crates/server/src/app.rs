@@ -7,6 +7,7 @@ use arm::{Error, ErrorKind, Result};
 use directory::token::SigningKey;
 use store::Store;
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use crate::edge::Edge;
 use crate::login::Desk;
@@ -28,6 +29,8 @@ pub struct App {
     pub metrics: Metrics,
     /// Where it does what takes long.
     pub work: Work,
+    /// This server, from its start to its stop, among those that share the store: who holds its leases.
+    pub server: Uuid,
     /// What the sign-in keeps in memory.
     pub(crate) desk: Arc<Desk>,
 }

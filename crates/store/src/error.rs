@@ -14,15 +14,21 @@ pub enum StoreError {
     /// The database engine failed.
     #[error("the database failed: {0}")]
     Engine(String),
+    /// The database is not one that the store can use.
+    #[error("the database cannot be used: {0}")]
+    Unsuitable(String),
     /// The database could not be reached, or went away in the middle of something.
     #[error("the database cannot be reached: {0}")]
     Unreachable(String),
+    /// The database went away while it was asked to commit, and did not come back to tell whether it did.
+    #[error("whether the last change was committed is not known: {0}")]
+    Unknown(String),
     /// Another server's commit came between; the transaction has to be made again.
     #[error("the database was too busy with other servers' commits")]
     Contention,
     /// The database was written by a newer program.
     #[error(
-        "the data folder was written by a newer version of countersign (schema {found}, this program knows {known}); \
+        "the database was written by a newer version of countersign (schema {found}, this program knows {known}); \
          start that version, or restore a backup made before the upgrade"
     )]
     NewerSchema {
@@ -67,6 +73,13 @@ impl From<StoreError> for arm::Error {
             }
             StoreError::Unreachable(_) | StoreError::Contention => {
                 let message = "the server's database does not answer; try again in a moment";
+                let mut away = arm::Error::new(arm::ErrorKind::Unavailable, "DatabaseUnavailable", message);
+                away.internal = Some(error.to_string());
+                away
+            }
+            StoreError::Unknown(_) => {
+                let message = "the server's database went away while the change was being written; it is not known \
+                               whether it was made: look before trying again";
                 let mut away = arm::Error::new(arm::ErrorKind::Unavailable, "DatabaseUnavailable", message);
                 away.internal = Some(error.to_string());
                 away

@@ -1,29 +1,36 @@
-//! Looking at a data folder from outside: read-only, and also while a server has it open.
+//! Looking at a database from outside: read-only, and also while servers use it.
 
 use std::path::Path;
 
 use ledger::{Break, Entry, Head, Stored};
 
-use crate::engine::LedgerRow;
+use crate::engine::{LedgerRow, Snapshot};
 use crate::error::StoreError;
-use crate::sql::{Connection, digest, read_ledger};
+use crate::place::Database;
+use crate::postgres::Postgres;
+use crate::sql::digest;
 use crate::sqlite::Sqlite;
 
 /// How many ledger rows are held at a time.
 const CHUNK: i64 = 1000;
 
-/// A read-only look at a data folder.
+/// A read-only look at a database, as it was when the look began.
 pub struct Inspector {
-    connection: Box<dyn Connection>,
+    snapshot: Box<dyn Snapshot>,
 }
 
 impl Inspector {
-    /// Opens a data folder for reading.
+    /// Opens the database for reading; `folder` is the data folder.
     ///
     /// # Errors
     /// When there is none, or it was written by a newer program.
-    pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        Ok(Self { connection: Sqlite::inspect(&folder.join("countersign.db"))? })
+    pub fn open(folder: &Path, database: &Database) -> Result<Self, StoreError> {
+        let snapshot = match database {
+            Database::Sqlite => Sqlite::inspect(&folder.join("countersign.db"))?,
+            Database::Memory(memory) => memory.view(),
+            Database::Postgres(url) => Postgres::inspect(url)?,
+        };
+        Ok(Self { snapshot })
     }
 
     /// Checks the whole ledger: every entry against its hashes, every hash against the one before, and the whole against
@@ -33,12 +40,8 @@ impl Inspector {
     /// The inner error names the first entry that does not fit.
     pub fn verify_ledger(&self, expected: Option<Head>) -> Result<Result<Head, Break>, StoreError> {
         let mut failure = None;
-        let rows = Rows {
-            connection: &*self.connection,
-            next: 0,
-            chunk: Vec::new().into_iter(),
-            failure: &mut failure,
-        };
+        let rows =
+            Rows { snapshot: &*self.snapshot, next: 0, chunk: Vec::new().into_iter(), failure: &mut failure };
         let verdict = ledger::verify(rows, expected);
         match failure {
             Some(error) => Err(error),
@@ -52,7 +55,7 @@ impl Inspector {
     /// When one cannot be read.
     pub fn entries(&self, from: u64, limit: u32) -> Result<Vec<Entry>, StoreError> {
         let from = i64::try_from(from).unwrap_or(i64::MAX);
-        let rows = read_ledger(&*self.connection, from, i64::from(limit))?;
+        let rows = self.snapshot.ledger(from, i64::from(limit))?;
         let parse =
             |row: &LedgerRow| Entry::parse(&row.canonical).map_err(|e| StoreError::Corrupt(e.to_string()));
         rows.iter().map(parse).collect()
@@ -61,7 +64,7 @@ impl Inspector {
 
 /// All rows of the ledger in their order, read chunk by chunk.
 struct Rows<'a> {
-    connection: &'a dyn Connection,
+    snapshot: &'a dyn Snapshot,
     next: i64,
     chunk: std::vec::IntoIter<LedgerRow>,
     failure: &'a mut Option<StoreError>,
@@ -70,7 +73,7 @@ struct Rows<'a> {
 impl Rows<'_> {
     fn advance(&mut self) -> Result<Option<Stored<Vec<u8>>>, StoreError> {
         if self.chunk.len() == 0 {
-            let rows = read_ledger(self.connection, self.next, CHUNK)?;
+            let rows = self.snapshot.ledger(self.next, CHUNK)?;
             self.next = rows.last().map_or(self.next, |row| row.sequence + 1);
             self.chunk = rows.into_iter();
         }

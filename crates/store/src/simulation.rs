@@ -1,21 +1,12 @@
-//! For simulations, and never for a server: several stores on one database in one process, and a hand that can hold up,
-//! refuse or lose what they ask of it.
+//! For simulations, and never for a server: a hand between a store and its database, which can hold up, refuse or lose
+//! what the store asks of it.
 
-use std::fs::File;
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::batch::Batch;
 use crate::engine::{Engine, Snapshot, Tally};
 use crate::error::{CommitError, StoreError};
-use crate::{Blobs, Store, sqlite::Sqlite};
-
-/// A database that outlives the stores on it, as one outlives the servers that use it.
-pub struct SharedDatabase {
-    engine: Arc<dyn Engine>,
-    blobs: Blobs,
-    _lock: File,
-}
+use crate::{Place, Store};
 
 /// What becomes of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,32 +33,12 @@ pub trait Hand: Send + Sync {
     fn made(&self);
 }
 
-impl SharedDatabase {
-    /// Opens a data folder, or makes one.
-    ///
-    /// # Errors
-    /// When the folder is in use or cannot be written.
-    pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let io = |error| StoreError::Io(folder.to_path_buf(), error);
-        crate::create(folder).map_err(io)?;
-        let lock = crate::lock(folder)?;
-        let engine: Arc<dyn Engine> = Arc::new(Sqlite::open(&folder.join("countersign.db"))?);
-        Ok(Self { engine, blobs: Blobs::open(&folder.join("repositories"))?, _lock: lock })
-    }
-
-    /// The store of one more server.
-    ///
-    /// # Errors
-    /// When a thread cannot be started.
-    pub fn store(&self, hand: Arc<dyn Hand>) -> Result<Store, StoreError> {
-        let held = Held { engine: Arc::clone(&self.engine), hand };
-        Store::assemble(Arc::new(held), self.blobs.clone(), None)
-    }
-
-    /// Ends it, after the stores on it have ended.
-    pub fn close(&self) {
-        self.engine.close();
-    }
+/// Opens a store as [`Store::open_at`] does, with a hand on it.
+///
+/// # Errors
+/// As there.
+pub fn open(place: &Place, hand: Arc<dyn Hand>) -> Result<Store, StoreError> {
+    Store::open_through(place, |engine| Arc::new(Held { engine, hand }))
 }
 
 /// An engine with a hand on it.
@@ -100,8 +71,9 @@ impl Engine for Held {
         }
     }
 
-    // The database outlives this store.
-    fn close(&self) {}
+    fn close(&self) {
+        self.engine.close();
+    }
 
     fn tally(&self) -> Tally {
         self.engine.tally()

@@ -7,12 +7,12 @@ mod engine;
 mod flush;
 mod pool;
 mod reading;
+mod ticket;
 mod writing;
 
 use crate::error::StoreError;
 
-pub(crate) use engine::SqlEngine;
-pub(crate) use reading::read_ledger;
+pub(crate) use engine::{SqlEngine, inspect};
 pub(crate) use writing::digest;
 
 /// A value in a statement.
@@ -68,7 +68,7 @@ pub(crate) trait Connection: Send {
     /// Begins a transaction that behaves as if it were alone.
     fn begin_writing(&self) -> Result<(), StoreError>;
 
-    /// Makes the transaction durable. [`StoreError::Unreachable`] leaves open whether it did.
+    /// Makes the transaction durable. Only after [`StoreError::Contention`] is it certain that it did not.
     fn commit(&self) -> Result<(), StoreError>;
 
     /// Ends a transaction without a trace.
@@ -76,6 +76,11 @@ pub(crate) trait Connection: Send {
 
     /// Whether a transaction is still open: a database may end one by itself, as on a full disk.
     fn in_transaction(&self) -> bool;
+
+    /// Whether it is worth trying again on this connection, as far as is known without asking.
+    fn usable(&self) -> bool {
+        true
+    }
 
     /// Called before a writing connection ends for good.
     fn finish(&self) {}
@@ -94,6 +99,9 @@ pub(crate) trait Backend: Send + Sync + 'static {
 
     /// How many connections may read at once.
     fn readers(&self) -> usize;
+
+    /// Waits a moment before a database that went away is tried again; longer with each time.
+    fn pause(&self, _times: usize) {}
 }
 
 /// Runs one statement and reads each of its rows.

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{OpenFlags, ToSql};
 
+use crate::engine::Snapshot;
 use crate::error::StoreError;
-use crate::sql::{Backend, Columns, Connection, EachRow, SqlEngine, Statement, Value};
+use crate::sql::{Backend, Columns, Connection, EachRow, SqlEngine, Statement, Value, inspect};
 
 /// The newest schema this program knows. Each number has a file in `schema/sqlite/`.
 const MIGRATIONS: &[&str] = &[include_str!("schema/sqlite/0001.sql"), include_str!("schema/sqlite/0002.sql")];
@@ -35,12 +36,33 @@ impl Sqlite {
         Self { path: path.to_path_buf() }
     }
 
-    /// A connection that cannot write, for looking at a database from outside.
-    pub(crate) fn inspect(path: &Path) -> Result<Box<dyn Connection>, StoreError> {
-        let connection = rusqlite::Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    /// A view of a database that is only looked at, also while a server writes it.
+    pub(crate) fn inspect(path: &Path) -> Result<Box<dyn Snapshot>, StoreError> {
+        inspect(Inspected { path: path.to_path_buf() })
+    }
+}
+
+/// A database file that is not to be changed.
+struct Inspected {
+    path: PathBuf,
+}
+
+impl Backend for Inspected {
+    const EXCLUSIVE: bool = false;
+
+    fn reader(&self) -> Result<Box<dyn Connection>, StoreError> {
+        let connection = rusqlite::Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         connection.busy_timeout(PATIENCE)?;
         check_schema(&connection)?;
         Ok(Box::new(Handle(connection)))
+    }
+
+    fn writer(&self) -> Result<Box<dyn Connection>, StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    fn readers(&self) -> usize {
+        1
     }
 }
 

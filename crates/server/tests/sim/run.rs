@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde_json::Value;
-use store::Inspector;
-use store::simulation::SharedDatabase;
+use store::{Database, Inspector, Place};
 use turmoil::Sim;
 
 use crate::actors::{self, CAST};
@@ -52,7 +51,7 @@ pub fn run(seed: u64, unchecked: bool) -> Verdict {
     let model = case.check();
     aftermath::check_state(&mut case, &model, &store);
     counts.insert("objects that were kept".into(), aftermath::check_objects(&mut case, &store));
-    let head = Inspector::open(folder.path()).unwrap().verify_ledger(None).unwrap();
+    let head = Inspector::open(folder.path(), &machines[0].place.database).unwrap().verify_ledger(None).unwrap();
     if let Err(broken) = &head {
         case.wrong.push(format!("the ledger does not verify: {broken:?}"));
     }
@@ -132,10 +131,14 @@ impl Stage<'_> {
         let dice = Dice::new(mix(seed));
         let truth = Arc::new(Truth::default());
         let sky = Arc::new(Sky { unchecked, ..Sky::default() });
-        let database = Arc::new(SharedDatabase::open(folder).unwrap());
+        let database = Database::Memory(Default::default());
         let machines: Vec<Machine> = (0..2 + seed % 2)
             .map(|number| Machine {
-                database: Arc::clone(&database),
+                place: Place {
+                    folder: folder.join(format!("server-{number}")),
+                    database: database.clone(),
+                    repositories: Some(folder.join("repositories")),
+                },
                 truth: Arc::clone(&truth),
                 sky: Arc::clone(&sky),
                 dice: dice.fork(&format!("server-{number}")),
@@ -143,8 +146,10 @@ impl Stage<'_> {
                 away: Arc::default(),
             })
             .collect();
-        let app = machines[0].boot();
-        app.store.transact(|tx| estate::seed(tx, truth.now())).unwrap();
+        let first = machines[0].boot();
+        first.store.transact(|tx| estate::seed(tx, truth.now())).unwrap();
+        let keys = Arc::clone(&first.keys);
+        drop(first);
         let history = Arc::new(History::new(Arc::clone(&truth)));
         let board = Arc::new(Board::default());
         let mut sim = turmoil::Builder::new()
@@ -163,7 +168,7 @@ impl Stage<'_> {
             name: name.to_string(),
             dice: dice.fork(name),
             history: Arc::clone(&history),
-            key: Arc::clone(&app.keys),
+            key: Arc::clone(&keys),
             servers: machines.len(),
         };
         sim.client("set-up", actors::set_up(client("set-up"), Arc::clone(&board)));

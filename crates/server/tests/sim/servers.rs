@@ -10,7 +10,7 @@ use hyper_util::service::TowerToHyperService;
 use server::app::{App, Work};
 use server::edge::Edge;
 use server::origin::Origins;
-use store::simulation::SharedDatabase;
+use store::Place;
 use turmoil::net::TcpListener;
 
 use crate::dice::Dice;
@@ -22,7 +22,7 @@ use crate::weather::{Sky, Weather};
 /// One server, from which it is started again and again.
 #[derive(Clone)]
 pub struct Machine {
-    pub database: Arc<SharedDatabase>,
+    pub place: Place,
     pub truth: Arc<Truth>,
     pub sky: Arc<Sky>,
     pub dice: Dice,
@@ -36,7 +36,7 @@ impl Machine {
     /// Starts the server, without its sockets.
     pub fn boot(&self) -> App {
         let weather = Weather::new(self.dice.fork("weather"), Arc::clone(&self.sky), Arc::clone(&self.away));
-        let store = self.database.store(Arc::new(weather)).unwrap();
+        let store = store::simulation::open(&self.place, Arc::new(weather)).unwrap();
         let mark = server::clock_mark(&store).unwrap();
         let clock = SkewedClock::start(Arc::clone(&self.truth), Arc::clone(&self.off), mark);
         let edge = Edge::new(Arc::new(clock), Arc::new(self.dice.fork("entropy")));

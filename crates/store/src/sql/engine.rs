@@ -42,6 +42,11 @@ impl SqlEngine {
     }
 }
 
+/// A view of a database that is only looked at.
+pub(crate) fn inspect(backend: impl Backend) -> Result<Box<dyn Snapshot>, StoreError> {
+    Ok(Box::new(Reading::begin(Pool::new(Arc::new(backend)).lend()?)))
+}
+
 impl Engine for SqlEngine {
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
         Ok(Box::new(Reading::begin(self.readers.lend()?)))

@@ -5,7 +5,6 @@ use super::{Columns, Value, query, query_count, query_first};
 use crate::batch::Row;
 use crate::engine::{AccessChange, EachRow, LedgerRow, ObjectRow, Snapshot};
 use crate::error::StoreError;
-use crate::sql::Connection;
 use crate::sql::writing::{ALIVE, KNOWN};
 
 /// A transaction that reads.
@@ -28,6 +27,18 @@ impl Snapshot for Reading {
     fn document(&self, kind: &str, key: &str) -> Result<Option<Row>, StoreError> {
         let sql = "SELECT key, revision, body FROM documents WHERE kind = $1 AND key = $2";
         query_first(self.connection.connection()?, sql, &[Value::Text(kind), Value::Text(key)], read_row)
+    }
+
+    fn documents(&self, kind: &str, keys: &[String]) -> Result<Vec<Row>, StoreError> {
+        let sql = "SELECT key, revision, body FROM documents WHERE kind = $1 AND key = $2";
+        let statements: Vec<_> =
+            keys.iter().map(|key| super::statement(sql, [Value::Text(kind), Value::Text(key)])).collect();
+        let mut rows = Vec::new();
+        self.connection.connection()?.run(&statements, &mut |_, row| {
+            rows.push(read_row(row)?);
+            Ok(())
+        })?;
+        Ok(rows)
     }
 
     fn range(&self, kind: &str, lower: &str, upper: &str) -> Result<Vec<Row>, StoreError> {
@@ -127,7 +138,9 @@ impl Snapshot for Reading {
     }
 
     fn ledger(&self, from: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError> {
-        read_ledger(self.connection.connection()?, from, limit)
+        let sql = "SELECT sequence, canonical, leaf, chain FROM ledger WHERE sequence >= $1
+             ORDER BY sequence LIMIT $2";
+        query(self.connection.connection()?, sql, &[Value::Int(from), Value::Int(limit)], read_ledger_row)
     }
 
     fn ledger_back(&self, before: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError> {
@@ -141,17 +154,6 @@ impl Snapshot for Reading {
              + (SELECT count(*) FROM (SELECT 1 FROM ledger LIMIT 1) AS some_entry)";
         Ok(query_count(self.connection.connection()?, sql, &[])? == 0)
     }
-}
-
-/// Ledger entries from a sequence on, oldest first.
-pub(crate) fn read_ledger(
-    connection: &dyn Connection,
-    from: i64,
-    limit: i64,
-) -> Result<Vec<LedgerRow>, StoreError> {
-    let sql = "SELECT sequence, canonical, leaf, chain FROM ledger WHERE sequence >= $1
-         ORDER BY sequence LIMIT $2";
-    query(connection, sql, &[Value::Int(from), Value::Int(limit)], read_ledger_row)
 }
 
 fn read_row(row: &dyn Columns) -> Result<Row, StoreError> {

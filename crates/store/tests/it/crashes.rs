@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -46,30 +47,35 @@ fn everything_is_found_again_after_a_clean_end() {
 #[test]
 fn unfinished_uploads_are_gone_at_the_next_start() {
     let (store, folder) = store_with_item();
-    let mut begun = store.blobs().begin(ITEM, DATA, "begun").unwrap();
-    begun.write(b"half of it").unwrap();
-    // As a crash leaves them: nobody tidies up.
-    std::mem::forget(begun);
-    std::mem::forget(upload(&store, DATA, b"finished, not kept"));
+    drop(store);
+    crash(folder.path(), "crashes::crashes_in_the_middle_of_uploads");
     let uploads = folder.path().join("repositories/.uploads");
     assert_eq!(fs::read_dir(&uploads).unwrap().count(), 2);
-    drop(store);
     let _store = Store::open(folder.path()).unwrap();
     assert_eq!(fs::read_dir(&uploads).unwrap().count(), 0);
+}
+
+/// Not a test of its own: what the test above starts.
+#[test]
+#[ignore = "started by another test, in a process of its own"]
+fn crashes_in_the_middle_of_uploads() {
+    let Some(store) = store_to_crash() else {
+        return;
+    };
+    let mut begun = store.blobs().begin(ITEM, DATA, "begun").unwrap();
+    begun.write(b"half of it").unwrap();
+    let _finished = upload(&store, DATA, b"finished, not kept");
+    std::process::abort();
 }
 
 #[test]
 fn a_repository_that_was_given_up_before_a_crash_goes_at_the_next_start() {
     let (store, folder) = store_with_item();
     save(&store, DATA, b"bytes").unwrap();
-    // The upload holds the removal up, until the "crash".
-    let kept = upload(&store, DATA, b"bytes").keep().unwrap();
-    store.transact(|tx| edit_item(tx, Edit::delete(item(ITEM)))).unwrap();
-    store.finish_purges().unwrap();
+    drop(store);
+    crash(folder.path(), "crashes::crashes_while_an_upload_holds_up_a_removal");
     let bytes = folder.path().join("repositories").join(ITEM);
     assert!(bytes.exists());
-    drop(store);
-    std::mem::forget(kept);
     let store = Store::open(folder.path()).unwrap();
     store.finish_purges().unwrap();
     assert!(!bytes.exists());
@@ -81,6 +87,19 @@ fn a_repository_that_was_given_up_before_a_crash_goes_at_the_next_start() {
     assert!(bytes.exists());
     let again = Edit::create(item(ITEM));
     assert!(store.transact(|tx| edit_item(tx, again.clone())).is_err());
+}
+
+/// Not a test of its own: what the test above starts.
+#[test]
+#[ignore = "started by another test, in a process of its own"]
+fn crashes_while_an_upload_holds_up_a_removal() {
+    let Some(store) = store_to_crash() else {
+        return;
+    };
+    let _kept = upload(&store, DATA, b"bytes").keep().unwrap();
+    store.transact(|tx| edit_item(tx, Edit::delete(item(ITEM)))).unwrap();
+    store.finish_purges().unwrap();
+    std::process::abort();
 }
 
 #[test]
@@ -154,7 +173,7 @@ fn what_was_acknowledged_before_a_kill_is_there() {
     drop(store);
     let mut acknowledged = Vec::new();
     for round in 0..4 {
-        let mut child = spawn(folder.path());
+        let mut child = spawn(folder.path(), "crashes::writes_until_it_is_killed");
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         // Kept open: a process that nobody reads from ends by itself.
         let mut acks =
@@ -194,9 +213,20 @@ fn check(folder: &Path, acknowledged: &[String]) {
     assert_eq!(fs::read_dir(folder.join("repositories/.uploads")).unwrap().count(), 0);
 }
 
-fn spawn(folder: &Path) -> Child {
+/// Runs one of the functions here in a process of its own that ends by itself, and not well.
+fn crash(folder: &Path, name: &str) {
+    let ended = spawn(folder, name).wait().unwrap();
+    assert_eq!(ended.signal(), Some(6), "it is to abort: {ended}");
+}
+
+/// The store that a process opens in order to crash; none when nobody asked for that.
+fn store_to_crash() -> Option<Store> {
+    std::env::var_os(FOLDER).map(|folder| Store::open(Path::new(&folder)).unwrap())
+}
+
+fn spawn(folder: &Path, name: &str) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "crashes::writes_until_it_is_killed", "--ignored", "--nocapture"])
+        .args(["--exact", name, "--ignored", "--nocapture"])
         .env(FOLDER, folder)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -208,10 +238,9 @@ fn spawn(folder: &Path) -> Child {
 #[test]
 #[ignore = "started by another test, in a process of its own"]
 fn writes_until_it_is_killed() {
-    let Some(folder) = std::env::var_os(FOLDER) else {
+    let Some(store) = store_to_crash() else {
         return;
     };
-    let store = Store::open(Path::new(&folder)).unwrap();
     let from = ledger(&store).len();
     for n in from.. {
         let bytes = vec![n as u8; 50_000 + n];
