@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use crate::board::{Access, Board};
 use crate::client::{Body, Client, Proof, Sending};
 use crate::estate::{
-    self, ALICE, ALICE_GUEST, ARM_PORT, BOB, ITEMS, SAM, SUE, config, container, guard, item,
-    pim, policy, proxy, request, schedule, vault,
+    self, ALICE, ALICE_GUEST, ARM_PORT, BOB, ITEMS, SAM, SUE, config, container, guard, item, pim, policy,
+    proxy, request, schedule, vault,
 };
+use crate::visitors;
 
 /// Alice with her token of the guard's tenant.
 const BOTH: [crate::client::Account; 2] = [ALICE, ALICE_GUEST];
@@ -325,51 +326,20 @@ pub async fn restic(client: Client, board: Arc<Board>) -> turmoil::Result {
     Ok(())
 }
 
-/// Somebody who signs in, refreshes, and is an application as well.
-pub async fn sign_ins(client: Client, board: Arc<Board>) -> turmoil::Result {
-    board.opening().await;
-    let scope = format!("https://localhost:{ARM_PORT}/.default offline_access");
-    let cli = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
-    let automation = estate::AUTOMATION.to_string();
-    while board.is_open() {
-        let application = [
-            ("client_id", automation.as_str()),
-            ("grant_type", "client_credentials"),
-            ("client_secret", estate::PASSWORD),
-            ("scope", scope.as_str()),
-        ];
-        token(&client, "contoso.example", &application).await;
-        client.pause(100, 500).await;
-        let password = [
-            ("client_id", cli),
-            ("grant_type", "password"),
-            ("username", BOB.name),
-            ("password", estate::PASSWORD),
-            ("scope", scope.as_str()),
-        ];
-        let signed_in = token(&client, "organizations", &password).await;
-        let refresh = signed_in.and_then(|answer| answer.body["refresh_token"].as_str().map(String::from));
-        for _ in 0..4 {
-            let Some(refresh) = &refresh else { break };
-            let again =
-                [("client_id", cli), ("grant_type", "refresh_token"), ("refresh_token", refresh), ("scope", &scope)];
-            client.pause(50, 400).await;
-            token(&client, "contoso.example", &again).await;
-        }
-        client.pause(400, 1500).await;
-    }
-    Ok(())
-}
-
-async fn token(client: &Client, tenant: &str, form: &[(&str, &str)]) -> Option<crate::history::Answer> {
-    let path = format!("/{tenant}/oauth2/v2.0/token");
-    let sending = Sending { method: "POST", path: &path, proof: Proof::None, body: Body::Form(form) };
-    client.send(client.some_server(), ARM_PORT, sending).await
-}
-
 /// Who takes part, by the names of their machines.
-pub const CAST: [&str; 10] =
-    ["alice-1", "alice-2", "sam", "approver-sam", "approver-sue", "help-desk", "bob", "restic-1", "restic-2", "sign-in"];
+pub const CAST: [&str; 11] = [
+    "alice-1",
+    "alice-2",
+    "sam",
+    "approver-sam",
+    "approver-sue",
+    "help-desk",
+    "bob",
+    "restic-1",
+    "restic-2",
+    "sign-in",
+    "device",
+];
 
 /// Puts somebody on the stage.
 pub async fn act(name: &str, client: Client, board: Arc<Board>) -> turmoil::Result {
@@ -379,7 +349,8 @@ pub async fn act(name: &str, client: Client, board: Arc<Board>) -> turmoil::Resu
         "approver-sue" => approver(client, board, SUE).await,
         "help-desk" => help_desk(client, board).await,
         "bob" => bob(client, board).await,
-        "sign-in" => sign_ins(client, board).await,
+        "sign-in" => visitors::sign_ins(client, board).await,
+        "device" => visitors::devices(client, board).await,
         name if name.starts_with("restic") => restic(client, board).await,
         _ => alice(client, board).await,
     }

@@ -11,8 +11,11 @@ use crate::model::Model;
 use crate::time::SKEW;
 
 /// The codes by which a critical operation is refused for want of consent.
-const CONSENT_MISSING: [&str; 3] =
-    ["LinkedAuthorizationFailed", "UserErrorDeleteNotUnlocked", "UserErrorResourceGuardOperationRequestMissing"];
+const CONSENT_MISSING: [&str; 3] = [
+    "LinkedAuthorizationFailed",
+    "UserErrorDeleteNotUnlocked",
+    "UserErrorResourceGuardOperationRequestMissing",
+];
 
 /// The ledger and the clients' history side by side.
 pub struct Case {
@@ -53,6 +56,7 @@ impl Case {
             model.follow(entry, event);
         }
         self.looks(&model);
+        self.sign_ins(&mut model);
         self.uploads(&model);
         self.wrong.append(&mut model.wrong);
         model
@@ -125,7 +129,8 @@ impl Case {
     /// comes before it.
     fn order(&mut self) {
         let mut latest: Option<Event> = None;
-        let entries: Vec<Event> = self.ledger.iter().filter_map(|entry| self.event_of(entry).cloned()).collect();
+        let entries: Vec<Event> =
+            self.ledger.iter().filter_map(|entry| self.event_of(entry).cloned()).collect();
         for event in entries {
             if let Some(before) = latest.as_ref().filter(|before| event.is_before(before)) {
                 let what = format!("{} {} was sent later and comes before it", before.method, before.path);
@@ -160,8 +165,9 @@ impl Case {
     fn looks(&mut self, model: &Model) {
         for event in self.events.clone().iter().filter(|event| event.answer.is_some()) {
             let looks = event.who == estate::BOB.name && event.method == "GET";
-            let signs_in = event.path.ends_with("/oauth2/v2.0/token")
-                && !event.body.to_string().contains("client_credentials");
+            let form = event.body.to_string();
+            let signs_in = form.contains(r#"["grant_type","password"]"#)
+                || form.contains(r#"["grant_type","refresh_token"]"#);
             let timeline = match (looks, signs_in) {
                 (true, _) => &model.bob,
                 (_, true) => &model.enabled,
@@ -174,8 +180,30 @@ impl Case {
                 _ => continue,
             };
             if !timeline.possible(from, to, granted) {
-                let what = if granted { "it was allowed after it was revoked" } else { "it was refused without reason" };
+                let what = if granted {
+                    "it was allowed after it was revoked"
+                } else {
+                    "it was refused without reason"
+                };
                 self.blame(event, what);
+            }
+        }
+    }
+
+    /// A fresh token is good on every server, and a device code is good for one sign-in.
+    fn sign_ins(&mut self, model: &mut Model) {
+        let mut devices: BTreeMap<String, u32> = BTreeMap::new();
+        for event in self.events.clone() {
+            if event.path.starts_with("/subscriptions?") && event.status() == 401 {
+                self.blame(&event, "a fresh token was refused");
+            }
+            let code = event.body.as_array().into_iter().flatten().find(|field| field[0] == "device_code");
+            let (Some(code), true) = (code, event.succeeded()) else { continue };
+            let times = devices.entry(code.to_string()).or_default();
+            *times += 1;
+            *model.counts.entry("a device signed in").or_default() += 1;
+            if *times > 1 {
+                self.blame(&event, "a device code was good twice");
             }
         }
     }

@@ -44,6 +44,8 @@ pub struct Client {
 pub enum Proof<'a> {
     Tokens(&'a [Account]),
     Basic(&'a str, &'a str),
+    /// A token as a server issued it.
+    Issued(&'a str),
     None,
 }
 
@@ -52,6 +54,7 @@ impl Proof<'_> {
         match self {
             Self::Tokens(accounts) => accounts.first().map_or("", |who| who.name).to_string(),
             Self::Basic(user, _) => (*user).to_string(),
+            Self::Issued(_) => "somebody with a fresh token".into(),
             Self::None => String::new(),
         }
     }
@@ -69,6 +72,8 @@ pub enum Body<'a> {
     Nothing,
     Json(&'a Value),
     Form(&'a [(&'a str, &'a str)]),
+    /// What a browser sends of a page.
+    Page(&'a [(&'a str, &'a str)]),
     Bytes(&'a [u8]),
 }
 
@@ -109,16 +114,29 @@ impl Client {
     }
 
     /// Calls ARM as somebody, on any server.
-    pub async fn arm(&self, who: &[Account], method: &'static str, path: &str, body: &Value) -> Option<Answer> {
+    pub async fn arm(
+        &self,
+        who: &[Account],
+        method: &'static str,
+        path: &str,
+        body: &Value,
+    ) -> Option<Answer> {
         let separator = if path.contains('?') { '&' } else { '?' };
-        let path = format!("{path}{separator}api-version=2026-08-01").replace(' ', "%20").replace('\'', "%27");
+        let path =
+            format!("{path}{separator}api-version=2026-08-01").replace(' ', "%20").replace('\'', "%27");
         let body = if body.is_null() { Body::Nothing } else { Body::Json(body) };
         let sending = Sending { method, path: &path, proof: Proof::Tokens(who), body };
         self.send(self.some_server(), ARM_PORT, sending).await
     }
 
     /// Calls Graph as somebody, on any server.
-    pub async fn graph(&self, who: Account, method: &'static str, path: &str, body: &Value) -> Option<Answer> {
+    pub async fn graph(
+        &self,
+        who: Account,
+        method: &'static str,
+        path: &str,
+        body: &Value,
+    ) -> Option<Answer> {
         let sending = Sending { method, path, proof: Proof::Tokens(&[who]), body: Body::Json(body) };
         self.send(self.some_server(), GRAPH_PORT, sending).await
     }
@@ -156,7 +174,8 @@ impl Client {
         let exchange = exchange(server, port, request);
         let (status, headers, bytes) = tokio::time::timeout(PATIENCE, exchange).await.ok()??;
         let own = headers.get("request-id").and_then(|id| id.to_str().ok()?.parse().ok());
-        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
+        let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| text());
         Some(self.history.answered(number, status, body, own))
     }
 
@@ -180,21 +199,27 @@ impl Client {
                 let both = base64::prelude::BASE64_STANDARD.encode(format!("{user}:{secret}"));
                 request = request.header("authorization", format!("Basic {both}"));
             }
+            Proof::Issued(token) => request = request.header("authorization", format!("Bearer {token}")),
             Proof::None => {}
         }
         let (kind, bytes, shown) = match &sending.body {
             Body::Nothing => ("", Vec::new(), Value::Null),
             Body::Json(value) => ("application/json", value.to_string().into_bytes(), (*value).clone()),
             Body::Bytes(bytes) => ("application/octet-stream", bytes.to_vec(), Value::Null),
-            Body::Form(fields) => {
+            Body::Form(fields) | Body::Page(fields) => {
                 let encode = |text: &str| {
-                    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+                    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
+                        .to_string()
                 };
                 let pairs: Vec<String> =
                     fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
                 ("application/x-www-form-urlencoded", pairs.join("&").into_bytes(), json!(fields))
             }
         };
+        if matches!(sending.body, Body::Page(_)) {
+            let origin = format!("https://localhost:{port}");
+            request = request.header("origin", origin).header("sec-fetch-site", "same-origin");
+        }
         if !kind.is_empty() {
             request = request.header("content-type", kind);
         }

@@ -211,7 +211,9 @@ impl Model {
     fn use_unlock(&mut self, entry: &Entry, target: &str) {
         match self.unlocks.remove(target) {
             None => self.blame(entry, "a deletion without an unlock, or with one that was used before"),
-            Some(until) if until <= entry.at => self.blame(entry, "a deletion with an unlock that had expired"),
+            Some(until) if until <= entry.at => {
+                self.blame(entry, "a deletion with an unlock that had expired")
+            }
             Some(_) => {}
         }
     }
@@ -232,7 +234,8 @@ impl Model {
     fn consent(&mut self, entry: &Entry, event: &Event, rest: &str) {
         let properties = &event.body["properties"];
         let name = rest.split('/').nth(1).and_then(|name| name.parse::<Uuid>().ok());
-        let target = properties["targetRoleAssignmentScheduleId"].as_str().and_then(|id| id.parse::<Uuid>().ok());
+        let target =
+            properties["targetRoleAssignmentScheduleId"].as_str().and_then(|id| id.parse::<Uuid>().ok());
         let kind = properties["requestType"].as_str().unwrap_or_default();
         match (rest.split('/').next().unwrap_or_default(), kind) {
             ("roleAssignmentScheduleRequests", "SelfActivate") => {
@@ -246,7 +249,10 @@ impl Model {
                 self.count("an activation was ended");
             }
             ("roleEligibilityScheduleRequests", "AdminRemove") => {
-                self.rights.values_mut().filter(|right| right.activated).for_each(|right| right.alive = false);
+                self.rights
+                    .values_mut()
+                    .filter(|right| right.activated)
+                    .for_each(|right| right.alive = false);
                 self.count("an eligibility was removed");
             }
             ("roleAssignmentApprovals", _) => self.settle(entry, name.unwrap()),

@@ -6,8 +6,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use ledger::{Break, Head};
 use serde_json::Value;
-use store::{Database, Inspector, Place};
+use store::{Database, Inspector, Place, Store};
 use turmoil::Sim;
 
 use crate::actors::{self, CAST};
@@ -35,30 +36,49 @@ pub struct Verdict {
     pub wrong: Vec<String>,
 }
 
-/// Runs a seed. With an engine that does not look whether what was read still holds, if `unchecked`.
-pub fn run(seed: u64, unchecked: bool) -> Verdict {
+/// What is left when a run is over: what the clients saw, and what is in the database.
+pub struct Remains {
+    pub case: Case,
+    store: Store,
+    sky: Arc<Sky>,
+    head: Result<Head, Break>,
+    counts: BTreeMap<String, u64>,
+    // Last, because the store is in it.
+    _folder: tempfile::TempDir,
+}
+
+/// Plays a seed. With an engine that does not look whether what was read still holds, if `unchecked`.
+pub fn play(seed: u64, unchecked: bool) -> Remains {
     let folder = folder();
     let mut stage = Stage::new(seed, unchecked, folder.path());
     stage.play();
-    let Stage { history, machines, .. } = &stage;
-    let (history, machines) = (Arc::clone(history), machines.clone());
-    let mut counts = std::mem::take(&mut stage.counts);
+    let (history, machine) = (Arc::clone(&stage.history), stage.machines[0].clone());
+    let counts = std::mem::take(&mut stage.counts);
     // The servers crash; the database and what the clients know remain.
     drop(stage);
-    machines.iter().for_each(|machine| machine.away.store(false, Ordering::Relaxed));
-    let store = machines[0].boot().store;
-    let mut case = Case::new(history.events(), aftermath::ledger(&store));
-    let model = case.check();
-    aftermath::check_state(&mut case, &model, &store);
-    counts.insert("objects that were kept".into(), aftermath::check_objects(&mut case, &store));
-    let head = Inspector::open(folder.path(), &machines[0].place.database).unwrap().verify_ledger(None).unwrap();
-    if let Err(broken) = &head {
-        case.wrong.push(format!("the ledger does not verify: {broken:?}"));
+    machine.away.store(false, Ordering::Relaxed);
+    let store = machine.boot().store;
+    let case = Case::new(history.events(), aftermath::ledger(&store));
+    let inspector = Inspector::open(folder.path(), &machine.place.database).unwrap();
+    let head = inspector.verify_ledger(None).unwrap();
+    Remains { case, store, sky: machine.sky, head, counts, _folder: folder }
+}
+
+impl Remains {
+    /// Looks at everything that must be true.
+    pub fn judge(mut self) -> Verdict {
+        let (case, mut counts) = (&mut self.case, self.counts);
+        let model = case.check();
+        aftermath::check_state(case, &model, &self.store);
+        counts.insert("objects that were kept".into(), aftermath::check_objects(case, &self.store));
+        if let Err(broken) = &self.head {
+            case.wrong.push(format!("the ledger does not verify: {broken:?}"));
+        }
+        counts.extend(model.counts.iter().map(|(what, times)| (what.to_string(), *times)));
+        tally(&mut counts, case, &self.sky);
+        let trace = trace(case, &format!("{:?}", self.head));
+        Verdict { trace, counts, wrong: self.case.wrong }
     }
-    counts.extend(model.counts.iter().map(|(what, times)| (what.to_string(), *times)));
-    tally(&mut counts, &case, &machines[0].sky);
-    let trace = trace(&case, &format!("{head:?}"));
-    Verdict { trace, counts, wrong: case.wrong }
 }
 
 /// A folder that is gone afterwards; in memory where there is such a place, because a run flushes a lot.
@@ -225,9 +245,10 @@ impl Stage<'_> {
         };
         let busy = |other: &Trouble| match (&trouble, other) {
             (Trouble::Crash(a), Trouble::Crash(b)) | (Trouble::Away(a), Trouble::Away(b)) => a == b,
-            (Trouble::Partition(a, b) | Trouble::Hold(a, b), Trouble::Partition(c, d) | Trouble::Hold(c, d)) => {
-                (a, b) == (c, d)
-            }
+            (
+                Trouble::Partition(a, b) | Trouble::Hold(a, b),
+                Trouble::Partition(c, d) | Trouble::Hold(c, d),
+            ) => (a, b) == (c, d),
             _ => false,
         };
         if self.troubles.iter().any(|(_, other)| busy(other)) {
@@ -261,14 +282,17 @@ impl Stage<'_> {
     fn end(&mut self, trouble: &Trouble) {
         match trouble {
             Trouble::Crash(server) => self.sim.bounce(format!("server-{server}")),
-            Trouble::Partition(client, server) => self.sim.repair(client.as_str(), format!("server-{server}")),
+            Trouble::Partition(client, server) => {
+                self.sim.repair(client.as_str(), format!("server-{server}"))
+            }
             Trouble::Hold(client, server) => self.sim.release(client.as_str(), format!("server-{server}")),
             Trouble::Away(server) => self.machines[*server].away.store(false, Ordering::Relaxed),
         }
     }
 
     fn mend(&mut self, now: Duration) {
-        let (over, left) = std::mem::take(&mut self.troubles).into_iter().partition(|(until, _)| *until <= now);
+        let (over, left) =
+            std::mem::take(&mut self.troubles).into_iter().partition(|(until, _)| *until <= now);
         self.troubles = left;
         let over: Vec<(Duration, Trouble)> = over;
         over.iter().for_each(|(_, trouble)| self.end(trouble));

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::run::{from_environment, printed, run};
+use crate::run::{from_environment, play, printed};
 
 /// Runs at a time.
 const AT_ONCE: usize = 2;
@@ -27,7 +27,8 @@ fn started(seed: u64, unchecked: bool) -> Said {
         .env("COUNTERSIGN_UNCHECKED", if unchecked { "1" } else { "" })
         .output()
         .unwrap();
-    let output = format!("{}{}", String::from_utf8_lossy(&child.stdout), String::from_utf8_lossy(&child.stderr));
+    let output =
+        format!("{}{}", String::from_utf8_lossy(&child.stdout), String::from_utf8_lossy(&child.stderr));
     let verdict = printed(&output).unwrap_or_else(|| panic!("seed {seed} came to no end:\n{output}"));
     Said {
         seed,
@@ -43,7 +44,8 @@ fn all(seeds: &[u64], unchecked: bool) -> Vec<Said> {
     let mut said = Vec::new();
     for some in seeds.chunks(AT_ONCE) {
         std::thread::scope(|scope| {
-            let running: Vec<_> = some.iter().map(|seed| scope.spawn(move || started(*seed, unchecked))).collect();
+            let running: Vec<_> =
+                some.iter().map(|seed| scope.spawn(move || started(*seed, unchecked))).collect();
             said.extend(running.into_iter().map(|thread| thread.join().unwrap()));
         });
     }
@@ -55,7 +57,8 @@ fn all(seeds: &[u64], unchecked: bool) -> Vec<Said> {
 #[ignore = "started by other tests, in a process of its own"]
 fn one_seed() {
     let Some(seed) = from_environment("COUNTERSIGN_SEED") else { return };
-    let verdict = run(seed.parse().unwrap(), from_environment("COUNTERSIGN_UNCHECKED").is_some());
+    let unchecked = from_environment("COUNTERSIGN_UNCHECKED").is_some();
+    let verdict = play(seed.parse().unwrap(), unchecked).judge();
     for wrong in &verdict.wrong {
         println!("seed {seed}: {wrong}");
     }
@@ -85,4 +88,20 @@ fn nothing_is_lost_and_nothing_is_allowed_that_must_not_be() {
         println!("{}\nreplay with COUNTERSIGN_SEED={} cargo test -p server --test sim", run.output, run.seed);
     }
     assert!(failed.is_empty(), "{} of {} seeds failed", failed.len(), said.len());
+}
+
+/// A run comes out the same in another process, whatever that draws for its hash tables.
+#[test]
+fn a_seed_says_it_all() {
+    for seed in [1, 2] {
+        let both = all(&[seed, seed], false);
+        assert_eq!(both[0].trace, both[1].trace, "seed {seed}");
+    }
+}
+
+/// An engine that commits whatever has changed meanwhile is found out.
+#[test]
+fn a_broken_engine_is_caught() {
+    let caught = all(&[0, 1, 2, 3], true).into_iter().filter(|run| run.wrong > 0).count();
+    assert!(caught >= 2, "{caught} of 4 runs on a broken engine were found to be wrong");
 }

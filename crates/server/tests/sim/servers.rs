@@ -59,8 +59,8 @@ async fn listen(port: u16, router: Router) -> std::io::Result<()> {
         let (stream, peer) = listener.accept().await?;
         let service = TowerToHyperService::new(router.clone().layer(axum::Extension(ConnectInfo(peer))));
         tokio::spawn(async move {
-            let connection = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service);
+            let connection =
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
             // A connection that breaks is what happens here.
             let _ = connection.await;
         });
