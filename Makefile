@@ -19,8 +19,9 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
+# On a PostgreSQL server of its own.
 unit:
-	cargo test --locked --workspace
+	scripts/with-postgres cargo test --locked --workspace
 
 # The real az CLI, the Azure SDKs and restic against a real process.
 acceptance:

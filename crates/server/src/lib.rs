@@ -25,5 +25,5 @@ mod tls;
 
 pub use clock_mark::clock_mark;
 pub use listen::serve as serve_router;
-pub use run::{Config, Running, StartError, start};
+pub use run::{Config, Running, StartError, arm_router, assemble, graph_router, start};
 pub use tls::configure as configure_tls;

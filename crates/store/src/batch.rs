@@ -105,6 +105,10 @@ impl Row {
         self.0.revision
     }
 
+    pub(crate) fn body(&self) -> &str {
+        &self.0.body
+    }
+
     /// Bytes of text.
     pub(crate) fn size(&self) -> usize {
         self.0.key.len() + self.0.body.len()

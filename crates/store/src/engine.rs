@@ -3,15 +3,16 @@
 //! Everything else, which documents there are and what a decision may write, lies above this line; connections,
 //! statements and the files of a database below it. Each engine passes the same suite.
 
-use std::sync::mpsc::channel;
-
 use crate::batch::{Batch, Row};
 use crate::error::{CommitError, StoreError};
 
+/// How many revisions of access can be followed change by change. Who is further behind reads everything.
+pub(crate) const ACCESS_LOG: i64 = 100_000;
+
 /// A database.
 pub(crate) trait Engine: Send + Sync {
-    /// A view of the database as it is now, whatever is committed while it lives. It shows everything whose commit had
-    /// been acknowledged before, by this or any other server on the database.
+    /// A view of the database as it is at the first question that is put to it, whatever is committed while it lives. It
+    /// shows everything whose commit had been acknowledged before, by this or any other server on the database.
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError>;
 
     /// The same view as far as it is in memory: it never waits for a disk or a network. What is not there fails with
@@ -20,15 +21,12 @@ pub(crate) trait Engine: Send + Sync {
         None
     }
 
-    /// Commits a batch if everything it read still holds, and calls `done` after the commit is durable.
-    fn submit(&self, batch: Batch, done: Done);
-
     /// Commits a batch if everything it read still holds. Returns after the commit is durable.
-    fn commit(&self, batch: Batch) -> Result<(), CommitError> {
-        let (done, answer) = channel();
-        // Whoever waits is still there when it is called.
-        self.submit(batch, Box::new(move |result| drop(done.send(result))));
-        answer.recv().unwrap_or(Err(CommitError::Failed(StoreError::Closed)))
+    fn commit(&self, batch: Batch) -> Result<(), CommitError>;
+
+    /// The same for somebody who does not wait: calls `done` after the commit is durable.
+    fn submit(&self, batch: Batch, done: Done) {
+        done(self.commit(batch));
     }
 
     /// Finishes what was queued and takes nothing more.
@@ -59,8 +57,16 @@ pub(crate) trait Snapshot: Send {
         true
     }
 
+    /// Whether it may wait for a disk or a network.
+    fn waits(&self) -> bool {
+        true
+    }
+
     /// One document.
     fn document(&self, kind: &str, key: &str) -> Result<Option<Row>, StoreError>;
+
+    /// Those of these documents of a kind that exist.
+    fn documents(&self, kind: &str, keys: &[String]) -> Result<Vec<Row>, StoreError>;
 
     /// The documents of a kind from `lower` up to, not including, `upper`, in the order of their keys' bytes.
     fn range(&self, kind: &str, lower: &str, upper: &str) -> Result<Vec<Row>, StoreError>;

@@ -13,15 +13,24 @@
 //! The store knows no rule about content: what may change, and who may change it, was decided before it is asked.
 
 mod access;
+mod audit;
+mod authority;
 mod batch;
 mod blobs;
+mod claim;
 mod document;
 mod engine;
 mod error;
 mod inspector;
+mod lease;
 mod mark;
+mod memory;
+mod moving;
 mod object;
+mod place;
+mod postgres;
 mod purge;
+pub mod simulation;
 mod sql;
 mod sqlite;
 mod transaction;
@@ -32,22 +41,30 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arm::{Error, ErrorKind, Result};
-use parking_lot::RwLock;
 use tokio::sync::oneshot;
 
 pub use access::{Access, Allowed, Principal};
+pub use authority::CertificateAuthority;
 pub use blobs::{Blobs, Finished, Kept, Upload};
 pub use document::{Document, Free, pim_key};
 pub use engine::Tally;
 pub use error::StoreError;
 pub use inspector::Inspector;
+pub use lease::Lease;
 pub use mark::ClockMark;
+pub use memory::Memory;
+pub use moving::{Moved, Progress, migrate};
 pub use object::{Object, ObjectType};
+pub use place::{Database, Place};
+pub use postgres::PostgresUrl;
 pub use transaction::Transaction;
 
+use crate::access::Current;
 use crate::batch::Batch;
 use crate::engine::{Engine, Snapshot};
 use crate::error::CommitError;
+use crate::memory::MemoryEngine;
+use crate::postgres::Postgres;
 use crate::purge::{Bell, Purger};
 use crate::sqlite::Sqlite;
 
@@ -69,29 +86,56 @@ struct Shared {
     purger: Purger,
     engine: Arc<dyn Engine>,
     blobs: Blobs,
-    access: RwLock<Option<Arc<Access>>>,
+    access: Current,
     retries: AtomicU64,
     /// Held, and so locked, as long as the store is open.
     _lock: File,
 }
 
+/// What a decision came to, and what it wants written.
+type Decided<T> = (Result<T>, Batch);
+
 impl Store {
-    /// Opens a data folder, or makes one. Only one process at a time can have it open.
+    /// Opens a data folder with everything in it, or makes one.
     ///
     /// # Errors
-    /// When the folder is in use, cannot be written, or was written by a newer program.
+    /// As [`Store::open_at`].
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        Self::open_at(&Place::folder(folder))
+    }
+
+    /// Opens a store, or makes one. Only one process at a time can have a data folder open; databases that many servers
+    /// can share, and then the folder of the repositories, are shared by servers with data folders of their own.
+    ///
+    /// # Errors
+    /// When the folder is in use or cannot be written, the database cannot be reached, or either was written by a newer
+    /// program.
+    pub fn open_at(place: &Place) -> Result<Self, StoreError> {
+        Self::open_through(place, |engine| engine)
+    }
+
+    /// The same, through something that comes between the store and its database.
+    fn open_through(
+        place: &Place,
+        through: impl FnOnce(Arc<dyn Engine>) -> Arc<dyn Engine>,
+    ) -> Result<Self, StoreError> {
+        let folder = place.folder.as_path();
         let io = |error| StoreError::Io(folder.to_path_buf(), error);
         create(folder).map_err(io)?;
         private(folder).map_err(io)?;
         let lock = lock(folder)?;
-        let engine: Arc<dyn Engine> = Arc::new(Sqlite::open(&folder.join("countersign.db"))?);
-        let blobs = Blobs::open(&folder.join("repositories"))?;
+        let engine: Arc<dyn Engine> = match &place.database {
+            Database::Sqlite => Arc::new(Sqlite::open(&folder.join("countersign.db"))?),
+            Database::Memory(memory) => Arc::new(MemoryEngine::open(memory)),
+            Database::Postgres(url) => Arc::new(Postgres::open(url)?),
+        };
+        let engine = through(engine);
+        let blobs = Blobs::open(&place.repositories())?;
         let shared = Shared {
             purger: Purger::start(Arc::clone(&engine), blobs.clone()).map_err(io)?,
             engine,
             blobs,
-            access: RwLock::new(None),
+            access: Current::default(),
             retries: AtomicU64::new(0),
             _lock: lock,
         };
@@ -106,7 +150,9 @@ impl Store {
     /// state kept changing under it.
     pub fn transact<T>(&self, mut decide: impl FnMut(&mut Transaction) -> Result<T>) -> Result<T> {
         for _ in 0..ATTEMPTS {
-            let (outcome, batch) = self.attempt(self.shared.engine.snapshot()?, &mut decide)?;
+            let Some((outcome, batch)) = self.attempt(self.shared.engine.snapshot()?, &mut decide)? else {
+                continue;
+            };
             if batch.is_empty() {
                 return outcome;
             }
@@ -119,12 +165,12 @@ impl Store {
                 return outcome;
             }
         }
-        Err(kept_changing())
+        Err(retryable("the resource kept changing while the request was decided"))
     }
 
     /// Like [`transact`](Self::transact), for a task that shares its thread with others. What can be decided out of
-    /// memory is decided on the spot; what has to wait for the database is decided on a thread for that. Once begun, the
-    /// commit takes place even if nobody waits for it any more.
+    /// memory is decided on the spot; what may have to wait for the database is decided on a thread for that. Once begun,
+    /// the commit takes place even if nobody waits for it any more.
     ///
     /// # Errors
     /// As `transact`.
@@ -133,24 +179,9 @@ impl Store {
         mut decide: impl FnMut(&mut Transaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         for _ in 0..ATTEMPTS {
-            let (outcome, batch) = match self.glance(&mut decide)? {
-                Some(decided) => decided,
-                None => {
-                    let store = self.clone();
-                    let work = move || {
-                        let snapshot = store.shared.engine.snapshot();
-                        let decided = snapshot
-                            .map_err(Error::from)
-                            .and_then(|snapshot| store.attempt(snapshot, &mut decide));
-                        (decide, decided)
-                    };
-                    let decided;
-                    (decide, decided) = tokio::task::spawn_blocking(work)
-                        .await
-                        .map_err(|error| Error::internal(format!("a decision ended abnormally: {error}")))?;
-                    decided?
-                }
-            };
+            let decided;
+            (decide, decided) = self.attempt_anywhere(decide).await?;
+            let Some((outcome, batch)) = decided else { continue };
             if batch.is_empty() {
                 return outcome;
             }
@@ -168,32 +199,60 @@ impl Store {
                 return outcome;
             }
         }
-        Err(kept_changing())
+        Err(retryable("the resource kept changing while the request was decided"))
     }
 
-    /// Makes a decision once. What it says is worth something only if it is committed.
+    /// Makes a decision once, out of memory if that is enough, or else on a thread that may wait. Gives it back.
+    async fn attempt_anywhere<T: Send + 'static, D>(&self, mut decide: D) -> Result<(D, Option<Decided<T>>)>
+    where
+        D: FnMut(&mut Transaction) -> Result<T> + Send + 'static,
+    {
+        if let Some(decided) = self.glance(&mut decide)? {
+            return Ok((decide, decided));
+        }
+        let store = self.clone();
+        let work = move || {
+            let snapshot = store.shared.engine.snapshot().map_err(Error::from);
+            let decided = snapshot.and_then(|snapshot| store.attempt(snapshot, &mut decide));
+            (decide, decided)
+        };
+        let done = tokio::task::spawn_blocking(work).await;
+        let (decide, decided) =
+            done.map_err(|error| Error::internal(format!("a decision ended abnormally: {error}")))?;
+        Ok((decide, decided?))
+    }
+
+    /// Makes a decision once. What it comes to is worth something only if it is committed; `None` if it is worth nothing
+    /// already.
     fn attempt<T>(
         &self,
         snapshot: Box<dyn Snapshot>,
         decide: &mut impl FnMut(&mut Transaction) -> Result<T>,
-    ) -> Result<(Result<T>, Batch)> {
+    ) -> Result<Option<Decided<T>>> {
         let mut transaction = Transaction::begin(self, snapshot);
         let outcome = decide(&mut transaction);
-        let batch = transaction.into_batch(outcome.is_ok())?;
-        Ok((outcome, batch))
+        self.decided(transaction, outcome)
     }
 
-    /// Makes a decision once, out of memory; `None` if that is not enough.
+    /// The same out of memory; `None` if that is not enough.
     fn glance<T>(
         &self,
         decide: &mut impl FnMut(&mut Transaction) -> Result<T>,
-    ) -> Result<Option<(Result<T>, Batch)>> {
+    ) -> Result<Option<Option<Decided<T>>>> {
         let Some(snapshot) = self.shared.engine.glance() else {
             return Ok(None);
         };
         let mut transaction = Transaction::begin(self, snapshot);
         let outcome = decide(&mut transaction);
         if !transaction.is_complete() {
+            return Ok(None);
+        }
+        self.decided(transaction, outcome).map(Some)
+    }
+
+    fn decided<T>(&self, transaction: Transaction, outcome: Result<T>) -> Result<Option<Decided<T>>> {
+        if transaction.is_outdated() {
+            self.shared.retries.fetch_add(1, Ordering::Relaxed);
             return Ok(None);
         }
         let batch = transaction.into_batch(outcome.is_ok())?;
@@ -259,24 +318,14 @@ impl Store {
         self.shared.engine.close();
     }
 
-    fn cached_access(&self, revision: i64) -> Option<Arc<Access>> {
-        self.shared.access.read().as_ref().filter(|access| access.revision() == revision).map(Arc::clone)
-    }
-
-    fn cache_access(&self, access: &Arc<Access>) {
-        let mut cached = self.shared.access.write();
-        if cached.as_ref().is_none_or(|cached| cached.revision() < access.revision()) {
-            *cached = Some(Arc::clone(access));
-        }
+    fn current_access(&self) -> &Current {
+        &self.shared.access
     }
 }
 
-fn kept_changing() -> Error {
-    Error::new(
-        ErrorKind::Unavailable,
-        "RetryableError",
-        "the resource kept changing while the request was decided; nothing was changed, try again",
-    )
+/// Nothing was decided, for a reason that goes away.
+fn retryable(why: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, "RetryableError", format!("{why}; nothing was changed, try again"))
 }
 
 /// Makes the folder if it is not there, and its name durable.

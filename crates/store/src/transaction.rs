@@ -11,7 +11,7 @@ use vault::{ChangeKind, Edit, ProtectedItem, RecoveryPoint, RepositoryCredential
 use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row, read};
 use crate::document::{Document, Free};
 use crate::engine::{LedgerRow, Snapshot};
-use crate::{Access, Object, ObjectType, Store};
+use crate::{Access, Object, ObjectType, Store, retryable};
 
 /// How far back in what was read it is looked whether a document was read before.
 const LATELY: usize = 16;
@@ -26,6 +26,9 @@ pub struct Transaction {
     /// Ledger entries that are kept even when the decision ends in a refusal.
     refusals: Vec<Entry>,
     audited: bool,
+    outdated: bool,
+    /// Whether something was asked that is not at hand.
+    missed: bool,
 }
 
 impl Transaction {
@@ -37,12 +40,14 @@ impl Transaction {
             access: None,
             refusals: Vec::new(),
             audited: false,
+            outdated: false,
+            missed: false,
         }
     }
 
-    /// Whether everything that was asked could be answered.
+    /// Whether everything that was asked could be answered. Of a decision out of memory that is not certain.
     pub(crate) fn is_complete(&self) -> bool {
-        self.snapshot.is_complete()
+        self.snapshot.is_complete() && !self.missed
     }
 
     /// The document with this key, if it exists.
@@ -102,22 +107,28 @@ impl Transaction {
     }
 
     /// Who is who and who may do what, as of this decision.
+    ///
+    /// # Errors
+    /// When that has changed since the decision began; then the decision is made again, whatever it does with the error.
     pub fn access(&mut self) -> Result<Arc<Access>> {
         if let Some(access) = &self.access {
             return Ok(Arc::clone(access));
         }
         let revision = self.snapshot.access()?;
         self.batch.conditions.push(Condition::Access(revision));
-        let access = match self.store.cached_access(revision) {
-            Some(access) => access,
-            None => {
-                let access = Arc::new(Access::load(&*self.snapshot, revision)?);
-                self.store.cache_access(&access);
-                access
-            }
+        let current = self.store.current_access();
+        self.access = match self.snapshot.waits() {
+            true => current.at(&*self.snapshot, revision)?,
+            false => current.at_hand(revision).inspect_err(|_| self.missed = true)?,
         };
-        self.access = Some(Arc::clone(&access));
-        Ok(access)
+        self.outdated = self.access.is_none();
+        self.access.clone().ok_or_else(|| retryable("rights have changed since the decision began"))
+    }
+
+    /// Whether the decision asked for what is not known any more for its snapshot. It must be made again, whatever it
+    /// came to.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.outdated
     }
 
     /// Writes a document that belongs to no vault.

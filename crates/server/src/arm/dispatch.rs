@@ -4,23 +4,24 @@
 use arm::{Error, ErrorKind, Fields, ResourceId, Result};
 use directory::SubscriptionState;
 use resources::{Effect, Lock, Registration, ResourceGroup, check_locks};
-use store::{Access, Store, Transaction};
+use store::{Access, Transaction};
 
 use super::call::{Call, Request, SignedIn, authorization_failed};
 use super::reply::Reply;
 use super::route::{Method, Needs, Params, Route, access_scope};
 use super::routes::TABLE;
+use crate::app::App;
 use crate::edge::Edge;
 
 /// Decides one request.
 ///
 /// # Errors
 /// Whatever the request deserves; then nothing was changed.
-pub async fn dispatch(store: &Store, edge: &Edge, request: Request) -> Result<Reply> {
+pub async fn dispatch(app: &App, request: Request) -> Result<Reply> {
     let (route, params) = TABLE.find(request.method, &request.path)?;
     check_api_version(&request)?;
-    let (edge, head) = (edge.clone(), request.method == Method::Head);
-    let mut reply = store.decide(move |tx| decide(tx, &edge, &request, route, &params)).await?;
+    let (edge, head) = (app.edge.clone(), request.method == Method::Head);
+    let mut reply = app.decide(move |tx| decide(tx, &edge, &request, route, &params)).await?;
     if head {
         reply.body = None;
     }
@@ -270,6 +271,7 @@ mod tests {
     use directory::oauth::RevokedFamily;
     use jiff::Timestamp;
     use ledger::ActorKind;
+    use store::Store;
     use uuid::Uuid;
 
     use super::*;

@@ -68,7 +68,7 @@ async fn answer(app: &App, parts: &Parts, body: Body, origin: &Origin, ids: &Ids
         auxiliary,
         address: peer.map(|ConnectInfo(peer)| peer.ip()),
     };
-    dispatch(&app.store, &app.edge, request).await
+    dispatch(app, request).await
 }
 
 /// The origins under the name that the client dialled.

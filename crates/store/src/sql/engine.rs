@@ -14,6 +14,7 @@ use super::{Backend, Connection};
 use crate::batch::Batch;
 use crate::engine::{Done, Engine, Snapshot, Tally};
 use crate::error::{CommitError, StoreError};
+use crate::moving::fenced;
 
 /// An SQL database.
 pub(crate) struct SqlEngine {
@@ -28,12 +29,15 @@ pub(crate) struct SqlEngine {
 impl SqlEngine {
     /// Starts on a database whose schema is up to date, with the connection that made it so.
     pub(crate) fn start<B: Backend>(backend: B, writer: Box<dyn Connection>) -> Result<Self, StoreError> {
+        if fenced(&*writer)? {
+            return Err(StoreError::Moved);
+        }
         let backend = Arc::new(backend);
         let counters = Arc::new(Counters::default());
         let (queue, jobs) = channel();
-        let mirror = B::EXCLUSIVE.then(Arc::<Mirror>::default);
-        let mut worker = Writer::new(Arc::clone(&backend), writer, Arc::clone(&counters), mirror.clone());
+        let mut worker = Writer::new(Arc::clone(&backend), writer, Arc::clone(&counters));
         worker.look()?;
+        let mirror = worker.mirror();
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || worker.run(&jobs))
@@ -48,13 +52,24 @@ impl SqlEngine {
     }
 }
 
+/// A view of a database that is only looked at.
+pub(crate) fn inspect(backend: impl Backend) -> Result<Box<dyn Snapshot>, StoreError> {
+    Ok(Box::new(Reading::begin(Pool::new(Arc::new(backend)).lend()?, None)))
+}
+
 impl Engine for SqlEngine {
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
-        Ok(Box::new(Reading::begin(self.readers.lend()?, self.mirror.as_ref())?))
+        Ok(Box::new(Reading::begin(self.readers.lend()?, self.mirror.clone())))
     }
 
     fn glance(&self) -> Option<Box<dyn Snapshot>> {
         Some(Box::new(Glance::begin(self.mirror.as_ref()?)?))
+    }
+
+    fn commit(&self, batch: Batch) -> Result<(), CommitError> {
+        let (done, answer) = channel();
+        self.submit(batch, Box::new(move |result| drop(done.send(result))));
+        answer.recv().unwrap_or(Err(CommitError::Failed(StoreError::Closed)))
     }
 
     fn submit(&self, batch: Batch, done: Done) {

@@ -13,6 +13,8 @@ use parking_lot::RwLock;
 use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, Row};
 use crate::engine::{AccessChange, EachRow, LedgerRow, ObjectRow, Snapshot};
 use crate::error::StoreError;
+use crate::moving::FENCE;
+use crate::sql::Columns;
 
 /// How many bytes of documents and keys are kept at the most.
 const BYTES: usize = 16 << 20;
@@ -27,12 +29,26 @@ const LISTS: usize = 1024;
 const OVERHEAD: usize = 128;
 
 /// Where the database stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Point {
     /// The last revision given to a document.
     pub(crate) revision: i64,
     /// The revision of what decisions about access read.
     pub(crate) access: i64,
+}
+
+impl Point {
+    /// Takes in one of the counters.
+    pub(crate) fn read(&mut self, row: &dyn Columns) -> Result<(), StoreError> {
+        match row.text(0)? {
+            "revision" => self.revision = row.int(1)?,
+            "access" => self.access = row.int(1)?,
+            // What is decided on a database that was moved away would be decided on rights of yesterday.
+            FENCE if row.int(1)? != 0 => return Err(StoreError::Moved),
+            _ => {}
+        }
+        Ok(())
+    }
 }
 
 /// What is known of a database.
@@ -257,12 +273,20 @@ impl Glance {
 }
 
 impl Snapshot for Glance {
+    fn waits(&self) -> bool {
+        false
+    }
+
     fn is_complete(&self) -> bool {
         !self.missed.get()
     }
 
     fn document(&self, kind: &str, key: &str) -> Result<Option<Row>, StoreError> {
         self.known(self.mirror.document(kind, key, self.point.revision))
+    }
+
+    fn documents(&self, kind: &str, keys: &[String]) -> Result<Vec<Row>, StoreError> {
+        keys.iter().filter_map(|key| self.document(kind, key).transpose()).collect()
     }
 
     fn range(&self, kind: &str, lower: &str, upper: &str) -> Result<Vec<Row>, StoreError> {

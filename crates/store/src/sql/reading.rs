@@ -1,85 +1,113 @@
 //! Snapshots: how each question of a decision is put to the database.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::mirror::{Mirror, Point};
 use super::pool::Lent;
-use super::{Columns, Value, query, query_count, query_first};
+use super::{Columns, Run, Value, query, query_count, query_first};
 use crate::batch::Row;
 use crate::engine::{AccessChange, EachRow, LedgerRow, ObjectRow, Snapshot};
 use crate::error::StoreError;
-use crate::sql::Connection;
 use crate::sql::writing::{ALIVE, KNOWN};
+
+/// Where the database stands.
+pub(super) const COUNTERS: &str = "SELECT name, value FROM counters";
 
 /// A transaction that reads.
 pub(crate) struct Reading {
     connection: Lent,
-    /// Who learns from what is read, and what the transaction sees, where nobody else writes.
-    mirror: Option<(Arc<Mirror>, Point)>,
+    /// Who learns from what is read, where nobody else writes.
+    mirror: Option<Arc<Mirror>>,
+    point: OnceCell<Point>,
 }
 
 impl Reading {
     /// A view of the database as it is now.
-    pub(crate) fn begin(connection: Lent, mirror: Option<&Arc<Mirror>>) -> Result<Self, StoreError> {
-        let mirror = match mirror {
-            Some(mirror) => Some((Arc::clone(mirror), read_point(connection.connection()?)?)),
-            None => None,
-        };
-        Ok(Self { connection, mirror })
+    pub(crate) fn begin(connection: Lent, mirror: Option<Arc<Mirror>>) -> Self {
+        Self { connection, mirror, point: OnceCell::new() }
+    }
+
+    /// Where the database stands, as this transaction sees it.
+    fn point(&self) -> Result<Point, StoreError> {
+        if let Some(point) = self.point.get() {
+            return Ok(*point);
+        }
+        let mut point = Point::default();
+        self.connection.run(&[super::statement(COUNTERS, [])], &mut |_, row| point.read(row))?;
+        Ok(*self.point.get_or_init(|| point))
+    }
+
+    /// Lets the mirror, if there is one, learn from what was read.
+    fn teach(&self, teach: impl FnOnce(&Mirror, i64)) -> Result<(), StoreError> {
+        if let Some(mirror) = &self.mirror {
+            teach(mirror, self.point()?.revision);
+        }
+        Ok(())
     }
 
     fn rows(&self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
-        query(self.connection.connection()?, sql, values, read_row)
+        query(&self.connection, sql, values, read_row)
     }
 }
 
 impl Snapshot for Reading {
     fn document(&self, kind: &str, key: &str) -> Result<Option<Row>, StoreError> {
         let sql = "SELECT key, revision, body FROM documents WHERE kind = $1 AND key = $2";
-        let values = [Value::Text(kind), Value::Text(key)];
-        let row = query_first(self.connection.connection()?, sql, &values, read_row)?;
-        if let Some((mirror, point)) = &self.mirror {
-            mirror.learn_document(kind, key, row.as_ref(), point.revision);
-        }
+        let row = query_first(&self.connection, sql, &[Value::Text(kind), Value::Text(key)], read_row)?;
+        self.teach(|mirror, revision| mirror.learn_document(kind, key, row.as_ref(), revision))?;
         Ok(row)
+    }
+
+    fn documents(&self, kind: &str, keys: &[String]) -> Result<Vec<Row>, StoreError> {
+        let sql = "SELECT key, revision, body FROM documents WHERE kind = $1 AND key = $2";
+        let statements: Vec<_> =
+            keys.iter().map(|key| super::statement(sql, [Value::Text(kind), Value::Text(key)])).collect();
+        let mut rows = Vec::new();
+        self.connection.run(&statements, &mut |_, row| {
+            rows.push(read_row(row)?);
+            Ok(())
+        })?;
+        Ok(rows)
     }
 
     fn range(&self, kind: &str, lower: &str, upper: &str) -> Result<Vec<Row>, StoreError> {
         let sql = "SELECT key, revision, body FROM documents WHERE kind = $1 AND key >= $2 AND key < $3 ORDER BY key";
         let rows = self.rows(sql, &[Value::Text(kind), Value::Text(lower), Value::Text(upper)])?;
-        if let Some((mirror, point)) = &self.mirror {
-            mirror.learn_range(kind, lower, upper, &rows, point.revision);
-        }
+        self.teach(|mirror, revision| mirror.learn_range(kind, lower, upper, &rows, revision))?;
         Ok(rows)
     }
 
     fn each(&self, kind: &str, each: &mut EachRow<'_>) -> Result<(), StoreError> {
         let sql = "SELECT key, body FROM documents WHERE kind = $1 ORDER BY key";
         let statement = super::statement(sql, [Value::Text(kind)]);
-        self.connection.connection()?.run(&[statement], &mut |_, row| each(row.text(0)?, row.text(1)?))
+        self.connection.run(&[statement], &mut |_, row| each(row.text(0)?, row.text(1)?))
     }
 
     fn lookup(&self, kind: &str, lookup: &str) -> Result<Vec<Row>, StoreError> {
         let sql = "SELECT key, revision, body FROM documents WHERE kind = $1 AND lookup = $2 ORDER BY key";
         let rows = self.rows(sql, &[Value::Text(kind), Value::Text(lookup)])?;
-        if let Some((mirror, point)) = &self.mirror {
-            mirror.learn_lookup(kind, lookup, &rows, point.revision);
-        }
+        self.teach(|mirror, revision| mirror.learn_lookup(kind, lookup, &rows, revision))?;
         Ok(rows)
     }
 
     fn access(&self) -> Result<i64, StoreError> {
-        if let Some((_, point)) = &self.mirror {
-            return Ok(point.access);
+        if self.mirror.is_some() {
+            return Ok(self.point()?.access);
         }
-        query_count(self.connection.connection()?, "SELECT value FROM counters WHERE name = 'access'", &[])
+        // Every decision asks this. One on a database that was moved away would be made on rights of yesterday.
+        let sql = "SELECT name, value FROM counters WHERE name = 'access' OR (name = 'moved' AND value <> 0)";
+        let read = |row: &dyn Columns| Ok((row.text(0)? == "access", row.int(1)?));
+        query(&self.connection, sql, &[], read)?.into_iter().try_fold(0, |found, (access, value)| {
+            if access { Ok(found + value) } else { Err(StoreError::Moved) }
+        })
     }
 
     fn access_changes(&self, after: i64) -> Result<Option<Vec<AccessChange>>, StoreError> {
         let now = self.access()?;
         let sql =
             "SELECT revision, kind, key FROM access_log WHERE revision > $1 ORDER BY revision, kind, key";
-        let changes = query(self.connection.connection()?, sql, &[Value::Int(after)], |row| {
+        let changes = query(&self.connection, sql, &[Value::Int(after)], |row| {
             let (kind, key) = (row.text(1)?.to_string(), row.text(2)?.to_string());
             Ok(AccessChange { revision: row.int(0)?, kind, key })
         })?;
@@ -97,12 +125,12 @@ impl Snapshot for Reading {
         let sql = "SELECT name, sequence, content, size, created_at, created_by FROM objects
              WHERE repository = $1 AND type = $2 AND name = $3 AND deleted_sequence IS NULL";
         let values = [Value::Text(repository), Value::Text(object_type), Value::Text(name)];
-        query_first(self.connection.connection()?, sql, &values, read_object)
+        query_first(&self.connection, sql, &values, read_object)
     }
 
     fn object_known(&self, repository: &str, object_type: &str, name: &str) -> Result<bool, StoreError> {
         let values = [Value::Text(repository), Value::Text(object_type), Value::Text(name)];
-        Ok(query_count(self.connection.connection()?, KNOWN, &values)? > 0)
+        Ok(query_count(&self.connection, KNOWN, &values)? > 0)
     }
 
     fn refers_to(&self, repository: &str, object_type: &str, content: &str) -> Result<bool, StoreError> {
@@ -112,15 +140,11 @@ impl Snapshot for Reading {
              WHERE repository = $1 AND type = $2 AND name = $3 AND content = $4 LIMIT 1) AS found";
         let values =
             [Value::Text(repository), Value::Text(object_type), Value::Text(name), Value::Text(content)];
-        Ok(query_count(self.connection.connection()?, sql, &values)? > 0)
+        Ok(query_count(&self.connection, sql, &values)? > 0)
     }
 
     fn alive(&self, repository: &str, object_type: &str) -> Result<i64, StoreError> {
-        query_count(
-            self.connection.connection()?,
-            ALIVE,
-            &[Value::Text(repository), Value::Text(object_type)],
-        )
+        query_count(&self.connection, ALIVE, &[Value::Text(repository), Value::Text(object_type)])
     }
 
     fn objects(
@@ -135,59 +159,41 @@ impl Snapshot for Reading {
              ORDER BY sequence LIMIT $4";
         let values =
             [Value::Text(repository), Value::Text(object_type), Value::Int(after), Value::Int(limit)];
-        query(self.connection.connection()?, sql, &values, read_object)
+        query(&self.connection, sql, &values, read_object)
     }
 
     fn usage(&self, repository: &str) -> Result<(i64, i64), StoreError> {
         let sql = "SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM objects
              WHERE repository = $1 AND deleted_sequence IS NULL";
         let read = |row: &dyn Columns| Ok((row.int(0)?, row.int(1)?));
-        let usage = query_first(self.connection.connection()?, sql, &[Value::Text(repository)], read)?;
+        let usage = query_first(&self.connection, sql, &[Value::Text(repository)], read)?;
         Ok(usage.unwrap_or_default())
     }
 
     fn dropped(&self) -> Result<Vec<String>, StoreError> {
         let sql = "SELECT repository FROM repositories WHERE state = 'dropped'";
-        query(self.connection.connection()?, sql, &[], |row| Ok(row.text(0)?.to_string()))
+        query(&self.connection, sql, &[], |row| Ok(row.text(0)?.to_string()))
     }
 
     fn ledger(&self, from: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError> {
-        read_ledger(self.connection.connection()?, from, limit)
+        read_ledger(&self.connection, from, limit)
     }
 
     fn ledger_back(&self, before: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError> {
         let sql = "SELECT sequence, canonical, leaf, chain FROM ledger WHERE sequence < $1
              ORDER BY sequence DESC LIMIT $2";
-        query(self.connection.connection()?, sql, &[Value::Int(before), Value::Int(limit)], read_ledger_row)
+        query(&self.connection, sql, &[Value::Int(before), Value::Int(limit)], read_ledger_row)
     }
 
     fn is_empty(&self) -> Result<bool, StoreError> {
         let sql = "SELECT (SELECT count(*) FROM (SELECT 1 FROM documents LIMIT 1) AS some_document)
              + (SELECT count(*) FROM (SELECT 1 FROM ledger LIMIT 1) AS some_entry)";
-        Ok(query_count(self.connection.connection()?, sql, &[])? == 0)
+        Ok(query_count(&self.connection, sql, &[])? == 0)
     }
 }
 
-/// Where the database stands, as this transaction sees it.
-pub(super) fn read_point(connection: &dyn Connection) -> Result<Point, StoreError> {
-    let mut point = Point { revision: 0, access: 0 };
-    connection.run(&[super::statement("SELECT name, value FROM counters", [])], &mut |_, row| {
-        match row.text(0)? {
-            "revision" => point.revision = row.int(1)?,
-            "access" => point.access = row.int(1)?,
-            _ => {}
-        }
-        Ok(())
-    })?;
-    Ok(point)
-}
-
 /// Ledger entries from a sequence on, oldest first.
-pub(crate) fn read_ledger(
-    connection: &dyn Connection,
-    from: i64,
-    limit: i64,
-) -> Result<Vec<LedgerRow>, StoreError> {
+pub(crate) fn read_ledger(connection: &dyn Run, from: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError> {
     let sql = "SELECT sequence, canonical, leaf, chain FROM ledger WHERE sequence >= $1
          ORDER BY sequence LIMIT $2";
     query(connection, sql, &[Value::Int(from), Value::Int(limit)], read_ledger_row)

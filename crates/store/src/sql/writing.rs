@@ -6,9 +6,10 @@ use std::ops::Bound;
 use ledger::{Chain, Digest, Entry, Head, Link};
 
 use super::mirror::{Mirror, Point};
-use super::reading::read_point;
-use super::{Columns, Connection, Statement, Value, query_first, statement};
+use super::reading::COUNTERS;
+use super::{Columns, Connection, Statement, Value, statement};
 use crate::batch::{Batch, Condition, DocumentWrite, ObjectWrite};
+use crate::engine::ACCESS_LOG;
 use crate::error::{CommitError, StoreError};
 
 /// Whether an object ever existed: a count that is 0 or 1.
@@ -19,8 +20,8 @@ pub(super) const KNOWN: &str = "SELECT count(*) FROM (SELECT 1 FROM objects
 pub(super) const ALIVE: &str =
     "SELECT count(*) FROM objects WHERE repository = $1 AND type = $2 AND deleted_sequence IS NULL";
 
-/// How many revisions of access can be followed change by change. Who is further behind reads everything.
-const ACCESS_LOG: i64 = 100_000;
+/// What a batch that fails goes back to. It is set from the beginning of a flush to its end.
+pub(super) const SAVEPOINT: &str = "SAVEPOINT batch";
 
 /// What the next batch continues.
 #[derive(Clone, Debug)]
@@ -30,66 +31,87 @@ pub(crate) struct Heads {
 }
 
 impl Heads {
-    /// Reads where the database stands.
-    pub(crate) fn read(connection: &dyn Connection) -> Result<Self, StoreError> {
+    /// Reads where the database stands, after the statements that a flush opens with. Those may answer with one number
+    /// each, which comes back in their order.
+    pub(super) fn read(
+        connection: &dyn Connection,
+        opening: Vec<Statement<'_>>,
+    ) -> Result<(Self, Vec<Option<i64>>), StoreError> {
+        let first = opening.len();
+        let mut answers = vec![None; first];
+        let mut point = Point::default();
         let mut head = Head::EMPTY;
-        let last = statement("SELECT sequence, chain FROM ledger ORDER BY sequence DESC LIMIT 1", []);
-        connection.run(&[last], &mut |_, row| {
-            let size =
-                u64::try_from(row.int(0)? + 1).map_err(|_| StoreError::Corrupt("ledger sequence".into()))?;
-            head = Head { size, chain: digest(row.bytes(1)?)? };
+        let mut statements = opening;
+        statements.push(statement(COUNTERS, []));
+        statements.push(statement("SELECT sequence, chain FROM ledger ORDER BY sequence DESC LIMIT 1", []));
+        connection.run(&statements, &mut |number, row| {
+            if let Some(answer) = answers.get_mut(number) {
+                *answer = Some(row.int(0)?);
+            } else if number == first {
+                point.read(row)?;
+            } else {
+                let size = u64::try_from(row.int(0)? + 1)
+                    .map_err(|_| StoreError::Corrupt("ledger sequence".into()))?;
+                head = Head { size, chain: digest(row.bytes(1)?)? };
+            }
             Ok(())
         })?;
-        Ok(Self { point: read_point(connection)?, chain: Chain::resume(head) })
+        Ok((Self { point, chain: Chain::resume(head) }, answers))
     }
 
     /// Where the database stands with them.
-    pub(crate) fn point(&self) -> Point {
+    pub(super) fn point(&self) -> Point {
         self.point
     }
 
-    /// Writes what has moved since: once for all batches of a flush.
-    pub(crate) fn write(&self, connection: &dyn Connection, before: Point) -> Result<(), StoreError> {
+    /// Writes the counters that have moved: once for all batches of a flush.
+    pub(super) fn write(&self, connection: &dyn Connection, before: Point) -> Result<(), StoreError> {
         let counters = [
             ("revision", before.revision, self.point.revision),
             ("access", before.access, self.point.access),
         ];
         let moved = counters.into_iter().filter(|(_, before, now)| before != now);
         let statements: Vec<_> = moved.map(|(name, _, now)| set_counter(name, now)).collect();
-        connection.run(&statements, &mut no_rows)
+        match statements.is_empty() {
+            true => Ok(()),
+            false => connection.run(&statements, &mut no_rows),
+        }
     }
 }
 
-/// What happens to the other batches of a flush when one cannot be written.
+/// What becomes of the other batches of a flush when one cannot be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Care {
-    /// All fail with it. It is cheaper, and hardly ever does one fail.
+pub(super) enum Care {
+    /// All fail with it. Hardly ever does one fail, and to be able to go back costs something each time.
     Together,
     /// They are written without it.
     EachAlone,
 }
 
-/// What a batch's conditions can be checked against without asking the database.
-pub(crate) struct Known<'a> {
+/// What the conditions of a flush's next batch can be checked against without asking the database.
+pub(super) struct Known<'a> {
     mirror: Option<&'a Mirror>,
-    /// Earlier batches of the same flush, with their revisions.
+    /// The batches before it, with their revisions.
     batches: Vec<(&'a Batch, i64)>,
     /// The revisions of what they wrote, by kind and key; `None` for what they deleted.
     written: BTreeMap<&'a str, BTreeMap<&'a str, Option<i64>>>,
 }
 
 impl<'a> Known<'a> {
-    /// What is known before the first batch of a flush.
-    pub(crate) fn new(mirror: Option<&'a Mirror>) -> Self {
+    /// What is known before the first batch.
+    pub(super) fn new(mirror: Option<&'a Mirror>) -> Self {
         Self { mirror, batches: Vec::new(), written: BTreeMap::new() }
     }
 
-    /// The batches that were written, and the revisions of their documents.
-    pub(crate) fn written(&self) -> impl Iterator<Item = (&'a Batch, i64)> + '_ {
+    /// The batches that were written, with the revisions of their documents.
+    pub(super) fn written(&self) -> impl Iterator<Item = (&'a Batch, i64)> + '_ {
         self.batches.iter().copied()
     }
 
     fn note(&mut self, batch: &'a Batch, revision: i64) {
+        if self.mirror.is_none() {
+            return;
+        }
         self.batches.push((batch, revision));
         for ((kind, key), write) in &batch.documents {
             let now = matches!(write, DocumentWrite::Put { .. }).then_some(revision);
@@ -99,104 +121,110 @@ impl<'a> Known<'a> {
 
     /// Whether a condition holds, if that is known.
     fn holds(&self, condition: &Condition) -> Option<bool> {
-        let written = |kind: &str| self.written.get(kind);
+        let mirror = self.mirror?;
         match condition {
             Condition::Document { kind, key, revision } => {
-                if let Some(now) = written(kind).and_then(|keys| keys.get(key.as_str())) {
+                if let Some(now) = self.written.get(kind).and_then(|keys| keys.get(key.as_str())) {
                     return Some(now == revision);
                 }
             }
             Condition::Range { kind, lower, upper, .. } => {
-                let within = (Bound::Included(lower.as_str()), Bound::Excluded(upper.as_str()));
-                if written(kind)
-                    .is_some_and(|keys| lower < upper && keys.range::<str, _>(within).next().is_some())
-                {
+                let mut within = (lower < upper)
+                    .then(|| (Bound::Included(lower.as_str()), Bound::Excluded(upper.as_str())))
+                    .zip(self.written.get(kind))
+                    .map(|(within, keys)| keys.range::<str, _>(within));
+                if within.as_mut().is_some_and(|within| within.next().is_some()) {
                     return None;
                 }
             }
-            Condition::Lookup { kind, .. } if written(kind).is_some() => return None,
+            Condition::Lookup { kind, .. } if self.written.contains_key(kind) => return None,
             _ => {}
         }
-        self.mirror?.holds(condition)
+        mirror.holds(condition)
     }
 }
 
 /// Checks a batch's conditions against everything before it, earlier batches of the same flush included, and writes it.
-/// A batch that fails while each is [alone](Care::EachAlone) leaves no trace.
-pub(crate) fn apply<'a>(
+/// Where each is [alone](Care::EachAlone), the flush began with [`SAVEPOINT`], and a batch that fails leaves no trace; when
+/// that is not certain, the whole flush fails.
+pub(super) fn apply<'a>(
     connection: &dyn Connection,
     heads: &mut Heads,
     known: &mut Known<'a>,
     batch: &'a mut Batch,
     care: Care,
-) -> Result<(), CommitError> {
-    if !hold(connection, heads, known, &batch.conditions)? {
-        return Err(CommitError::Conflict);
-    }
-    let savepoint = care == Care::EachAlone;
-    if savepoint {
-        connection.run(&[statement("SAVEPOINT batch", [])], &mut no_rows)?;
+) -> Result<Result<(), CommitError>, StoreError> {
+    if !hold(connection, heads, known, &batch.conditions, care)? {
+        return Ok(Err(CommitError::Conflict));
     }
     let mut after = heads.clone();
     let links = link(&mut after, &mut batch.entries)?;
     let batch: &'a Batch = batch;
-    match write(connection, &mut after, batch, &links, savepoint) {
+    match write(connection, &mut after, batch, &links) {
         Ok(()) => {
             known.note(batch, after.point.revision);
             *heads = after;
-            Ok(())
+            Ok(Ok(()))
         }
-        // The whole flush is to be made again, or cannot be finished: there is nothing to go back to.
-        Err(error @ (StoreError::Contention | StoreError::Unreachable(_))) => Err(error.into()),
-        Err(error) => {
-            if savepoint && connection.in_transaction() {
-                let undo =
-                    [statement("ROLLBACK TO SAVEPOINT batch", []), statement("RELEASE SAVEPOINT batch", [])];
-                connection.run(&undo, &mut no_rows)?;
-            }
-            Err(error.into())
+        Err(why) if care == Care::Together => Err(why),
+        Err(why @ (StoreError::Contention | StoreError::Unreachable(_))) => Err(why),
+        // On a full disk, for one, the database may end the transaction by itself. Then everything before is undone, and
+        // what comes after would be committed alone.
+        Err(why) if !connection.in_transaction() => Err(why),
+        Err(why) => {
+            connection.run(&[statement("ROLLBACK TO SAVEPOINT batch", [])], &mut no_rows)?;
+            Ok(Err(why.into()))
         }
     }
 }
 
-fn no_rows(_: usize, _: &dyn Columns) -> Result<(), StoreError> {
+pub(super) fn no_rows(_: usize, _: &dyn Columns) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Whether everything that a decision read still reads the same. The database is asked about what is not known.
+/// Moves the savepoint behind the batch before. Whether everything that the decision read still reads the same; the
+/// database is asked about what is not known.
 fn hold(
     connection: &dyn Connection,
     heads: &Heads,
     known: &Known<'_>,
     conditions: &[Condition],
+    care: Care,
 ) -> Result<bool, StoreError> {
-    let mut asked: Vec<(&Condition, Statement<'_>)> = Vec::new();
+    let mut asked = Vec::new();
+    let mut statements = match care {
+        Care::Together => Vec::new(),
+        Care::EachAlone => vec![statement("RELEASE SAVEPOINT batch", []), statement(SAVEPOINT, [])],
+    };
+    let before = statements.len();
     for condition in conditions {
         let holds = match condition {
             Condition::Access(revision) => Some(*revision == heads.point.access),
             condition => known.holds(condition),
         };
-        match holds {
-            Some(false) => return Ok(false),
-            Some(true) => {}
-            None => asked.extend(question(condition).map(|question| (condition, question))),
+        match (holds, question(condition)) {
+            (Some(false), _) => return Ok(false),
+            (None, Some(question)) => {
+                asked.push(condition);
+                statements.push(question);
+            }
+            (Some(true), _) | (None, None) => {}
         }
     }
-    if asked.is_empty() {
+    if statements.is_empty() {
         return Ok(true);
     }
-    let (conditions, statements): (Vec<&Condition>, Vec<Statement<'_>>) = asked.into_iter().unzip();
     // What no row says is not there.
-    let mut answers: Vec<[Option<i64>; 2]> = vec![[None; 2]; statements.len()];
+    let mut answers: Vec<[Option<i64>; 2]> = vec![[None; 2]; asked.len()];
     connection.run(&statements, &mut |number, row| {
-        if let Some(answer) = answers.get_mut(number) {
-            let second =
-                matches!(conditions.get(number), Some(Condition::Range { .. } | Condition::Lookup { .. }));
+        let at = number.saturating_sub(before);
+        if let (Some(answer), Some(condition)) = (answers.get_mut(at), asked.get(at)) {
+            let second = matches!(condition, Condition::Range { .. } | Condition::Lookup { .. });
             *answer = [row.int_or_null(0)?, if second { row.int_or_null(1)? } else { None }];
         }
         Ok(())
     })?;
-    Ok(conditions.iter().zip(answers).all(|(condition, answer)| holds(condition, answer)))
+    Ok(asked.iter().zip(answers).all(|(condition, answer)| holds(condition, answer)))
 }
 
 /// What to ask the database about a condition. The revision of access is known already.
@@ -235,7 +263,7 @@ fn holds(condition: &Condition, answer: [Option<i64>; 2]) -> bool {
         Condition::Access(_) => true,
         Condition::Document { revision, .. } => answer == [*revision, None],
         Condition::Range { seen, .. } | Condition::Lookup { seen, .. } => {
-            answer == [Some(seen.count), Some(seen.highest)]
+            answer.map(Option::unwrap_or_default) == [seen.count, seen.highest]
         }
         Condition::Object { sequence, .. } => answer == [*sequence, None],
         Condition::ObjectKnown { known, .. } => answer == [Some(i64::from(*known)), None],
@@ -261,12 +289,9 @@ fn write(
     heads: &mut Heads,
     batch: &Batch,
     links: &[(i64, Link)],
-    savepoint: bool,
 ) -> Result<(), StoreError> {
-    for object in &batch.objects {
-        write_object(connection, object)?;
-    }
-    let mut statements = Vec::new();
+    let mut statements: Vec<Statement<'_>> = batch.objects.iter().flat_map(write_object).collect();
+    let needed = needed_answers(&statements);
     if !batch.documents.is_empty() {
         heads.point.revision += 1;
         let documents = batch.documents.iter();
@@ -296,10 +321,15 @@ fn write(
             ],
         ));
     }
-    if savepoint {
-        statements.push(statement("RELEASE SAVEPOINT batch", []));
+    let mut answered = Vec::new();
+    connection.run(&statements, &mut |number, _| {
+        answered.push(number);
+        Ok(())
+    })?;
+    match answered == needed {
+        true => Ok(()),
+        false => Err(StoreError::Corrupt("there is no such repository to write to".into())),
     }
-    connection.run(&statements, &mut no_rows)
 }
 
 fn set_counter(name: &'static str, value: i64) -> Statement<'static> {
@@ -330,59 +360,56 @@ fn put<'a>(kind: &'a str, key: &'a str, write: &'a DocumentWrite, revision: i64)
     }
 }
 
-fn write_object(connection: &dyn Connection, write: &ObjectWrite) -> Result<(), StoreError> {
+/// The next place in a repository's order. One that was given up, or never was, gets no objects any more: then there is
+/// no answer.
+const NEXT_SEQUENCE: &str = "UPDATE repositories SET sequence = sequence + 1
+     WHERE repository = $1 AND state = 'live' RETURNING sequence";
+
+/// Which of the statements must have answered with a row for the rest to mean anything.
+fn needed_answers(statements: &[Statement<'_>]) -> Vec<usize> {
+    let next = |(_, statement): &(usize, &Statement<'_>)| statement.sql == NEXT_SEQUENCE;
+    statements.iter().enumerate().filter(next).map(|(number, _)| number).collect()
+}
+
+fn write_object(write: &ObjectWrite) -> Vec<Statement<'_>> {
     match write {
         ObjectWrite::Put { repository, object_type, name, content, size, at, by } => {
-            let sequence = next_sequence(connection, repository)?;
             let sql = "INSERT INTO objects (repository, type, name, sequence, content, size, created_at, created_by)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-            let [repository, object_type, name, content, by] =
+                 VALUES ($1, $2, $3, (SELECT sequence FROM repositories WHERE repository = $4), $5, $6, $7, $8)";
+            let [place, object_type, name, content, by] =
                 [repository, *object_type, name, content, by].map(Value::Text);
-            let [sequence, size, at] = [sequence, *size, *at].map(Value::Int);
-            run(connection, sql, [repository, object_type, name, sequence, content, size, at, by])
+            let [size, at] = [*size, *at].map(Value::Int);
+            let insert = [place, object_type, name, place, content, size, at, by];
+            vec![statement(NEXT_SEQUENCE, [place]), statement(sql, insert)]
         }
         ObjectWrite::Tombstone { repository, object_type, name, at, by } => {
-            let sequence = next_sequence(connection, repository)?;
-            let sql = "UPDATE objects SET deleted_sequence = $1, deleted_at = $2, deleted_by = $3
+            let sql = "UPDATE objects
+                 SET deleted_sequence = (SELECT sequence FROM repositories WHERE repository = $1),
+                     deleted_at = $2, deleted_by = $3
                  WHERE repository = $4 AND type = $5 AND name = $6 AND deleted_sequence IS NULL";
-            let [by, repository, object_type, name] = [by, repository, *object_type, name].map(Value::Text);
-            run(connection, sql, [Value::Int(sequence), Value::Int(*at), by, repository, object_type, name])
+            let [by, place, object_type, name] = [by, repository, *object_type, name].map(Value::Text);
+            let hide = [place, Value::Int(*at), by, place, object_type, name];
+            vec![statement(NEXT_SEQUENCE, [place]), statement(sql, hide)]
         }
         ObjectWrite::Forget { repository, object_type, name } => {
             let sql = "DELETE FROM objects WHERE repository = $1 AND type = $2 AND name = $3";
-            run(connection, sql, [repository, *object_type, name].map(Value::Text))
+            vec![statement(sql, [repository, *object_type, name].map(Value::Text))]
         }
         ObjectWrite::CreateRepository { repository } => {
             let sql = "INSERT INTO repositories (repository, sequence, state) VALUES ($1, 0, 'live')";
-            run(connection, sql, [Value::Text(repository)])
+            vec![statement(sql, [Value::Text(repository)])]
         }
         ObjectWrite::DropRepository { repository } => {
-            run(connection, "DELETE FROM objects WHERE repository = $1", [Value::Text(repository)])?;
-            set_state(connection, repository, "dropped")
+            let objects = "DELETE FROM objects WHERE repository = $1";
+            vec![statement(objects, [Value::Text(repository)]), set_state(repository, "dropped")]
         }
-        ObjectWrite::RepositoryGone { repository } => set_state(connection, repository, "gone"),
+        ObjectWrite::RepositoryGone { repository } => vec![set_state(repository, "gone")],
     }
 }
 
-fn run<const N: usize>(
-    connection: &dyn Connection,
-    sql: &'static str,
-    values: [Value<'_>; N],
-) -> Result<(), StoreError> {
-    connection.run(&[statement(sql, values)], &mut no_rows)
-}
-
-fn set_state(connection: &dyn Connection, repository: &str, state: &str) -> Result<(), StoreError> {
+fn set_state<'a>(repository: &'a str, state: &'static str) -> Statement<'a> {
     let sql = "UPDATE repositories SET state = $1 WHERE repository = $2";
-    run(connection, sql, [Value::Text(state), Value::Text(repository)])
-}
-
-/// The next place in a repository's order. One that was given up, or never was, gets no objects any more.
-fn next_sequence(connection: &dyn Connection, repository: &str) -> Result<i64, StoreError> {
-    let sql = "UPDATE repositories SET sequence = sequence + 1 WHERE repository = $1 AND state = 'live'
-         RETURNING sequence";
-    query_first(connection, sql, &[Value::Text(repository)], |row| row.int(0))?
-        .ok_or_else(|| StoreError::Corrupt(format!("there is no repository `{repository}` to write to")))
+    statement(sql, [Value::Text(state), Value::Text(repository)])
 }
 
 /// Reads a stored hash.
