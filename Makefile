@@ -4,7 +4,7 @@
 PROFILE ?= release
 PROGRAM := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/countersign
 
-.PHONY: demo test lint unit acceptance demo-test restic help
+.PHONY: demo test lint unit acceptance demo-test bench restic help
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -33,6 +33,15 @@ acceptance:
 demo-test: restic
 	cargo build --locked -p countersign
 	target/debug/countersign demo --exit --data target/demo-data --listen 127.0.0.1:0 --graph-listen 127.0.0.1:0
+
+# Peers and limits in the same run. Each prints its tables, keeps them as target/bench/*.md, and says which limits do not
+# hold; all are run before it fails.
+BENCHES := write revocation rest start $(if $(wildcard bench/src/bin/decision.rs),decision)
+bench:
+	cargo build --locked --release -p countersign
+	cargo build --locked --release --manifest-path bench/Cargo.toml --target-dir target/bench-build
+	@failed=; for bench in $(BENCHES); do target/bench-build/release/$$bench || failed="$$failed $$bench"; done; \
+	test -z "$$failed" || { echo "limits that do not hold:$$failed" >&2; exit 1; }
 
 restic:
 	@command -v restic >/dev/null || scripts/install-restic

@@ -111,7 +111,7 @@ async fn subjects(
         std::sync::Arc::new(server::edge::SystemClock::start(None)),
         std::sync::Arc::new(server::edge::SystemEntropy),
     );
-    let tls = server::configure_tls(&folder.join("tls"), None, &edge)?;
+    let tls = server::configure_tls(&folder.join("tls"), None, &edge, &estate.running.app().store)?;
     let others = [
         ("a handler that does nothing", peers::noop()),
         ("one transaction per request", peers::one_transaction(&folder.join("one.db"), sizes)?),

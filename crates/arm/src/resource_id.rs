@@ -16,8 +16,8 @@ pub const MAX_SEGMENT_BYTES: usize = 260;
 /// A node of root > management group > subscription > resource group > resource, written as ARM writes it.
 ///
 /// It keeps the case it was given and compares without regard to ASCII case. The root is `/`.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "String")]
 pub struct ResourceId {
     text: String,
     folded: String,
@@ -39,16 +39,12 @@ impl ResourceId {
             return Err(invalid("the resource id is longer than 2048 bytes"));
         }
         let mut clean = String::with_capacity(text.len() + 1);
-        for segment in text.split('/').filter(|segment| !segment.is_empty()) {
+        for segment in split(text) {
             check_segment(segment)?;
             clean.push('/');
             clean.push_str(segment);
         }
-        if clean.is_empty() {
-            return Ok(Self::root());
-        }
-        let folded = clean.to_ascii_lowercase();
-        Ok(Self { text: clean, folded })
+        Ok(Self::of(clean))
     }
 
     /// The scope of a whole subscription.
@@ -62,7 +58,34 @@ impl ResourceId {
     /// # Errors
     /// As [`ResourceId::parse`].
     pub fn child(&self, below: &str) -> Result<Self, Error> {
-        Self::parse(&format!("{}/{below}", self.text))
+        if self.text.len() + below.len() >= MAX_ID_BYTES {
+            return Self::parse(&format!("{}/{below}", self.text));
+        }
+        let mut text = String::with_capacity(self.text.len() + below.len() + 1);
+        text.push_str(self.text.trim_end_matches('/'));
+        for segment in split(below) {
+            check_segment(segment)?;
+            text.push('/');
+            text.push_str(segment);
+        }
+        Ok(Self::of(text))
+    }
+
+    /// This id's first segments: it, or a scope above it.
+    pub fn first(&self, segments: usize) -> Self {
+        let begins = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'/').map(|(at, _)| at);
+        match begins.skip(segments).next().and_then(|end| self.text.get(..end)) {
+            Some(text) => Self::of(text.to_string()),
+            None => self.clone(),
+        }
+    }
+
+    /// An id of text that is as [`parse`](Self::parse) leaves it, or nothing, which is the root.
+    fn of(text: String) -> Self {
+        match text.is_empty() {
+            true => Self::root(),
+            false => Self { folded: text.to_ascii_lowercase(), text },
+        }
     }
 
     /// The id as it was given, with a leading and without a trailing slash.
@@ -82,7 +105,7 @@ impl ResourceId {
 
     /// The segments, in the case they were given.
     pub fn segments(&self) -> impl DoubleEndedIterator<Item = &str> {
-        self.text.split('/').filter(|segment| !segment.is_empty())
+        split(&self.text)
     }
 
     /// The last segment: the resource's own name. Empty for the root.
@@ -112,18 +135,38 @@ impl ResourceId {
     /// The resource group this id lies in (or is), if any.
     pub fn resource_group(&self) -> Option<Self> {
         self.resource_group_name()?;
-        let text: String = self.segments().take(4).flat_map(|segment| ["/", segment]).collect();
-        Some(Self { folded: text.to_ascii_lowercase(), text })
+        Some(self.first(4))
     }
 
     /// The type of a resource, e.g. `Microsoft.RecoveryServices/vaults/backupPolicies`, read from its last
     /// `providers` segment; `None` for ids that name no provider's resource.
     pub fn resource_type(&self) -> Option<String> {
-        let segments: Vec<&str> = self.segments().collect();
-        let below = segments.get(self.provider_index()? + 1..)?;
-        let (namespace, rest) = below.split_first()?;
-        let types: Vec<&str> = rest.iter().step_by(2).copied().collect();
-        (!types.is_empty()).then(|| format!("{namespace}/{}", types.join("/")))
+        let mut resource_type = self.namespace()?.to_string();
+        for kind in self.segments().skip(self.provider_index()? + 2).step_by(2) {
+            resource_type.push('/');
+            resource_type.push_str(kind);
+        }
+        resource_type.contains('/').then_some(resource_type)
+    }
+
+    /// The namespace of a resource, e.g. `Microsoft.RecoveryServices`, or what comes behind its last `providers`.
+    pub fn namespace(&self) -> Option<&str> {
+        self.segments().nth(self.provider_index()? + 1)
+    }
+
+    /// Whether this is a resource of a type, e.g. `Microsoft.Authorization/locks`, whatever the case.
+    pub fn is_of_type(&self, resource_type: &str) -> bool {
+        let Some(at) = self.provider_index() else { return false };
+        let mut wanted = resource_type.split('/');
+        let namespace = self.segments().skip(at + 1).take(1);
+        let mut types = namespace.chain(self.segments().skip(at + 2).step_by(2));
+        loop {
+            match (types.next(), wanted.next()) {
+                (None, None) => return true,
+                (Some(is), Some(wanted)) if is.eq_ignore_ascii_case(wanted) => {}
+                _ => return false,
+            }
+        }
     }
 
     /// Where the last `providers` segment is that announces a namespace. Ids are pairs of a kind and a name, so that it
@@ -141,15 +184,13 @@ impl ResourceId {
         if self.is_root() {
             return None;
         }
-        let segments: Vec<&str> = self.segments().collect();
-        let keep = match segments.len().checked_sub(2)? {
+        let keep = match self.segments().count().checked_sub(2)? {
             // `<scope>/providers/<namespace>/<type>/<name>`: leave the namespace with the resource.
             n if n >= 2 && self.provider_index() == Some(n - 2) => n - 2,
             n => n,
         };
         // Management groups and other tenant-level resources sit directly below the root.
-        let text: String = segments.iter().take(keep).flat_map(|segment| ["/", segment]).collect();
-        Some(if text.is_empty() { Self::root() } else { Self { folded: text.to_ascii_lowercase(), text } })
+        Some(self.first(keep))
     }
 
     /// This scope and every scope above it, up to the root.
@@ -169,6 +210,11 @@ impl ResourceId {
     }
 }
 
+/// The segments of a path, without empty ones.
+fn split(text: &str) -> impl DoubleEndedIterator<Item = &str> {
+    text.split('/').filter(|segment| !segment.is_empty())
+}
+
 fn check_segment(segment: &str) -> Result<(), Error> {
     if segment.len() > MAX_SEGMENT_BYTES {
         return Err(invalid("a segment of the resource id is longer than 260 bytes"));
@@ -176,7 +222,12 @@ fn check_segment(segment: &str) -> Result<(), Error> {
     if segment == "." || segment == ".." {
         return Err(invalid("a resource id has no `.` or `..` segments"));
     }
-    if segment.chars().any(|c| c.is_control() || matches!(c, '\\' | '?' | '#')) || segment.trim() != segment {
+    let never = |byte: u8| byte.is_ascii_control() || matches!(byte, b'\\' | b'?' | b'#');
+    let plain = segment.bytes().all(|byte| byte.is_ascii() && !never(byte) && byte != b' ');
+    if !plain
+        && (segment.chars().any(|c| c.is_control() || matches!(c, '\\' | '?' | '#'))
+            || segment.trim() != segment)
+    {
         return Err(invalid("a segment of the resource id has a character that names never have"));
     }
     Ok(())
@@ -224,6 +275,12 @@ impl fmt::Debug for ResourceId {
     }
 }
 
+impl Serialize for ResourceId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
 impl TryFrom<String> for ResourceId {
     type Error = String;
 
@@ -257,6 +314,18 @@ mod tests {
     }
 
     #[test]
+    fn the_first_segments_are_a_scope_above() {
+        let vault = id(VAULT);
+        assert_eq!(vault.first(0), ResourceId::root());
+        assert_eq!(Some(vault.first(4)), vault.resource_group());
+        for all in [8, 9, 100] {
+            assert_eq!(vault.first(all).as_str(), VAULT);
+        }
+        assert_eq!(ResourceId::root().first(0), ResourceId::root());
+        assert_eq!(ResourceId::root().first(3), ResourceId::root());
+    }
+
+    #[test]
     fn slashes_collapse_and_a_missing_one_is_added() {
         assert_eq!(id("subscriptions//x///resourcegroups/y/"), id("/subscriptions/x/resourceGroups/y"));
     }
@@ -274,6 +343,19 @@ mod tests {
         let assignment = id(VAULT).child("providers/Microsoft.Authorization/roleAssignments/r").unwrap();
         assert_eq!(assignment.parent(), Some(id(VAULT)));
         assert_eq!(assignment.resource_type().as_deref(), Some("Microsoft.Authorization/roleAssignments"));
+        assert!(assignment.is_of_type("microsoft.authorization/ROLEASSIGNMENTS"));
+        for other in
+            ["", "Microsoft.Authorization", "Microsoft.Authorization/roleAssignments/x", "x/roleAssignments"]
+        {
+            assert!(!assignment.is_of_type(other), "{other}");
+        }
+        let child = assignment.child("x/y").unwrap();
+        assert!(!child.is_of_type("Microsoft.Authorization/roleAssignments"));
+        assert!(child.is_of_type("Microsoft.Authorization/roleAssignments/x"));
+        for bare in ["/subscriptions/s/providers", "/subscriptions/s/providers/N", "/subscriptions/s", "/"] {
+            assert_eq!(id(bare).resource_type(), None, "{bare}");
+        }
+        assert_eq!(id("/subscriptions/s/providers/N").namespace(), Some("N"));
         let group = id("/providers/Microsoft.Management/managementGroups/mg");
         assert_eq!(group.parent(), Some(ResourceId::root()));
     }
@@ -311,6 +393,12 @@ mod tests {
             if let Ok(once) = ResourceId::parse(&text) {
                 let twice = ResourceId::parse(once.as_str()).unwrap();
                 prop_assert_eq!(twice.as_str(), once.as_str());
+                for segments in 0..12 {
+                    let first = once.segments().take(segments).collect::<Vec<_>>().join("/");
+                    prop_assert_eq!(once.first(segments).as_str(), ResourceId::parse(&first).unwrap().as_str());
+                    let rest = once.segments().skip(segments).collect::<Vec<_>>().join("//");
+                    prop_assert_eq!(once.first(segments).child(&rest).unwrap().as_str(), once.as_str());
+                }
                 for above in once.lineage() {
                     prop_assert!(once.is_within(&above));
                 }

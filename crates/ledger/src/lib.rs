@@ -25,10 +25,8 @@ mod canonical;
 mod chain;
 mod digest;
 mod entry;
-mod sorted;
 
 pub use canonical::{Uncanonical, canonical_json};
 pub use chain::{Break, Chain, Fault, Head, Link, OutOfTurn, Stored, verify};
 pub use digest::{Digest, InvalidDigest};
 pub use entry::{Actor, ActorKind, Consent, Entry, Unreadable, VERSION, Verdict};
-pub use sorted::sorted_json;

@@ -81,13 +81,19 @@ struct Stored {
     revision: i64,
     body: String,
     /// The document, once somebody has read it, if the row is kept to be read again.
-    value: Option<OnceLock<Box<dyn Any + Send + Sync>>>,
+    value: Option<OnceLock<Written>>,
 }
 
 impl Row {
     /// A document as the database holds it.
     pub(crate) fn new(key: String, revision: i64, body: String) -> Self {
         Self(Arc::new(Stored { key, revision, body, value: None }))
+    }
+
+    /// A document that was just written, for somebody who keeps it.
+    pub(crate) fn written(key: String, revision: i64, body: String, value: Option<Written>) -> Self {
+        let value = Some(value.map_or_else(OnceLock::new, OnceLock::from));
+        Self(Arc::new(Stored { key, revision, body, value }))
     }
 
     /// The same row, for somebody who keeps it.
@@ -124,7 +130,7 @@ impl Row {
         let document: D = read(key, body)?;
         if let Some(value) = value {
             // Somebody else may have been faster; it is the same document.
-            value.get_or_init(|| Box::new(document.clone()));
+            value.get_or_init(|| Arc::new(document.clone()));
         }
         Ok(document)
     }
@@ -136,10 +142,13 @@ pub(crate) fn read<D: Document>(key: &str, body: &str) -> Result<D> {
     serde_json::from_str(body).map_err(broken)
 }
 
+/// A document as it was written, for those who read it again soon. It reads back equal.
+pub(crate) type Written = Arc<dyn Any + Send + Sync>;
+
 /// What becomes of one document.
 #[derive(Clone, Debug)]
 pub(crate) enum DocumentWrite {
-    Put { lookup: Option<String>, body: String },
+    Put { lookup: Option<String>, body: String, value: Option<Written> },
     Delete,
 }
 

@@ -168,7 +168,7 @@ impl State {
         for ((kind, key), write) in batch.documents {
             let place = (kind.to_string(), key);
             match write {
-                DocumentWrite::Put { lookup, body } => {
+                DocumentWrite::Put { lookup, body, .. } => {
                     self.documents.insert(place, Document { lookup, revision: self.revision, body })
                 }
                 DocumentWrite::Delete => self.documents.remove(&place),

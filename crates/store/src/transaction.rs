@@ -8,7 +8,7 @@ use mua::Clearance;
 use serde::Serialize;
 use vault::{ChangeKind, Edit, ProtectedItem, RecoveryPoint, RepositoryCredential};
 
-use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row, read};
+use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row, Written, read};
 use crate::document::{Document, Free};
 use crate::engine::{LedgerRow, Snapshot};
 use crate::{Access, Object, ObjectType, Store, retryable};
@@ -208,7 +208,13 @@ impl Transaction {
 
     fn write<D: Document>(&mut self, document: &D) -> Result<()> {
         let body = to_json(document)?;
-        let write = DocumentWrite::Put { lookup: document.lookup(), body };
+        debug_assert!(
+            read::<D>(&document.key(), &body).and_then(|back| to_json(&back)).is_ok_and(|back| back == body),
+            "a {} does not read back as it was written: {body}",
+            D::KIND
+        );
+        let value: Written = Arc::new(document.clone());
+        let write = DocumentWrite::Put { lookup: document.lookup(), body, value: Some(value) };
         self.note::<D>(document.key(), write);
         Ok(())
     }
@@ -409,8 +415,12 @@ fn repository_write(edit: &Edit<vault::ProtectedItem>) -> Option<ObjectWrite> {
 }
 
 fn to_json(document: &impl Serialize) -> Result<String> {
-    serde_json::to_string(document)
-        .map_err(|error| Error::internal(format!("a document cannot be written: {error}")))
+    let broken =
+        |error: &dyn std::fmt::Display| Error::internal(format!("a document cannot be written: {error}"));
+    // Large enough for most.
+    let mut body = Vec::with_capacity(2048);
+    serde_json::to_writer(&mut body, document).map_err(|error| broken(&error))?;
+    String::from_utf8(body).map_err(|error| broken(&error))
 }
 
 fn read_entries(rows: &[LedgerRow]) -> Result<Vec<Entry>> {

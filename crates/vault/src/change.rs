@@ -16,8 +16,8 @@ use crate::{
 /// What becomes of one document: created, replaced or deleted. Never nothing to nothing.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Edit<T> {
-    before: Option<T>,
     after: Option<T>,
+    before: Option<T>,
 }
 
 impl<T> Edit<T> {
@@ -56,8 +56,8 @@ impl<T> Edit<T> {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ItemChange {
     edit: Edit<ProtectedItem>,
-    policy_before: Option<BackupPolicy>,
     policy_after: Option<BackupPolicy>,
+    policy_before: Option<BackupPolicy>,
 }
 
 impl ItemChange {
@@ -99,9 +99,9 @@ impl ItemChange {
 /// The end of an empty vault, with everything that ends with it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct VaultRemoval {
-    vault: Edit<Vault>,
     policies: Vec<Edit<BackupPolicy>>,
     proxy: Option<Edit<GuardProxy>>,
+    vault: Edit<Vault>,
 }
 
 impl VaultRemoval {
@@ -339,8 +339,14 @@ impl VaultChange {
     }
 
     /// SHA-256 of the change in canonical form: the same change always has the same digest.
+    ///
+    /// That is JSON without white space and with the members of all objects in the order of their names. The fields of
+    /// everything that a change is made of stand in that order, so that it is what is written anyway.
     pub fn digest(&self) -> Digest {
-        Digest::of(&ledger::sorted_json(self).unwrap_or_else(|_| b"null".to_vec()))
+        // Large enough for most. What cannot be written, as no change is, has the digest of nothing.
+        let mut text = Vec::with_capacity(4096);
+        let written = serde_json::to_writer(&mut text, self);
+        Digest::of(if written.is_ok() { &text } else { b"null" })
     }
 }
 

@@ -9,23 +9,23 @@ use crate::policy::PolicyBody;
 /// A backup policy of a vault.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BackupPolicy {
-    /// `<vault>/backupPolicies/{name}`.
-    pub id: ResourceId,
     /// What it says.
     pub body: PolicyBody,
+    /// `<vault>/backupPolicies/{name}`.
+    pub id: ResourceId,
 }
 
 /// A registered source of backups: a server, for file backups.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Container {
-    /// `<vault>/backupFabrics/{fabric}/protectionContainers/{name}`.
-    pub id: ResourceId,
-    /// `Windows` for servers that back up files themselves.
-    pub container_type: String,
     /// `MAB`, `AzureIaasVM`, …
     pub backup_management_type: String,
+    /// `Windows` for servers that back up files themselves.
+    pub container_type: String,
     /// The server's name.
     pub friendly_name: String,
+    /// `<vault>/backupFabrics/{fabric}/protectionContainers/{name}`.
+    pub id: ResourceId,
     /// When it was registered.
     pub registered: Timestamp,
 }
@@ -46,76 +46,76 @@ pub enum Protection {
 pub struct Deletion {
     /// When it was deleted.
     pub at: Timestamp,
-    /// Until when it can be undeleted.
-    pub until: Timestamp,
     /// Who deleted it.
     pub by: String,
+    /// Until when it can be undeleted.
+    pub until: Timestamp,
 }
 
 /// One thing backed up in a vault, with a repository that a backup client writes to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProtectedItem {
-    /// `<container>/protectedItems/{name}`.
-    pub id: ResourceId,
-    /// The short name in the repository's address; never changes and is never used again.
-    pub short: String,
-    /// `MabFileFolderProtectedItem`, `Microsoft.Compute/virtualMachines`, …
-    pub item_type: String,
+    /// When protection was configured first.
+    pub created: Timestamp,
+    /// Set while it is soft-deleted.
+    pub deletion: Option<Deletion>,
     /// What people call it.
     pub friendly_name: String,
-    /// The resource that is backed up, for kinds that have one.
-    pub source: Option<ResourceId>,
+    /// `<container>/protectedItems/{name}`.
+    pub id: ResourceId,
+    /// `MabFileFolderProtectedItem`, `Microsoft.Compute/virtualMachines`, …
+    pub item_type: String,
     /// The policy that gives recovery points their retention.
     pub policy: Option<ResourceId>,
     /// How far it is protected.
     pub protection: Protection,
-    /// Set while it is soft-deleted.
-    pub deletion: Option<Deletion>,
-    /// When protection was configured first.
-    pub created: Timestamp,
+    /// The short name in the repository's address; never changes and is never used again.
+    pub short: String,
+    /// The resource that is backed up, for kinds that have one.
+    pub source: Option<ResourceId>,
 }
 
 /// One restorable state of an item: for restic, one snapshot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RecoveryPoint {
-    /// `<item>/recoveryPoints/{name}`.
-    pub id: ResourceId,
-    /// The item's repository, by the item's short name.
-    pub repository: String,
     /// When its last object arrived, by the server's clock.
     pub at: Timestamp,
+    /// `<item>/recoveryPoints/{name}`.
+    pub id: ResourceId,
+    /// The policy in force when it arrived.
+    pub policy: Option<ResourceId>,
+    /// The item's repository, by the item's short name.
+    pub repository: String,
     /// The name of the snapshot object: its SHA-256 in hex.
     pub snapshot: String,
     /// Which repository credential wrote it.
     pub written_by: String,
-    /// The policy in force when it arrived.
-    pub policy: Option<ResourceId>,
 }
 
 /// What a backup client signs in with at one item's repository.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RepositoryCredential {
-    /// The item it opens.
-    pub item: ResourceId,
-    /// The item's short name.
-    pub repository: String,
-    /// The user name; unique.
-    pub user_name: String,
-    /// SHA-256 of the secret, in hex. The secret itself has 256 bits of randomness and is shown once.
-    pub secret_hash: String,
     /// When it was issued.
     pub created: Timestamp,
     /// Who asked for it.
     pub created_by: String,
+    /// The item it opens.
+    pub item: ResourceId,
+    /// The item's short name.
+    pub repository: String,
+    /// SHA-256 of the secret, in hex. The secret itself has 256 bits of randomness and is shown once.
+    pub secret_hash: String,
+    /// The user name; unique.
+    pub user_name: String,
 }
 
 /// A vault's link to its guard: it exists while multi-user authorization is on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GuardProxy {
-    /// `<vault>/backupResourceGuardProxies/VaultProxy`.
-    pub id: ResourceId,
     /// The guard.
     pub guard: ResourceId,
+    /// `<vault>/backupResourceGuardProxies/VaultProxy`.
+    pub id: ResourceId,
     /// When it was linked or re-linked.
     pub updated: Timestamp,
 }

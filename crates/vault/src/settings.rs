@@ -37,10 +37,10 @@ impl Feature {
 /// Soft delete: whether deleted backups are kept, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SoftDelete {
-    /// Off, on, or on for good.
-    pub state: Feature,
     /// How long a deleted item is kept, in days: 14 to 180.
     pub retention_days: u16,
+    /// Off, on, or on for good.
+    pub state: Feature,
 }
 
 impl SoftDelete {

@@ -5,10 +5,12 @@ mod tests {
     use arm::{Region, ResourceId};
     use jiff::{SignedDuration, Timestamp};
     use proptest::prelude::*;
+    use serde_json::json;
     use vault::policy::{PolicyBody, mab_daily};
     use vault::{
         BackupPolicy, ChangeKind, Container, Deletion, Edit, Feature, FreeSettings, GuardProxy, Immutability,
-        ProtectedItem, Protection, SecurityLevel, SoftDelete, Stamp, Vault, VaultChange,
+        ProtectedItem, Protection, RecoveryPoint, RepositoryCredential, SecurityLevel, SoftDelete, Stamp,
+        Vault, VaultChange,
     };
 
     const VAULT: &str = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.RecoveryServices/vaults/v";
@@ -221,6 +223,55 @@ mod tests {
             let undeletes = Edit::replace(deleted(on(&long)), item(None, Protection::Stopped));
             assert_eq!(change(&vault, undeletes, &long, None), "allowed");
             assert_eq!(code(VaultChange::policy(&vault, None, short.clone())), "allowed");
+        }
+    }
+
+    /// It is what [`VaultChange::digest`] hashes: the fields of everything in it stand in the order of their names.
+    #[test]
+    fn a_change_is_written_in_canonical_form() {
+        let (long, short) = (policy("long", 30), policy("short", 7));
+        let protected = || item(Some(&long), Protection::Protected);
+        let mut full = vault();
+        full.encryption = Some(json!({"z": 1, "a": {"y": null, "b": [1]}}));
+        full.free.tags = [("z".to_string(), "1".to_string()), ("a".into(), "2".into())].into();
+        full.free.sku = Some(json!({"name": "Standard"}));
+        let proxy = GuardProxy {
+            id: below("backupResourceGuardProxies/VaultProxy"),
+            guard: below("g"),
+            updated: now(),
+        };
+        let point = RecoveryPoint {
+            id: below("recoveryPoints/1"),
+            repository: "r".into(),
+            at: now(),
+            snapshot: "s".into(),
+            written_by: "w".into(),
+            policy: Some(long.id.clone()),
+        };
+        let credential = RepositoryCredential {
+            item: protected().id,
+            repository: "r".into(),
+            user_name: "u".into(),
+            secret_hash: "h".into(),
+            created: now(),
+            created_by: "c".into(),
+        };
+        let moved = Edit::replace(protected(), deleted(item(Some(&short), Protection::Protected)));
+        let changes = [
+            VaultChange::vault(Some(vault()), full.clone()),
+            VaultChange::delete_vault(full, &[], &[], vec![long.clone()], Some(proxy.clone())),
+            VaultChange::policy(&vault(), Some(long.clone()), short.clone()),
+            VaultChange::delete_container(container(), &[]),
+            VaultChange::item(&vault(), moved, Some(long.clone()), Some(short)),
+            Ok(VaultChange::recovery_point(point)),
+            Ok(VaultChange::credential(credential)),
+            Ok(VaultChange::link(None, proxy)),
+        ];
+        for change in changes {
+            let change = change.unwrap();
+            let sorted = serde_json::to_value(&change).unwrap().to_string();
+            assert_eq!(serde_json::to_string(&change).unwrap(), sorted);
+            assert_eq!(change.digest(), ledger::Digest::of(sorted.as_bytes()));
         }
     }
 

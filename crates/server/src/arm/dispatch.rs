@@ -205,8 +205,7 @@ fn check_registration(call: &mut Call<'_>) -> Result<()> {
     if call.request.method.is_read() || call.id().resource_group_name().is_none() {
         return Ok(());
     }
-    let resource_type = call.id().resource_type().unwrap_or_default();
-    let namespace = resource_type.split('/').next().unwrap_or_default();
+    let namespace = call.id().namespace().unwrap_or_default();
     let needs = ["Microsoft.RecoveryServices", "Microsoft.DataProtection"];
     let Some(namespace) = needs.into_iter().find(|name| name.eq_ignore_ascii_case(namespace)) else {
         return Ok(());
@@ -240,8 +239,7 @@ fn check_group(call: &mut Call<'_>) -> Result<()> {
 
 /// Locks hold for what is written or deleted; managing locks themselves is a matter of rights alone.
 pub(super) fn check_scope_locks(call: &mut Call<'_>, scope: &ResourceId) -> Result<()> {
-    let manages_locks =
-        call.id().resource_type().is_some_and(|t| t.eq_ignore_ascii_case("Microsoft.Authorization/locks"));
+    let manages_locks = call.id().is_of_type("Microsoft.Authorization/locks");
     let effect = match call.request.method {
         Method::Get | Method::Head => Effect::Read,
         Method::Put | Method::Patch | Method::Post => Effect::Write,

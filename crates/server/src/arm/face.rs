@@ -85,7 +85,10 @@ pub fn origin_of(app: &App, parts: &Parts) -> Result<Origin> {
 
 /// The resource that a path names.
 fn path_of(raw: &str) -> Result<ResourceId> {
-    ResourceId::parse(&http::segments_of(raw)?.join("/"))
+    match raw.contains('%') {
+        true => ResourceId::parse(&http::segments_of(raw)?.join("/")),
+        false => ResourceId::parse(raw),
+    }
 }
 
 /// The ids that tie a request, its log lines and its ledger entries together.

@@ -158,14 +158,38 @@ impl Pattern {
     }
 }
 
+/// As many segments as most paths have at the most.
+const SEGMENTS: usize = 16;
+
 /// Routes, taken apart to be looked up.
-pub struct Table(Vec<(&'static Route, Pattern)>);
+pub struct Table {
+    routes: Vec<(&'static Route, Pattern)>,
+    /// Which of them may match a path of so many segments, in their order.
+    by_length: Vec<Vec<usize>>,
+}
 
 impl Table {
     /// Takes routes apart. Of several that match, the first answers.
     pub fn of(routes: &'static [&'static [Route]]) -> Self {
         let routes = routes.iter().copied().flatten();
-        Self(routes.map(|route| (route, Pattern::of(route.pattern))).collect())
+        let routes: Vec<_> = routes.map(|route| (route, Pattern::of(route.pattern))).collect();
+        let longest = routes.iter().map(|(_, pattern)| pattern.parts.len()).max().unwrap_or_default();
+        let fitting = |length: usize| {
+            let fits = |(_, (_, pattern)): &(usize, &(&Route, Pattern))| match pattern.scoped {
+                true => pattern.parts.len() <= length,
+                false => pattern.parts.len() == length,
+            };
+            routes.iter().enumerate().filter(fits).map(|(number, _)| number).collect()
+        };
+        // One more than the longest, for whatever is longer: only those with a scope match that.
+        let by_length = (0..=longest + 1).map(fitting).collect();
+        Self { routes, by_length }
+    }
+
+    /// The routes that may match a path of so many segments.
+    fn candidates(&self, length: usize) -> impl Iterator<Item = &(&'static Route, Pattern)> {
+        let numbers = self.by_length.get(length).or(self.by_length.last());
+        numbers.into_iter().flatten().filter_map(|number| self.routes.get(*number))
     }
 
     /// Finds the route for a request.
@@ -173,9 +197,10 @@ impl Table {
     /// # Errors
     /// `MethodNotAllowed` when the path exists with other methods, `InvalidResourceType` when it does not.
     pub fn find(&self, method: Method, path: &ResourceId) -> Result<(&'static Route, Params)> {
-        let segments: Vec<&str> = path.segments().collect();
+        let mut segments = Vec::with_capacity(SEGMENTS);
+        segments.extend(path.segments());
         let mut others = Vec::new();
-        for (route, pattern) in &self.0 {
+        for (route, pattern) in self.candidates(segments.len()) {
             let Some(params) = pattern.matches(&segments) else {
                 continue;
             };
@@ -208,19 +233,18 @@ pub fn access_scope(path: &ResourceId, params: &Params) -> ResourceId {
     if let Some(scope) = params.scope() {
         return scope.clone();
     }
-    let segments: Vec<&str> = path.segments().collect();
+    let count = path.segments().count();
     let at = path.provider_index();
     let keep = match at {
         // `…/providers/<namespace>[/register]`: the subscription.
-        Some(at) if segments.len() <= at + 3 => at,
+        Some(at) if count <= at + 3 => at,
         // An odd number of segments behind the namespace: the last one is a collection or an action.
-        Some(at) if (segments.len() - at) % 2 == 1 => segments.len() - 1,
-        Some(_) => segments.len(),
+        Some(at) if (count - at) % 2 == 1 => count - 1,
+        Some(_) => count,
         // `/subscriptions/{id}/resourceGroups` and the like.
-        None => segments.len() - segments.len() % 2,
+        None => count - count % 2,
     };
-    let kept: Vec<&str> = segments.into_iter().take(keep).collect();
-    ResourceId::parse(&kept.join("/")).unwrap_or_else(|_| path.clone())
+    path.first(keep)
 }
 
 #[cfg(test)]

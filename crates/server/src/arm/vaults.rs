@@ -187,7 +187,7 @@ fn get(call: &mut Call<'_>) -> Result<Reply> {
 fn put(call: &mut Call<'_>) -> Result<Reply> {
     let body = call.body()?;
     let location = tracked::location(&body)?;
-    let id = id_of(call)?;
+    let id = id_of(call);
     if call.tx.resource::<Vault>(&id)?.is_some() {
         return update(call);
     }
@@ -242,7 +242,7 @@ fn commit(call: &mut Call<'_>, before: Vault, mut after: Vault) -> Result<Vault>
 
 /// An empty vault ends, and what belongs to it ends with it: a later vault of the same name inherits nothing.
 fn delete(call: &mut Call<'_>) -> Result<Reply> {
-    let Some(vault) = call.tx.resource::<Vault>(&id_of(call)?)? else {
+    let Some(vault) = call.tx.resource::<Vault>(&id_of(call))? else {
         return Ok(Reply::empty(204));
     };
     let id = vault.id.clone();
@@ -282,9 +282,8 @@ fn check_name_availability(call: &mut Call<'_>) -> Result<Reply> {
 }
 
 /// The id of the vault that a request is about: the vault's own path, or the beginning of a path below it.
-fn id_of(call: &Call<'_>) -> Result<ResourceId> {
-    let segments: Vec<&str> = call.id().segments().take(8).collect();
-    ResourceId::parse(&segments.join("/"))
+fn id_of(call: &Call<'_>) -> ResourceId {
+    call.id().first(8)
 }
 
 /// The vault that a request is about.
@@ -292,7 +291,7 @@ fn id_of(call: &Call<'_>) -> Result<ResourceId> {
 /// # Errors
 /// `ResourceNotFound`.
 pub fn load(call: &mut Call<'_>) -> Result<Vault> {
-    let id = id_of(call)?;
+    let id = id_of(call);
     call.tx.resource(&id)?.ok_or_else(|| tracked::not_found(&id))
 }
 

@@ -325,7 +325,7 @@ fn entry() -> Entry {
 }
 
 fn loaded(store: &Store) -> Access {
-    let snapshot = store.engine().snapshot().unwrap();
+    let snapshot = store.shared.engine.snapshot().unwrap();
     let revision = snapshot.access().unwrap();
     Access::load(&*snapshot, revision).unwrap()
 }

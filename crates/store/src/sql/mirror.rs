@@ -61,12 +61,21 @@ pub(crate) struct Mirror {
 struct State {
     /// `None` while nobody knows: before the writer has looked, and after a commit of which nobody knows whether it happened.
     point: Option<Point>,
-    kinds: HashMap<String, Kind>,
+    /// By their names. There are few.
+    kinds: Vec<(String, Kind)>,
     /// What was taken in since it was last empty, gone or not.
     bytes: usize,
 }
 
 impl State {
+    fn kind(&self, name: &str) -> Option<&Kind> {
+        self.kinds.iter().find(|(known, _)| known == name).map(|(_, kind)| kind)
+    }
+
+    fn kind_mut(&mut self, name: &str) -> Option<&mut Kind> {
+        self.kinds.iter_mut().find(|(known, _)| known == name).map(|(_, kind)| kind)
+    }
+
     /// Takes note of something that comes in, and starts over when it is too much.
     fn take_in(&mut self, bytes: usize) {
         if self.bytes + bytes > BYTES {
@@ -122,7 +131,7 @@ impl Mirror {
         let mut state = self.state.write();
         for (batch, revision) in committed {
             for ((kind, key), write) in &batch.documents {
-                let Some(known) = state.kinds.get_mut(*kind) else { continue };
+                let Some(known) = state.kind_mut(kind) else { continue };
                 let bytes = known.follow(key, write, revision);
                 state.take_in(bytes);
             }
@@ -137,7 +146,12 @@ impl Mirror {
             return;
         }
         state.take_in(bytes);
-        learn(state.kinds.entry(kind.to_string()).or_default());
+        if state.kind(kind).is_none() {
+            state.kinds.push((kind.to_string(), Kind::default()));
+        }
+        if let Some(kind) = state.kind_mut(kind) {
+            learn(kind);
+        }
     }
 
     /// Learns of one document.
@@ -183,22 +197,22 @@ impl Mirror {
     }
 
     fn document(&self, kind: &str, key: &str, revision: i64) -> Option<Option<Row>> {
-        self.state.read().kinds.get(kind)?.documents.get(key)?.seen_at(revision)
+        self.state.read().kind(kind)?.documents.get(key)?.seen_at(revision)
     }
 
     fn range(&self, kind: &str, lower: &str, upper: &str, revision: i64) -> Option<Arc<[Row]>> {
-        self.state.read().kinds.get(kind)?.range(lower, upper)?.seen_at(revision)
+        self.state.read().kind(kind)?.range(lower, upper)?.seen_at(revision)
     }
 
     fn lookup(&self, kind: &str, lookup: &str, revision: i64) -> Option<Arc<[Row]>> {
-        self.state.read().kinds.get(kind)?.lookups.get(lookup)?.seen_at(revision)
+        self.state.read().kind(kind)?.lookups.get(lookup)?.seen_at(revision)
     }
 
     /// Whether a condition holds now, if that is known. Asked by the writer alone, between two commits.
     pub(crate) fn holds(&self, condition: &Condition) -> Option<bool> {
         let state = self.state.read();
         state.point?;
-        let kind = |kind: &str| state.kinds.get(kind);
+        let kind = |kind: &str| state.kind(kind);
         match condition {
             Condition::Document { kind: of, key, revision } => {
                 let known = kind(of)?.documents.get(key)?;
@@ -230,10 +244,10 @@ impl Kind {
         if let Some(known) = self.documents.get_mut(key) {
             known.since = revision;
             known.what = match write {
-                DocumentWrite::Put { body, .. } => {
-                    let row = Row::new(key.to_string(), revision, body.clone());
+                DocumentWrite::Put { body, value, .. } => {
+                    let row = Row::written(key.to_string(), revision, body.clone(), value.clone());
                     bytes = row.size();
-                    Some(row.kept())
+                    Some(row)
                 }
                 DocumentWrite::Delete => None,
             };

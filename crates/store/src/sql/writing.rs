@@ -341,7 +341,7 @@ fn set_counter(name: &'static str, value: i64) -> Statement<'static> {
 
 fn put<'a>(kind: &'a str, key: &'a str, write: &'a DocumentWrite, revision: i64) -> Statement<'a> {
     match write {
-        DocumentWrite::Put { lookup, body } => statement(
+        DocumentWrite::Put { lookup, body, .. } => statement(
             "INSERT INTO documents (kind, key, lookup, revision, body) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (kind, key) DO UPDATE
              SET lookup = excluded.lookup, revision = excluded.revision, body = excluded.body",

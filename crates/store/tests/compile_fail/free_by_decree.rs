@@ -1,6 +1,6 @@
 //! Only the store says which documents are free, for types of one's own as for those of vaults.
 
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
 struct Mine;
 
 impl store::Document for Mine {

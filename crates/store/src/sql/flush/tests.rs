@@ -12,7 +12,7 @@ use crate::sqlite::Sqlite;
 
 fn batch(key: &str, bytes: usize) -> Batch {
     let mut batch = Batch::default();
-    let write = DocumentWrite::Put { lookup: None, body: "x".repeat(bytes) };
+    let write = DocumentWrite::Put { lookup: None, body: "x".repeat(bytes), value: None };
     batch.documents.insert(("test", key.to_string()), write);
     batch
 }
