@@ -16,6 +16,7 @@ mod access;
 mod audit;
 mod authority;
 mod batch;
+mod belonging;
 mod blobs;
 mod claim;
 mod document;
@@ -44,6 +45,7 @@ use arm::{Error, ErrorKind, Result};
 
 pub use access::{Access, Allowed, Principal};
 pub use authority::CertificateAuthority;
+pub use belonging::Belonging;
 pub use blobs::{Blobs, Finished, Kept, Upload};
 pub use document::{Document, Free, pim_key};
 pub use engine::Tally;
