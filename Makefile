@@ -27,7 +27,7 @@ unit:
 acceptance:
 	scripts/install-test-tools
 	cargo build --locked -p countersign
-	COUNTERSIGN_BIN=target/debug/countersign target/test-tools/venv/bin/pytest tests/acceptance
+	COUNTERSIGN_BIN=target/debug/countersign scripts/with-postgres target/test-tools/venv/bin/pytest tests/acceptance
 
 # The story that `make demo` tells, on free ports: it fails when a step does not end as it should.
 demo-test: restic
