@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::app::App;
+use crate::app::{App, Work};
 use crate::edge::Edge;
 use crate::metrics::Metrics;
 use crate::origin::Origins;
@@ -89,8 +89,6 @@ impl Running {
 /// When an address is taken, or TLS or keys cannot be prepared.
 pub async fn start(config: &Config, store: Store, edge: Edge) -> Result<Running, StartError> {
     let tls = tls::configure(&config.data.join("tls"), config.public_name.as_deref(), &edge, &store)?;
-    let keys = signing_keys(&store, &edge)
-        .map_err(|error| StartError::Keys(error.internal.unwrap_or(error.message)))?;
     let arm = bind(config.listen).await?;
     let graph = bind(config.graph_listen).await?;
     let (arm_at, graph_at) = (local(&arm, config.listen)?, local(&graph, config.graph_listen)?);
@@ -99,15 +97,8 @@ pub async fn start(config: &Config, store: Store, edge: Edge) -> Result<Running,
         graph_port: graph_at.port(),
         public_name: config.public_name.clone(),
     };
-    let app = App {
-        server: edge.uuid(),
-        store,
-        edge,
-        keys: Arc::new(keys),
-        origins: Arc::new(origins),
-        metrics: Metrics::default(),
-        desk: Arc::default(),
-    };
+    let app = assemble(store, edge, origins, Work::Threads)
+        .map_err(|error| StartError::Keys(error.internal.unwrap_or(error.message)))?;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = vec![
         tokio::spawn(listen::serve(arm, Arc::clone(&tls), arm_router(&app), stopped.clone())),
@@ -128,7 +119,18 @@ pub async fn start(config: &Config, store: Store, edge: Edge) -> Result<Running,
     })
 }
 
-fn arm_router(app: &App) -> Router {
+/// Puts the parts of a server together that its faces share.
+///
+/// # Errors
+/// When the signing keys can be neither read nor made.
+pub fn assemble(store: Store, edge: Edge, origins: Origins, work: Work) -> ::arm::Result<App> {
+    let keys = Arc::new(signing_keys(&store, &edge)?);
+    let (origins, metrics, server) = (Arc::new(origins), Metrics::default(), edge.uuid());
+    Ok(App { store, edge, keys, origins, metrics, work, server, desk: Arc::default() })
+}
+
+/// What is served on the first address: ARM, sign-in, repositories, health and metrics.
+pub fn arm_router(app: &App) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(ready))
@@ -139,7 +141,8 @@ fn arm_router(app: &App) -> Router {
         .with_state(app.clone())
 }
 
-fn graph_router(app: &App) -> Router {
+/// What is served on the second address: Graph.
+pub fn graph_router(app: &App) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok" }))
         .merge(crate::graph::router())

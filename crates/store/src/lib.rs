@@ -30,6 +30,7 @@ mod object;
 mod place;
 mod postgres;
 mod purge;
+pub mod simulation;
 mod sql;
 mod sqlite;
 mod transaction;
@@ -105,6 +106,14 @@ impl Store {
     /// When the folder is in use or cannot be written, the database cannot be reached, or either was written by a newer
     /// program.
     pub fn open_at(place: &Place) -> Result<Self, StoreError> {
+        Self::open_through(place, |engine| engine)
+    }
+
+    /// The same, through something that comes between the store and its database.
+    fn open_through(
+        place: &Place,
+        through: impl FnOnce(Arc<dyn Engine>) -> Arc<dyn Engine>,
+    ) -> Result<Self, StoreError> {
         let folder = place.folder.as_path();
         let io = |error| StoreError::Io(folder.to_path_buf(), error);
         create(folder).map_err(io)?;
@@ -115,6 +124,7 @@ impl Store {
             Database::Memory(memory) => Arc::new(MemoryEngine::open(memory)),
             Database::Postgres(url) => Arc::new(Postgres::open(url)?),
         };
+        let engine = through(engine);
         let blobs = Blobs::open(&place.repositories())?;
         let shared = Shared {
             purger: Purger::start(Arc::clone(&engine), blobs.clone()).map_err(io)?,

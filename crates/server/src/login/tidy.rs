@@ -131,6 +131,7 @@ mod tests {
             origins: Arc::new(Origins { arm_port: 8443, graph_port: 8444, public_name: None }),
             metrics: Metrics::default(),
             server: Uuid::from_u128(1),
+            work: Default::default(),
             desk: Arc::default(),
         }
     }
