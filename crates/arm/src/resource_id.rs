@@ -157,6 +157,16 @@ impl ResourceId {
         std::iter::successors(Some(self.clone()), Self::parent)
     }
 
+    /// The way from the top of the [lineage](Self::lineage) down to this id, as parts of its folded form: each ends
+    /// where a scope of the lineage ends, and all of them, joined, are the id again. The part of the root is empty.
+    ///
+    /// It gives what `lineage` gives, without making anything.
+    pub fn steps(&self) -> Steps<'_> {
+        let rest = if self.is_root() { "" } else { self.folded.as_str() };
+        let pairs = rest.bytes().filter(|byte| *byte == b'/').count() % 2 == 0;
+        Steps { rest, pairs, begun: false }
+    }
+
     /// Whether `self` is `other` or lies below it.
     pub fn is_within(&self, other: &Self) -> bool {
         if other.is_root() {
@@ -167,6 +177,53 @@ impl ResourceId {
             None => false,
         }
     }
+}
+
+/// What [`ResourceId::steps`] returns.
+#[derive(Clone, Debug)]
+pub struct Steps<'a> {
+    rest: &'a str,
+    /// Whether the id is made of pairs of a kind and a name, as all ids of resources are. Only their lineage reaches the
+    /// root; that of any other, such as a collection's, ends at its first segment.
+    pairs: bool,
+    begun: bool,
+}
+
+impl<'a> Iterator for Steps<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let first = !std::mem::replace(&mut self.begun, true);
+        if self.rest.is_empty() {
+            return (first && self.pairs).then_some("");
+        }
+        let end = match (first, self.pairs) {
+            (true, true) => 0,
+            (true, false) => segment_end(self.rest, 0),
+            (false, pairs) => {
+                let end = pair_end(self.rest, 0);
+                let behind = self.rest.get(end..).unwrap_or_default();
+                // `providers/<namespace>` stays with the resource behind it: see `parent`.
+                let stays = pairs && self.rest.starts_with(PROVIDERS) && !behind.starts_with(PROVIDERS);
+                if stays && !behind.is_empty() { pair_end(self.rest, end) } else { end }
+            }
+        };
+        let (step, rest) = self.rest.split_at_checked(end)?;
+        self.rest = rest;
+        Some(step)
+    }
+}
+
+const PROVIDERS: &str = "/providers/";
+
+/// Where the segment ends whose slash is at `start`.
+fn segment_end(text: &str, start: usize) -> usize {
+    let behind = text.as_bytes().get(start + 1..).unwrap_or_default();
+    behind.iter().position(|byte| *byte == b'/').map_or(text.len(), |at| start + 1 + at)
+}
+
+fn pair_end(text: &str, start: usize) -> usize {
+    segment_end(text, segment_end(text, start))
 }
 
 fn check_segment(segment: &str) -> Result<(), Error> {
@@ -305,7 +362,31 @@ mod tests {
         assert!(id(VAULT).is_within(&ResourceId::root()));
     }
 
+    #[test]
+    fn the_steps_of_an_item_are_its_own_parts() {
+        let item = id(VAULT).child("backupFabrics/Azure").unwrap();
+        let steps: Vec<&str> = item.steps().collect();
+        let subscription = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590";
+        let vault = "/providers/microsoft.recoveryservices/vaults/v1";
+        assert_eq!(steps, ["", subscription, "/resourcegroups/rg1", vault, "/backupfabrics/azure"]);
+        assert_eq!(ResourceId::root().steps().collect::<Vec<_>>(), [""]);
+        assert_eq!(id("/subscriptions").steps().collect::<Vec<_>>(), ["/subscriptions"]);
+    }
+
     proptest! {
+        #[test]
+        fn steps_lead_down_the_lineage(text in "(/(providers|a|Bc|providersX)){0,12}") {
+            let whole = id(&text);
+            let mut at = String::new();
+            let mut below: Vec<ResourceId> = Vec::new();
+            for step in whole.steps() {
+                at.push_str(step);
+                below.push(id(&at));
+            }
+            below.reverse();
+            prop_assert_eq!(below, whole.lineage().collect::<Vec<_>>());
+        }
+
         #[test]
         fn parsing_is_stable(text in "(/[a-zA-Z0-9;._-]{1,12}){0,9}") {
             if let Ok(once) = ResourceId::parse(&text) {
