@@ -10,6 +10,7 @@ mod key;
 mod people;
 mod questions;
 mod records;
+mod ring;
 mod roles;
 mod scopes;
 
@@ -25,8 +26,9 @@ use self::held::{HAND, Hand, Slot};
 use self::key::HashKey;
 use self::people::{People, as_near, unmarked};
 use self::records::{Records, role_of};
+use self::ring::Sought;
 use self::roles::Roles;
-use self::scopes::Scopes;
+use self::scopes::{LEVELS, Scopes};
 use crate::{Action, Assignment, Decision, Grant, RoleDefinition};
 
 /// The number of nothing.
@@ -194,60 +196,65 @@ impl Index {
         scope: &'a ResourceId,
         now: Timestamp,
     ) -> Decision<'a> {
-        let Some(asker) = self.people.find(self.key, principal) else { return Decision::Denied };
+        let sought = self.people.seek(self.key, principal);
         let asked = self.roles.ask(self.key, action);
         let allows = |slot: &Slot| asked.is_granted_by(role_of(slot)) && self.records.is_live(slot, now);
-        match self.nearest(asker, scope, allows) {
+        match self.nearest(sought, principal, scope, allows) {
             None => Decision::Denied,
-            Some(Found { level, slot, .. }) => {
+            Some((asker, Found { level, slot, .. })) => {
                 Decision::Allowed(Grant::new(Reason { index: self, asked: scope, asker, level, slot }))
             }
         }
     }
 
-    /// Of the assignments of a principal and its groups at a scope and above it that are wanted, the one to name.
-    fn nearest(&self, asker: u32, scope: &ResourceId, wanted: impl Fn(&Slot) -> bool) -> Option<Found> {
-        /// How many scopes of a path are looked at together. Few paths have more.
-        const LEVELS: usize = 12;
-        let reach = self.people.reach(asker);
+    /// The number of a principal, and of the assignments that it and its groups hold at a scope and above it, the one to
+    /// name of those that are wanted.
+    ///
+    /// All that is read far apart is asked for before it is needed, so that the processor waits for it once.
+    fn nearest(
+        &self,
+        sought: Sought,
+        principal: ObjectId,
+        scope: &ResourceId,
+        wanted: impl Fn(&Slot) -> bool,
+    ) -> Option<(u32, Found)> {
         let mut walk = self.scopes.walk(self.key, scope);
-        let mut best: Option<Found> = None;
-        for above in (0..).step_by(LEVELS) {
-            let mut nodes = [NONE; LEVELS];
-            let mut count = 0;
-            for (place, node) in nodes.iter_mut().zip(&mut walk) {
-                *place = node;
-                count += 1;
-            }
-            let nodes = nodes.get(..count).unwrap_or_default();
-            for (at, holders) in reach.marked().chunks(HAND).enumerate() {
+        let (mut nodes, mut count) = walk.next();
+        let asker = self.people.found(sought, principal)?;
+        let reach = self.people.reach(asker);
+        let reach = reach.marked();
+        let (mut best, mut above): (Option<Found>, _) = (None, 0);
+        while count > 0 {
+            for (at, holders) in reach.chunks(HAND).enumerate() {
                 let hand = Hand::new(self.key, holders);
-                for (level, node) in nodes.iter().enumerate().rev() {
+                let mut candidates = [0; LEVELS];
+                for (candidates, node) in candidates.iter_mut().zip(&nodes).take(count) {
+                    *candidates = self.scopes.held(*node).map_or(0, |held| held.candidates(&hand));
+                }
+                for (level, (node, candidates)) in nodes.iter().zip(candidates).enumerate().take(count).rev()
+                {
                     let level = above + level;
                     if best.is_some_and(|best| best.level > level) {
                         break;
                     }
-                    self.show_held(*node, &hand, |place, slot| {
-                        let found = Found { level, holder: at * HAND + place, slot: *slot };
-                        let first =
-                            |best: Found| self.naming_order(&found, &best, reach.marked(), scope).is_lt();
-                        if wanted(slot) && best.is_none_or(first) {
+                    self.show_held(*node, &hand, candidates, |place, slot| {
+                        let found = Found { level, holder: at * HAND + place, slot };
+                        let first = |best: Found| self.naming_order(&found, &best, reach, scope).is_lt();
+                        if wanted(&slot) && best.is_none_or(first) {
                             best = Some(found);
                         }
                     });
                 }
             }
-            if count < LEVELS {
-                break;
-            }
+            above += LEVELS;
+            (nodes, count) = walk.next();
         }
-        best
+        best.map(|best| (asker, best))
     }
 
-    /// Shows all that a hand holds at a node.
-    fn show_held(&self, node: u32, hand: &Hand<'_>, mut show: impl FnMut(usize, &Slot)) {
+    /// Shows all that these of a hand hold at a node.
+    fn show_held(&self, node: u32, hand: &Hand<'_>, mut candidates: u32, mut show: impl FnMut(usize, Slot)) {
         let Some(held) = self.scopes.held(node) else { return };
-        let mut candidates = held.candidates(hand);
         while candidates != 0 {
             let place = candidates.trailing_zeros() as usize;
             candidates &= candidates - 1;

@@ -1,17 +1,13 @@
 //! The assignments at one scope, found by their principal.
 
-use hashbrown::HashTable;
-
 use super::people::unmarked;
+use super::ring::{EMPTY, free_place, high, home, low, probe, vacate, word};
 use super::{HashKey, push};
 
-/// Up to how many assignments a scope keeps as a plain list. A list of eight is as quickly read as one place of a table.
+/// Up to how many assignments a scope keeps as a plain list, which is as quickly read as one place of a table.
 const FEW: usize = 8;
 /// For how many principals a scope is asked at once.
 pub(super) const HAND: usize = 16;
-/// How many bits of the filter of a scope with many assignments there are for each: of a hundred principals that hold
-/// nothing there, about two pass.
-const BITS_EACH: usize = 16;
 
 /// An assignment at a scope: all that a decision reads of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,16 +29,19 @@ pub(super) enum Held {
         /// One word of filter: two bits are set for each principal.
         filter: u64,
     },
-    Many(Box<Many>),
+    Many(Crowd),
 }
 
+/// The assignments at a scope that has many, as a [ring](super::ring).
 #[derive(Clone, Debug)]
-pub(super) struct Many {
-    /// As the word of the few, but many of them, of which a principal has one.
-    filter: Vec<u64>,
-    slots: HashTable<Slot>,
+pub(super) struct Crowd {
+    /// For so many places, which is a multiple of eight: an eighth as many words of filter, of which each principal has
+    /// one, with the same two bits as among the few; then for each place principal and role; then for each place the
+    /// record, two in a word. So of a hundred principals that hold nothing here, about three pass the filter.
+    words: Box<[u64]>,
+    count: u32,
     /// How many were removed whose bits are still set.
-    stale: usize,
+    stale: u32,
 }
 
 /// Where the lists of all scopes with few assignments are.
@@ -56,28 +55,26 @@ pub(super) struct Shelf {
 /// Some of the principals that an assignment may be held through, prepared for asking many scopes.
 pub(super) struct Hand<'a> {
     pub(super) holders: &'a [u32],
-    tags: [u64; HAND],
+    /// For each its hash, and the bits in a word of a filter that follow from it.
+    tags: [u32; HAND],
+    bits: [u64; HAND],
 }
 
 impl<'a> Hand<'a> {
     /// Of at most [`HAND`] holders.
     pub(super) fn new(key: HashKey, holders: &'a [u32]) -> Self {
-        let mut tags = [0; HAND];
-        for (tag, holder) in tags.iter_mut().zip(holders) {
-            *tag = key.number(unmarked(*holder));
+        let (mut tags, mut bits) = ([0; HAND], [0; HAND]);
+        for ((tag, bits), holder) in tags.iter_mut().zip(&mut bits).zip(holders) {
+            *tag = key.tag(unmarked(*holder));
+            *bits = bits_of(*tag);
         }
-        Self { holders, tags }
+        Self { holders, tags, bits }
     }
 }
 
 /// The two bits of a principal in its word of a filter.
-fn bits(tag: u64) -> u64 {
-    1 << (tag & 63) | 1 << (tag >> 6 & 63)
-}
-
-/// Which word of a filter is a principal's.
-fn word_of(filter: &[u64], tag: u64) -> usize {
-    (((tag >> 32) * filter.len() as u64) >> 32) as usize
+fn bits_of(tag: u32) -> u64 {
+    1 << (tag >> 20 & 63) | 1 << (tag >> 14 & 63)
 }
 
 impl Default for Held {
@@ -92,41 +89,51 @@ impl Held {
     }
 
     /// Which of a hand may hold something here, as bits. The others hold nothing.
+    #[inline]
     pub(super) fn candidates(&self, hand: &Hand<'_>) -> u32 {
-        let tags = hand.tags.iter().take(hand.holders.len()).enumerate();
+        let count = hand.holders.len();
+        let mut found = 0;
         match self {
+            Self::Few { filter: 0, .. } => {}
             Self::Few { filter, .. } => {
-                tags.fold(0, |found, (place, tag)| found | u32::from(bits(*tag) & !filter == 0) << place)
+                for (at, bits) in hand.bits.iter().take(count).enumerate() {
+                    found |= u32::from(bits & !filter == 0) << at;
+                }
             }
-            Self::Many(many) => tags.fold(0, |found, (place, tag)| {
-                let word = many.filter.get(word_of(&many.filter, *tag)).copied().unwrap_or(0);
-                found | u32::from(bits(*tag) & !word == 0) << place
-            }),
+            Self::Many(crowd) => {
+                let (filter, _, _) = crowd.parts();
+                for (at, (bits, tag)) in hand.bits.iter().zip(&hand.tags).take(count).enumerate() {
+                    let word = filter.get(home(filter.len(), *tag)).copied().unwrap_or(0);
+                    found |= u32::from(bits & !word == 0) << at;
+                }
+            }
         }
+        found
     }
 
     /// All assignments here, in no order.
-    pub(super) fn iter<'a>(&'a self, shelf: &'a Shelf) -> impl Iterator<Item = &'a Slot> {
+    pub(super) fn iter<'a>(&'a self, shelf: &'a Shelf) -> impl Iterator<Item = Slot> {
         let (few, many) = self.parts(shelf);
-        few.iter().chain(many.into_iter().flat_map(|many| many.slots.iter()))
+        few.iter().copied().chain(many.into_iter().flat_map(Crowd::iter))
     }
 
     /// What a principal holds here, in no order.
+    #[inline]
     pub(super) fn of<'a>(
         &'a self,
         shelf: &'a Shelf,
         key: HashKey,
         principal: u32,
-    ) -> impl Iterator<Item = &'a Slot> {
+    ) -> impl Iterator<Item = Slot> {
         let (few, many) = self.parts(shelf);
-        let tabled = many.into_iter().flat_map(move |many| many.slots.iter_hash(key.number(principal)));
-        few.iter().chain(tabled).filter(move |slot| slot.principal == principal)
+        let few = few.iter().copied().filter(move |slot| slot.principal == principal);
+        few.chain(many.into_iter().flat_map(move |crowd| crowd.of(key, principal)).map(|(_, slot)| slot))
     }
 
-    fn parts<'a>(&'a self, shelf: &'a Shelf) -> (&'a [Slot], Option<&'a Many>) {
+    fn parts<'a>(&'a self, shelf: &'a Shelf) -> (&'a [Slot], Option<&'a Crowd>) {
         match self {
             Self::Few { at, count, .. } => (shelf.list(*at, *count), None),
-            Self::Many(many) => (&[], Some(many)),
+            Self::Many(crowd) => (&[], Some(crowd)),
         }
     }
 
@@ -137,11 +144,10 @@ impl Held {
                 *self = Self::few(shelf, key, list);
             }
             Self::Few { at, count, .. } => {
-                let mut many = Many { filter: Vec::new(), slots: HashTable::new(), stale: 0 };
-                shelf.take(*at, *count).chain([slot]).for_each(|slot| many.insert(key, slot));
-                *self = Self::Many(Box::new(many));
+                let list: Vec<Slot> = shelf.take(*at, *count).chain([slot]).collect();
+                *self = Self::Many(Crowd::of_all(key, &list));
             }
-            Self::Many(many) => many.insert(key, slot),
+            Self::Many(crowd) => crowd.insert(key, slot),
         }
     }
 
@@ -153,18 +159,18 @@ impl Held {
         principal: u32,
         record: u32,
     ) -> Option<Slot> {
-        let slot = self.of(shelf, key, principal).find(|slot| slot.record == record).copied()?;
+        let slot = self.of(shelf, key, principal).find(|slot| slot.record == record)?;
         match self {
             Self::Few { at, count, .. } => {
                 let list = shelf.take(*at, *count).filter(|slot| slot.record != record);
                 *self = Self::few(shelf, key, list);
             }
-            Self::Many(many) => {
-                many.remove(key, &slot);
+            Self::Many(crowd) => {
+                crowd.remove(key, slot);
                 // Half, so that one assignment that comes and goes does not turn a list into a table each time.
-                if many.slots.len() <= FEW / 2 {
-                    let list = std::mem::take(&mut many.slots).into_iter();
-                    *self = Self::few(shelf, key, list);
+                if crowd.count as usize <= FEW / 2 {
+                    let list: Vec<Slot> = crowd.iter().collect();
+                    *self = Self::few(shelf, key, list.into_iter());
                 }
             }
         }
@@ -177,47 +183,111 @@ impl Held {
         for (place, slot) in list.iter_mut().zip(slots) {
             *place = slot;
             count += 1;
-            filter |= bits(key.number(slot.principal));
+            filter |= bits_of(key.tag(slot.principal));
         }
         let at = shelf.put(list.get(..usize::from(count)).unwrap_or_default());
         Self::Few { at, count, filter }
     }
 }
 
-impl Many {
+impl Crowd {
+    /// A crowd of these, with as much room as keeps a quarter of the places free.
+    fn of_all(key: HashKey, slots: &[Slot]) -> Self {
+        let eighths = (slots.len() * 4 / 3 / 8 + 1).max(2);
+        // An eighth of the places is one word of filter, eight places, and eight records in four words.
+        let mut words = vec![EMPTY; eighths * 13];
+        words.iter_mut().take(eighths).for_each(|word| *word = 0);
+        let mut crowd = Self { words: words.into(), count: 0, stale: 0 };
+        slots.iter().for_each(|slot| crowd.put(key, *slot));
+        crowd
+    }
+
+    /// Its filter, its places and their records.
+    fn parts(&self) -> (&[u64], &[u64], &[u64]) {
+        let eighths = self.words.len() / 13;
+        let (filter, rest) = self.words.split_at_checked(eighths).unwrap_or_default();
+        let (places, records) = rest.split_at_checked(eighths * 8).unwrap_or_default();
+        (filter, places, records)
+    }
+
+    fn parts_mut(&mut self) -> (&mut [u64], &mut [u64], &mut [u64]) {
+        let eighths = self.words.len() / 13;
+        let (filter, rest) = self.words.split_at_mut_checked(eighths).unwrap_or_default();
+        let (places, records) = rest.split_at_mut_checked(eighths * 8).unwrap_or_default();
+        (filter, places, records)
+    }
+
+    fn slot(word: u64, records: &[u64], place: usize) -> Slot {
+        let pair = records.get(place / 2).copied().unwrap_or(EMPTY);
+        let record = if place.is_multiple_of(2) { low(pair) } else { high(pair) };
+        Slot { principal: high(word), role: low(word), record }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Slot> {
+        let (_, places, records) = self.parts();
+        let taken = places.iter().enumerate().filter(|(_, word)| **word != EMPTY);
+        taken.map(move |(place, word)| Self::slot(*word, records, place))
+    }
+
+    /// What a principal holds, and at which places that is.
+    fn of(&self, key: HashKey, principal: u32) -> impl Iterator<Item = (usize, Slot)> {
+        let (_, places, records) = self.parts();
+        let own = probe(places, home(places.len(), key.tag(principal)));
+        let own = own.filter(move |(_, word)| high(*word) == principal);
+        own.map(move |(place, word)| (place, Self::slot(word, records, place)))
+    }
+
     fn insert(&mut self, key: HashKey, slot: Slot) {
-        let tag = key.number(slot.principal);
-        self.slots.insert_unique(tag, slot, |slot| key.number(slot.principal));
-        if self.filter.len() * 64 < self.slots.len() * BITS_EACH {
-            self.refill(key);
+        let places = self.words.len() / 13 * 8;
+        if (self.count as usize + 1) * 8 > places * 7 {
+            let all: Vec<Slot> = self.iter().chain([slot]).collect();
+            *self = Self::of_all(key, &all);
         } else {
-            self.set(tag);
+            self.put(key, slot);
         }
     }
 
-    fn remove(&mut self, key: HashKey, gone: &Slot) {
-        if let Ok(entry) = self.slots.find_entry(key.number(gone.principal), |slot| slot == gone) {
-            entry.remove();
-            self.stale += 1;
-        }
-        if self.stale > self.slots.len() {
-            self.refill(key);
+    fn put(&mut self, key: HashKey, slot: Slot) {
+        let tag = key.tag(slot.principal);
+        let (filter, places, records) = self.parts_mut();
+        let Some(place) = free_place(places, home(places.len(), tag)) else { return };
+        let bits = filter.get_mut(home(filter.len(), tag));
+        if let (Some(word_at), Some(pair), Some(bits)) =
+            (places.get_mut(place), records.get_mut(place / 2), bits)
+        {
+            *word_at = word(slot.principal, slot.role);
+            set_record(pair, place, slot.record);
+            *bits |= bits_of(tag);
+            self.count += 1;
         }
     }
 
-    fn set(&mut self, tag: u64) {
-        let word = word_of(&self.filter, tag);
-        self.filter.get_mut(word).into_iter().for_each(|word| *word |= bits(tag));
+    fn remove(&mut self, key: HashKey, slot: Slot) {
+        let found = self.of(key, slot.principal).find(|(_, other)| *other == slot);
+        let Some((place, _)) = found else { return };
+        let (_, places, records) = self.parts_mut();
+        let size = places.len();
+        vacate(
+            places,
+            place,
+            |word| home(size, key.tag(high(word))),
+            |from, to| {
+                let record = Self::slot(0, records, from).record;
+                records.get_mut(to / 2).into_iter().for_each(|pair| set_record(pair, to, record));
+            },
+        );
+        self.count -= 1;
+        self.stale += 1;
+        // The bits of what is gone are cleared, and room that is not needed is given back, now and then.
+        if self.stale > self.count {
+            let all: Vec<Slot> = self.iter().collect();
+            *self = Self::of_all(key, &all);
+        }
     }
+}
 
-    /// Makes the filter anew, with room for half as many assignments again.
-    fn refill(&mut self, key: HashKey) {
-        let words = (self.slots.len() * 3 / 2 * BITS_EACH).div_ceil(64).max(1);
-        self.filter = vec![0; words];
-        self.stale = 0;
-        let tags: Vec<u64> = self.slots.iter().map(|slot| key.number(slot.principal)).collect();
-        tags.into_iter().for_each(|tag| self.set(tag));
-    }
+fn set_record(pair: &mut u64, place: usize, record: u32) {
+    *pair = if place.is_multiple_of(2) { word(high(*pair), record) } else { word(record, low(*pair)) };
 }
 
 impl Shelf {

@@ -36,8 +36,18 @@ impl HashKey {
     }
 
     /// The state after more of a text.
-    pub(super) fn more(self, state: u64, text: &[u8]) -> u64 {
-        self.absorb(state, text, |word| word)
+    pub(super) fn more(self, mut state: u64, text: &[u8]) -> u64 {
+        let (blocks, rest) = text.as_chunks::<16>();
+        for block in blocks {
+            let whole = u128::from_le_bytes(*block);
+            state = mix(whole as u64 ^ state, (whole >> 64) as u64 ^ self.stretch);
+        }
+        // The rest in two words that may overlap, and its length, so that no two rests are one.
+        let (one, two) = match (rest.first_chunk::<8>(), rest.last_chunk::<8>()) {
+            (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+            _ => short(rest),
+        };
+        mix(one ^ state, two ^ self.stretch.wrapping_add(rest.len() as u64))
     }
 
     /// The hash of what has led to this state.
@@ -45,14 +55,14 @@ impl HashKey {
         mix(state, self.last)
     }
 
-    /// The hash of an ASCII text without regard to case.
-    pub(super) fn caseless(self, text: &str) -> u64 {
-        self.finish(self.absorb(self.start, text.as_bytes(), lower))
+    /// The hash of a text.
+    pub(super) fn text(self, text: &str) -> u64 {
+        self.finish(self.more(self.start, text.as_bytes()))
     }
 
-    /// The hash of a number of ours.
-    pub(super) fn number(self, number: u32) -> u64 {
-        mix(u64::from(number) ^ self.start, self.last)
+    /// The hash of a number of ours, which nobody else chooses: of fewer bits, and quickly had.
+    pub(super) fn tag(self, number: u32) -> u32 {
+        (number ^ self.start as u32).wrapping_mul(self.last as u32 | 1)
     }
 
     /// The hash of a GUID.
@@ -60,26 +70,6 @@ impl HashKey {
         let (high, low) = guid.as_u64_pair();
         self.finish(mix(high ^ self.start, low ^ self.stretch))
     }
-
-    fn absorb(self, mut state: u64, text: &[u8], fold: impl Fn(u64) -> u64) -> u64 {
-        let (blocks, rest) = text.as_chunks::<16>();
-        for block in blocks {
-            let (one, two) = halves(block);
-            state = mix(fold(one) ^ state, fold(two) ^ self.stretch);
-        }
-        // The rest in two words that may overlap, and its length, so that no two rests are one.
-        let (one, two) = match (rest.first_chunk::<8>(), rest.last_chunk::<8>()) {
-            (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
-            _ => short(rest),
-        };
-        let length = rest.len() as u64;
-        mix(fold(one) ^ state, fold(two) ^ self.stretch.wrapping_add(length))
-    }
-}
-
-fn halves(block: &[u8; 16]) -> (u64, u64) {
-    let whole = u128::from_le_bytes(*block);
-    (whole as u64, (whole >> 64) as u64)
 }
 
 /// Less than eight bytes, as two words.
@@ -98,55 +88,15 @@ fn mix(one: u64, two: u64) -> u64 {
     (product as u64) ^ ((product >> 64) as u64)
 }
 
-/// Eight bytes with their ASCII letters in lower case.
-fn lower(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let seven = word & (ONES * 0x7f);
-    let from_a = seven + ONES * (0x80 - b'A' as u64);
-    let behind_z = seven + ONES * (0x7f - b'Z' as u64);
-    let upper = from_a & !behind_z & !word & (ONES * 0x80);
-    word | upper >> 2
-}
-
-/// Whether an ASCII text is this one, which is in lower case, without regard to its own case.
-pub(super) fn same(text: &str, folded: &str) -> bool {
-    let ((text, text_rest), (folded, folded_rest)) =
-        (text.as_bytes().as_chunks::<8>(), folded.as_bytes().as_chunks::<8>());
-    let equal =
-        |(one, two): (&[u8; 8], &[u8; 8])| lower(u64::from_le_bytes(*one)) == u64::from_le_bytes(*two);
-    text.len() == folded.len()
-        && text.iter().zip(folded).all(equal)
-        && text_rest.eq_ignore_ascii_case(folded_rest)
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    proptest! {
-        #[test]
-        fn eight_bytes_are_folded_like_each_one(bytes: [u8; 8]) {
-            let folded = u64::from_le_bytes(bytes.map(|byte| byte.to_ascii_lowercase()));
-            prop_assert_eq!(lower(u64::from_le_bytes(bytes)), folded);
-        }
-
-        #[test]
-        fn a_text_has_one_hash_in_either_case(text in "[a-zA-Z0-9./_-]{0,70}", words: [u64; 2]) {
-            let (key, folded) = (HashKey::new(words), text.to_ascii_lowercase());
-            prop_assert_eq!(key.caseless(&text), key.finish(key.more(key.start(), folded.as_bytes())));
-            prop_assert!(same(&text, &folded));
-            let (longer, one, two) = (format!("{folded}x"), format!("x{text}"), format!("y{folded}"));
-            prop_assert!(!same(&text, &longer) && !same(&one, &two));
-        }
-    }
 
     #[test]
     fn other_texts_have_other_hashes() {
         let key = HashKey::drawn();
         let texts = (0..40).flat_map(|length| ["a", "b", "\0"].map(|letter| letter.repeat(length)));
-        let hashes: std::collections::BTreeSet<u64> = texts.map(|text| key.caseless(&text)).collect();
+        let hashes: std::collections::BTreeSet<u64> = texts.map(|text| key.text(&text)).collect();
         // The empty text is three times among them.
         assert_eq!(hashes.len(), 3 * 40 - 2);
     }
@@ -154,6 +104,6 @@ mod tests {
     #[test]
     fn with_a_key_of_zeros_everything_collides() {
         let key = HashKey::new([0, 0]);
-        assert_eq!([key.caseless("a"), key.guid(Uuid::from_u128(5)), key.number(7)], [0; 3]);
+        assert_eq!([key.text("a"), key.guid(Uuid::from_u128(5))], [0; 2]);
     }
 }

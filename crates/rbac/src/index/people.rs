@@ -3,10 +3,9 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use arm::ObjectId;
-use hashbrown::HashTable;
-
+use super::ring::{Sought, Table};
 use super::{HashKey, NONE, number, push};
+use arm::ObjectId;
 
 /// How many principals a chain of groups may hold before it is walked when it is asked for, and not kept: what is kept
 /// for one principal, and what a change costs for each principal that it affects, have a bound.
@@ -17,7 +16,7 @@ const FURTHER: u32 = 1 << 31;
 /// Principals that are in a group, have a member or hold an assignment. All others are unknown.
 #[derive(Clone, Debug, Default)]
 pub(super) struct People {
-    by_id: HashTable<u32>,
+    by_id: Table,
     people: Vec<Person>,
     links: Vec<Links>,
     /// The direct members of those that have any.
@@ -25,22 +24,42 @@ pub(super) struct People {
     free: Vec<u32>,
 }
 
-/// What a decision reads of a principal.
+/// What a decision reads of a principal. As large as a cache line, and it begins at one.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 struct Person {
     id: ObjectId,
     holders: Holders,
 }
 
-/// A principal and all groups that it is in, the nearest first, among equally near ones in a fixed order.
+/// A principal and all groups that it is in, with marks, the nearest first, among equally near ones in a fixed order.
 #[derive(Clone, Debug)]
 enum Holders {
-    /// Itself alone.
-    Own,
-    /// It and its groups, with marks.
+    /// As many as there is room for here.
+    Few {
+        count: u8,
+        list: [u32; FEW],
+    },
     Kept(Box<[u32]>),
     /// More than are kept.
     TooMany,
+}
+
+/// How many principals there is room for in a line beside the id.
+const FEW: usize = 11;
+
+impl Holders {
+    fn new(order: Vec<u32>) -> Self {
+        let mut list = [0; FEW];
+        match list.get_mut(..order.len()) {
+            _ if order.len() > KEPT => Self::TooMany,
+            Some(room) => {
+                room.copy_from_slice(&order);
+                Self::Few { count: order.len() as u8, list }
+            }
+            None => Self::Kept(order.into()),
+        }
+    }
 }
 
 /// What changes read of a principal.
@@ -54,7 +73,6 @@ struct Links {
 
 /// A principal and its groups, as a decision asks for them.
 pub(super) enum Reach<'a> {
-    Own([u32; 1]),
     Kept(&'a [u32]),
     Walked(Vec<u32>),
 }
@@ -63,7 +81,6 @@ impl Reach<'_> {
     /// The numbers with marks.
     pub(super) fn marked(&self) -> &[u32] {
         match self {
-            Self::Own(own) => own,
             Self::Kept(kept) => kept,
             Self::Walked(walked) => walked,
         }
@@ -83,8 +100,19 @@ pub(super) fn as_near(marked: &[u32]) -> bool {
 impl People {
     /// The number of a principal, if it is known.
     pub(super) fn find(&self, key: HashKey, id: ObjectId) -> Option<u32> {
-        let is = |at: &u32| self.people.get(*at as usize).is_some_and(|person| person.id == id);
-        self.by_id.find(key.guid(id.0), is).copied()
+        self.found(self.seek(key, id), id)
+    }
+
+    /// Begins to look for a principal.
+    #[inline]
+    pub(super) fn seek(&self, key: HashKey, id: ObjectId) -> Sought {
+        self.by_id.seek(key.guid(id.0))
+    }
+
+    /// The number of a principal that was looked for, if it is known.
+    #[inline]
+    pub(super) fn found(&self, sought: Sought, id: ObjectId) -> Option<u32> {
+        self.by_id.find(sought, |at| self.people.get(at as usize).is_some_and(|person| person.id == id))
     }
 
     /// Whether nobody is known.
@@ -100,7 +128,10 @@ impl People {
     /// A principal and all its groups.
     pub(super) fn reach(&self, at: u32) -> Reach<'_> {
         match self.people.get(at as usize).map(|person| &person.holders) {
-            None | Some(Holders::Own) => Reach::Own([at]),
+            None => Reach::Kept(&[]),
+            Some(Holders::Few { count, list }) => {
+                Reach::Kept(list.get(..usize::from(*count)).unwrap_or_default())
+            }
             Some(Holders::Kept(kept)) => Reach::Kept(kept),
             Some(Holders::TooMany) => Reach::Walked(self.walk(at).0),
         }
@@ -201,20 +232,14 @@ impl People {
         if let Some(at) = self.find(key, id) {
             return at;
         }
-        let person = Person { id, holders: Holders::Own };
-        let at = match self.free.pop() {
-            Some(at) => {
-                self.people.get_mut(at as usize).into_iter().for_each(|place| *place = person.clone());
-                at
-            }
-            None => {
-                push(&mut self.links, Links::default());
-                push(&mut self.people, person)
-            }
-        };
-        let people = &self.people;
-        let hash = |at: &u32| people.get(*at as usize).map_or(0, |person| key.guid(person.id.0));
-        self.by_id.insert_unique(key.guid(id.0), at, hash);
+        let at = self.free.pop().unwrap_or_else(|| {
+            push(&mut self.links, Links::default());
+            push(&mut self.people, Person { id, holders: Holders::TooMany })
+        });
+        if let Some(person) = self.people.get_mut(at as usize) {
+            *person = Person { id, holders: Holders::new(vec![at]) };
+        }
+        self.by_id.insert(key.guid(id.0), at);
         at
     }
 
@@ -225,8 +250,7 @@ impl People {
             return;
         }
         let Some(id) = self.id(at) else { return };
-        if let Ok(entry) = self.by_id.find_entry(key.guid(id.0), |other| *other == at) {
-            entry.remove();
+        if self.by_id.remove(key.guid(id.0), at) {
             self.free.push(at);
         }
     }
@@ -257,7 +281,7 @@ impl People {
             level = level.end..order.len();
             order.get_mut(level.start).into_iter().for_each(|first| *first |= FURTHER);
         }
-        if order.len() == 1 { Holders::Own } else { Holders::Kept(order.into()) }
+        Holders::new(order)
     }
 
     /// A principal and all its groups, with marks, and for each group the one before it on the way. Breadth first, each

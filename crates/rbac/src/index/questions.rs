@@ -52,12 +52,12 @@ impl Index {
         let holder = self.people.find(self.key, principal)?;
         let role = self.roles.number_of(role)?;
         let held = self.scopes.held(self.scopes.find(self.key, scope)?)?;
-        let holds = |slot: &&Slot| {
+        let holds = |slot: &Slot| {
             role_of(slot) == role && self.records.window(slot).is_none_or(|window| window.contains(now))
         };
         let twins = held.of(self.scopes.shelf(), self.key, holder).filter(holds);
         let first = twins.min_by(|one, two| self.records.order(one, two, scope.folded()))?;
-        Some(self.records.id(first, scope))
+        Some(self.records.id(&first, scope))
     }
 
     /// The permissions that a principal has at a scope at this time: those of every role it holds there, each role
@@ -71,11 +71,11 @@ impl Index {
         let Some(asker) = self.people.find(self.key, principal) else { return Vec::new() };
         let reach = self.people.reach(asker);
         let mut held: Vec<Found> = Vec::new();
-        for (level, node) in self.scopes.walk(self.key, scope).enumerate() {
+        for (level, node) in self.scopes.path(self.key, scope).into_iter().enumerate() {
             for (at, holders) in reach.marked().chunks(HAND).enumerate() {
-                self.show_held(node, &Hand::new(self.key, holders), |place, slot| {
-                    if self.gives(slot, now) {
-                        held.push(Found { level, holder: at * HAND + place, slot: *slot });
+                self.show_all_held(node, &Hand::new(self.key, holders), |place, slot| {
+                    if self.gives(&slot, now) {
+                        held.push(Found { level, holder: at * HAND + place, slot });
                     }
                 });
             }
@@ -96,7 +96,8 @@ impl Index {
         now: Timestamp,
     ) -> BTreeSet<ObjectId> {
         let asked = self.roles.ask(self.key, action);
-        let nodes = self.scopes.walk(self.key, scope).filter_map(|node| self.scopes.held(node));
+        let path = self.scopes.path(self.key, scope);
+        let nodes = path.into_iter().filter_map(|node| self.scopes.held(node));
         let slots = nodes.flat_map(|held| held.iter(self.scopes.shelf()));
         let granting =
             slots.filter(|slot| self.records.is_live(slot, now) && asked.is_granted_by(role_of(slot)));
@@ -119,7 +120,7 @@ impl Index {
             let hand = Hand::new(self.key, holders);
             for node in self.scopes.all() {
                 let mut seen = false;
-                self.show_held(node, &hand, |_, slot| seen |= self.gives(slot, now));
+                self.show_all_held(node, &hand, |_, slot| seen |= self.gives(&slot, now));
                 if !seen {
                     continue;
                 }
@@ -131,6 +132,12 @@ impl Index {
             }
         }
         Visibility::Only(subscriptions)
+    }
+
+    /// Shows all that a hand holds at a node.
+    fn show_all_held(&self, node: u32, hand: &Hand<'_>, show: impl FnMut(usize, Slot)) {
+        let candidates = self.scopes.held(node).map_or(0, |held| held.candidates(hand));
+        self.show_held(node, hand, candidates, show);
     }
 
     /// Whether an assignment gives a role that is defined, at this time.

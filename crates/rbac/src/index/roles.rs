@@ -5,9 +5,8 @@ use std::collections::HashMap;
 use arm::RoleId;
 use hashbrown::HashTable;
 
-use super::key::same;
 use super::{HashKey, number, push};
-use crate::{Action, MAX_ACTION_BYTES, RoleDefinition};
+use crate::{Action, RoleDefinition};
 
 /// The roles that are defined, or that assignments speak of, and the actions that are known.
 #[derive(Clone, Debug, Default)]
@@ -40,12 +39,11 @@ struct Known {
 }
 
 /// An action that is asked about.
-#[expect(clippy::large_enum_variant, reason = "it stays on the stack, so that asking allocates nothing")]
 pub(super) enum Asked<'a> {
     /// The bits of the roles that grant it.
     Known(&'a [u64]),
     /// Decided by matching patterns: its text in lower case.
-    Unknown { roles: &'a Roles, letters: [u8; MAX_ACTION_BYTES], length: usize },
+    Unknown(&'a Roles, &'a str),
 }
 
 impl Asked<'_> {
@@ -56,10 +54,7 @@ impl Asked<'_> {
                 let word = granting.get(role as usize / 64);
                 word.is_some_and(|word| word >> (role % 64) & 1 == 1)
             }
-            Self::Unknown { roles, letters, length } => {
-                let text = letters.get(..*length).and_then(|letters| str::from_utf8(letters).ok());
-                text.is_some_and(|text| roles.definition(role).is_some_and(|role| role.grants_folded(text)))
-            }
+            Self::Unknown(roles, text) => roles.definition(role).is_some_and(|role| role.grants_folded(text)),
         }
     }
 }
@@ -81,41 +76,29 @@ impl Roles {
     }
 
     /// Prepares an action for being asked about.
-    pub(super) fn ask(&self, key: HashKey, action: &Action) -> Asked<'_> {
-        let text = action.as_str();
-        match self.known(key.caseless(text), text).and_then(|at| self.actions.get(at as usize)) {
+    pub(super) fn ask<'a>(&'a self, key: HashKey, action: &'a Action) -> Asked<'a> {
+        let text = action.folded();
+        match self.find_action(key, text).and_then(|at| self.actions.get(at as usize)) {
             Some(known) => Asked::Known(&known.granting),
-            None => self.ask_unknown(text),
+            None => Asked::Unknown(self, text),
         }
     }
 
-    #[cold]
-    fn ask_unknown(&self, text: &str) -> Asked<'_> {
-        let mut letters = [0; MAX_ACTION_BYTES];
-        for (place, letter) in letters.iter_mut().zip(text.bytes()) {
-            *place = letter.to_ascii_lowercase();
-        }
-        Asked::Unknown { roles: self, letters, length: text.len() }
-    }
-
-    fn known(&self, hash: u64, text: &str) -> Option<u32> {
-        let is = |at: &u32| self.actions.get(*at as usize).is_some_and(|known| same(text, &known.text));
-        self.by_text.find(hash, is).copied()
+    fn find_action(&self, key: HashKey, text: &str) -> Option<u32> {
+        let is = |at: &u32| self.actions.get(*at as usize).is_some_and(|known| *known.text == *text);
+        self.by_text.find(key.text(text), is).copied()
     }
 
     /// Decides about an action now, so that it need not be done when it is asked.
     pub(super) fn know(&mut self, key: HashKey, action: &Action) {
-        let hash = key.caseless(action.as_str());
-        if let Some(known) =
-            self.known(hash, action.as_str()).and_then(|at| self.actions.get_mut(at as usize))
-        {
+        let text = action.folded();
+        if let Some(known) = self.find_action(key, text).and_then(|at| self.actions.get_mut(at as usize)) {
             known.uses += 1;
             return;
         }
-        let text = action.folded();
-        let mut known = Known { text: text.clone().into(), granting: Vec::new(), uses: 1 };
+        let mut known = Known { text: text.into(), granting: Vec::new(), uses: 1 };
         for (at, role) in self.roles.iter().enumerate() {
-            let grants = role.definition.as_ref().is_some_and(|role| role.grants_folded(&text));
+            let grants = role.definition.as_ref().is_some_and(|role| role.grants_folded(text));
             known.set(number(at), grants);
         }
         let reused = self.free_actions.pop().and_then(|at| Some((at, self.actions.get_mut(at as usize)?)));
@@ -127,19 +110,18 @@ impl Roles {
             None => push(&mut self.actions, known),
         };
         let actions = &self.actions;
-        let rehash = |at: &u32| actions.get(*at as usize).map_or(0, |known| key.caseless(&known.text));
-        self.by_text.insert_unique(hash, at, rehash);
+        let rehash = |at: &u32| actions.get(*at as usize).map_or(0, |known| key.text(&known.text));
+        self.by_text.insert_unique(key.text(text), at, rehash);
     }
 
     fn forget(&mut self, key: HashKey, action: &Action) {
-        let hash = key.caseless(action.as_str());
-        let Some(at) = self.known(hash, action.as_str()) else { return };
+        let Some(at) = self.find_action(key, action.folded()) else { return };
         let Some(known) = self.actions.get_mut(at as usize) else { return };
         known.uses = known.uses.saturating_sub(1);
         if known.uses > 0 {
             return;
         }
-        if let Ok(entry) = self.by_text.find_entry(hash, |other| *other == at) {
+        if let Ok(entry) = self.by_text.find_entry(key.text(action.folded()), |other| *other == at) {
             entry.remove();
             self.free_actions.push(at);
         }

@@ -6,16 +6,15 @@
 
 use std::collections::HashMap;
 
-use arm::{ResourceId, Steps};
-use hashbrown::HashTable;
-
 use super::held::{Held, Shelf, Slot};
+use super::ring::{Sought, Table};
 use super::{HashKey, NONE, number, push};
+use arm::{ResourceId, Steps};
 
 /// The scopes of one index.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scopes {
-    by_path: HashTable<u32>,
+    by_path: Table,
     nodes: Vec<Node>,
     free: Vec<u32>,
     kinds: Kinds,
@@ -68,6 +67,9 @@ fn split(step: &str) -> (&[u8], &[u8]) {
     bytes.split_at_checked(bytes.len() - name).unwrap_or_default()
 }
 
+/// How many scopes of a path are looked up together. Few paths have more.
+pub(super) const LEVELS: usize = 8;
+
 /// A walk down a path: the nodes of its scopes, from the top, as far as there are any.
 pub(super) struct Walk<'a> {
     scopes: &'a Scopes,
@@ -75,35 +77,65 @@ pub(super) struct Walk<'a> {
     steps: Steps<'a>,
     state: u64,
     parent: u32,
-    /// Whether it has come to the end of the path.
-    arrived: bool,
+    /// Whether it has come to the end of the path, or to where there is no node any more.
+    over: bool,
 }
 
-impl Iterator for Walk<'_> {
-    type Item = u32;
-
-    fn next(&mut self) -> Option<u32> {
-        let Some(step) = self.steps.next() else {
-            self.arrived = true;
-            return None;
-        };
-        self.state = self.key.more(self.state, step.as_bytes());
-        self.parent = self.scopes.child(self.key.finish(self.state), self.parent, step)?;
-        Some(self.parent)
+impl Walk<'_> {
+    /// The next [`LEVELS`] nodes, and how many of these there are: fewer at the end alone.
+    ///
+    /// First it finds out where all of them should be, then it reads what is there, and only then it compares.
+    pub(super) fn next(&mut self) -> ([u32; LEVELS], usize) {
+        let (mut nodes, mut count) = ([NONE; LEVELS], 0);
+        if self.over {
+            return (nodes, count);
+        }
+        let (mut sought, mut steps, mut taken) = ([Sought::default(); LEVELS], [""; LEVELS], 0);
+        for ((sought, own), step) in sought.iter_mut().zip(&mut steps).zip(&mut self.steps) {
+            self.state = self.key.more(self.state, step.as_bytes());
+            *sought = self.scopes.by_path.seek(self.key.finish(self.state));
+            *own = step;
+            taken += 1;
+        }
+        let mut parents = [NONE; LEVELS];
+        for (parent, sought) in parents.iter_mut().zip(&sought).take(taken) {
+            *parent = self.scopes.nodes.get(sought.guess() as usize).map_or(NONE, |node| node.parent);
+        }
+        for ((node, step), (sought, parent)) in
+            nodes.iter_mut().zip(steps).zip(sought.iter().zip(parents)).take(taken)
+        {
+            let right = |at: u32| {
+                (at != sought.guess() || parent == self.parent) && self.scopes.is(at, self.parent, step)
+            };
+            let Some(found) = self.scopes.by_path.find(*sought, right) else {
+                self.over = true;
+                return (nodes, count);
+            };
+            (*node, self.parent) = (found, found);
+            count += 1;
+        }
+        self.over = taken < LEVELS;
+        (nodes, count)
     }
 }
 
 impl Scopes {
-    /// The nodes of a scope and those above it, from the top, as far as there are any.
+    /// A walk to a scope.
     pub(super) fn walk<'a>(&'a self, key: HashKey, scope: &'a ResourceId) -> Walk<'a> {
-        Walk { scopes: self, key, steps: scope.steps(), state: key.start(), parent: NONE, arrived: false }
+        Walk { scopes: self, key, steps: scope.steps(), state: key.start(), parent: NONE, over: false }
+    }
+
+    /// The nodes of a scope and those above it, from the top, as far as there are any.
+    pub(super) fn path(&self, key: HashKey, scope: &ResourceId) -> Vec<u32> {
+        let mut walk = self.walk(key, scope);
+        let next = || Some(walk.next()).filter(|(_, count)| *count > 0);
+        std::iter::from_fn(next).flat_map(|(nodes, count)| nodes.into_iter().take(count)).collect()
     }
 
     /// The node of a scope.
     pub(super) fn find(&self, key: HashKey, scope: &ResourceId) -> Option<u32> {
-        let mut walk = self.walk(key, scope);
-        let last = walk.by_ref().last();
-        last.filter(|_| walk.arrived)
+        let path = self.path(key, scope);
+        path.last().copied().filter(|_| path.len() == scope.steps().count())
     }
 
     /// Whether there is no node and no kind.
@@ -145,7 +177,7 @@ impl Scopes {
             let hash = key.finish(state);
             parent = match self.child(hash, parent, step) {
                 Some(node) => node,
-                None => self.grow(key, hash, parent, step),
+                None => self.grow(hash, parent, step),
             };
         }
         if let Some(node) = self.nodes.get_mut(parent as usize) {
@@ -163,16 +195,20 @@ impl Scopes {
     }
 
     fn child(&self, hash: u64, parent: u32, step: &str) -> Option<u32> {
-        let (kind, name) = split(step);
-        let is = |at: &u32| {
-            self.nodes.get(*at as usize).is_some_and(|node| {
-                node.parent == parent && node.name.as_bytes() == name && self.kinds.text(node.kind) == kind
-            })
-        };
-        self.by_path.find(hash, is).copied()
+        self.by_path.find(self.by_path.seek(hash), |at| self.is(at, parent, step))
     }
 
-    fn grow(&mut self, key: HashKey, hash: u64, parent: u32, step: &str) -> u32 {
+    /// Whether a node is this step down from that parent.
+    #[inline]
+    fn is(&self, at: u32, parent: u32, step: &str) -> bool {
+        self.nodes.get(at as usize).is_some_and(|node| {
+            let (kind, name) = (self.kinds.text(node.kind), node.name.as_bytes());
+            let own = step.as_bytes().split_at_checked(kind.len());
+            node.parent == parent && own.is_some_and(|own| own.1 == name && own.0 == kind)
+        })
+    }
+
+    fn grow(&mut self, hash: u64, parent: u32, step: &str) -> u32 {
         let (kind, name) = split(step);
         let kind = self.kinds.take(kind);
         let node = Node { held: Held::default(), name: Name::new(name), parent, kind, children: 0 };
@@ -187,8 +223,7 @@ impl Scopes {
         if let Some(above) = self.nodes.get_mut(parent as usize) {
             above.children += 1;
         }
-        let (nodes, kinds) = (&self.nodes, &self.kinds);
-        self.by_path.insert_unique(hash, at, |at| key.finish(path_state(nodes, kinds, key, *at)));
+        self.by_path.insert(hash, at);
         at
     }
 
@@ -199,8 +234,9 @@ impl Scopes {
         {
             let (parent, kind) = (node.parent, node.kind);
             let hash = key.finish(path_state(&self.nodes, &self.kinds, key, at));
-            let Ok(entry) = self.by_path.find_entry(hash, |other| *other == at) else { return };
-            entry.remove();
+            if !self.by_path.remove(hash, at) {
+                return;
+            }
             self.kinds.release(kind);
             self.free.push(at);
             if let Some(above) = self.nodes.get_mut(parent as usize) {
