@@ -48,18 +48,19 @@ const LIES: [(&str, Lie); 12] = [
     ("the ledger does not say so once", |_, ledger| {
         last(ledger, |e| !done(e) && e.facts.contains_key("guard")).map(|n| ledger.remove(n)).is_some()
     }),
-    ("was sent later and comes before it", |_, ledger| {
-        let end = ledger.len() - 1;
-        let entry = ledger.remove(end);
-        ledger.insert(end / 2, entry);
-        true
+    ("was sent later and comes before it", |events, ledger| {
+        let answered: BTreeSet<_> =
+            events.iter().filter(|e| e.answer.is_some()).filter_map(|e| e.correlation).collect();
+        let found = last(ledger, |e| answered.contains(&e.correlation));
+        found.map(|n| ledger.remove(n)).map(|entry| ledger.insert(ledger.len() / 2, entry)).is_some()
     }),
     ("a critical operation with no consent", |_, ledger| {
         last(ledger, |e| !e.consent.is_empty()).map(|n| ledger[n].consent.clear()).is_some()
     }),
     ("does not hold", |_, ledger| {
         let later = jiff::SignedDuration::from_hours(5);
-        last(ledger, |e| !e.consent.is_empty()).map(|n| ledger[n].at += later).is_some()
+        let ends = |e: &Entry| e.consent.iter().any(|consent| consent.expires.is_some());
+        last(ledger, ends).map(|n| ledger[n].at += later).is_some()
     }),
     ("a deletion without an unlock", |_, ledger| {
         let deletion =
@@ -90,14 +91,18 @@ const LIES: [(&str, Lie); 12] = [
 
 #[test]
 fn every_lie_is_found_out() {
-    let case = play(5, false).case;
-    let mut honest = Case::new(case.events.clone(), case.ledger.clone());
-    honest.check();
-    assert_eq!(honest.wrong, Vec::<String>::new());
+    let cases: Vec<Case> = [5, 6, 7].map(|seed| play(seed, false).case).into();
+    for case in &cases {
+        let mut honest = Case::new(case.events.clone(), case.ledger.clone());
+        honest.check();
+        assert_eq!(honest.wrong, Vec::<String>::new());
+    }
     for (what, lie) in LIES {
-        let (mut events, mut ledger) = (case.events.clone(), case.ledger.clone());
-        assert!(lie(&mut events, &mut ledger), "there is nothing to lie about: {what}");
-        let mut case = Case::new(events, ledger);
+        let lied = cases.iter().find_map(|case| {
+            let (mut events, mut ledger) = (case.events.clone(), case.ledger.clone());
+            lie(&mut events, &mut ledger).then(|| Case::new(events, ledger))
+        });
+        let mut case = lied.unwrap_or_else(|| panic!("there is nothing to lie about: {what}"));
         case.check();
         assert!(case.wrong.iter().any(|wrong| wrong.contains(what)), "{what}: {:?}", case.wrong);
     }
