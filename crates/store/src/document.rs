@@ -246,3 +246,18 @@ free!(
     directory::throttle::Counter,
     directory::UsedCode,
 );
+
+// What several servers on one store share, and who does the work that one is enough for.
+document!(
+    directory::page::OpenPage,
+    "openPage",
+    audited = false,
+    |page| Self::key_of(page.place),
+    lookup = Some(page.digest.to_string())
+);
+document!(directory::throttle::Pace, "pace", audited = false, |pace| pace.key.clone());
+document!(crate::CertificateAuthority, "certificateAuthority", audited = false, |_ca| Self::KEY.to_string());
+document!(crate::Lease, "lease", audited = false, |lease| lease.name.clone());
+free!(directory::page::OpenPage, directory::throttle::Pace, crate::CertificateAuthority, crate::Lease);
+document!(crate::Belonging, "belonging", audited = false, |_belonging| Self::KEY.to_string());
+free!(crate::Belonging);
