@@ -23,11 +23,11 @@ lint:
 unit:
 	scripts/with-postgres cargo test --locked --workspace
 
-# The real az CLI, the Azure SDKs and restic against a real process.
+# The real az CLI, the Azure SDKs and restic against a real process; and several processes on one PostgreSQL server.
 acceptance:
 	scripts/install-test-tools
 	cargo build --locked -p countersign
-	COUNTERSIGN_BIN=target/debug/countersign target/test-tools/venv/bin/pytest tests/acceptance
+	COUNTERSIGN_BIN=target/debug/countersign scripts/with-postgres target/test-tools/venv/bin/pytest tests/acceptance
 
 # The story that `make demo` tells, on free ports: it fails when a step does not end as it should.
 demo-test: restic

@@ -21,12 +21,13 @@ pub const MAX_SEGMENT_BYTES: usize = 260;
 pub struct ResourceId {
     text: String,
     folded: String,
+    ends: Ends,
 }
 
 impl ResourceId {
     /// The root scope `/`, above everything.
     pub fn root() -> Self {
-        Self { text: "/".into(), folded: "/".into() }
+        Self { text: "/".into(), folded: "/".into(), ends: Ends::default() }
     }
 
     /// Reads an id that is already percent-decoded. Runs of slashes count as one (az writes `//resourceGuards`),
@@ -39,22 +40,33 @@ impl ResourceId {
             return Err(invalid("the resource id is longer than 2048 bytes"));
         }
         let mut clean = String::with_capacity(text.len() + 1);
-        for segment in text.split('/').filter(|segment| !segment.is_empty()) {
-            check_segment(segment)?;
-            clean.push('/');
-            clean.push_str(segment);
+        let mut start = 0;
+        while start < text.len() {
+            let end = slash_from(text, start);
+            let segment = text.get(start..end).unwrap_or_default();
+            if !segment.is_empty() {
+                check_segment(segment)?;
+                clean.push('/');
+                clean.push_str(segment);
+            }
+            start = end + 1;
         }
         if clean.is_empty() {
             return Ok(Self::root());
         }
-        let folded = clean.to_ascii_lowercase();
-        Ok(Self { text: clean, folded })
+        Ok(Self::of_clean(clean))
+    }
+
+    /// The id with this text, which has a leading slash and no empty segment.
+    fn of_clean(text: String) -> Self {
+        let folded = text.to_ascii_lowercase();
+        let ends = Ends::of(&folded);
+        Self { text, folded, ends }
     }
 
     /// The scope of a whole subscription.
     pub fn subscription(id: SubscriptionId) -> Self {
-        let text = format!("/subscriptions/{id}");
-        Self { folded: text.clone(), text }
+        Self::of_clean(format!("/subscriptions/{id}"))
     }
 
     /// This id with more segments below it.
@@ -113,7 +125,7 @@ impl ResourceId {
     pub fn resource_group(&self) -> Option<Self> {
         self.resource_group_name()?;
         let text: String = self.segments().take(4).flat_map(|segment| ["/", segment]).collect();
-        Some(Self { folded: text.to_ascii_lowercase(), text })
+        Some(Self::of_clean(text))
     }
 
     /// The type of a resource, e.g. `Microsoft.RecoveryServices/vaults/backupPolicies`, read from its last
@@ -149,12 +161,21 @@ impl ResourceId {
         };
         // Management groups and other tenant-level resources sit directly below the root.
         let text: String = segments.iter().take(keep).flat_map(|segment| ["/", segment]).collect();
-        Some(if text.is_empty() { Self::root() } else { Self { folded: text.to_ascii_lowercase(), text } })
+        Some(if text.is_empty() { Self::root() } else { Self::of_clean(text) })
     }
 
     /// This scope and every scope above it, up to the root.
     pub fn lineage(&self) -> impl Iterator<Item = Self> {
         std::iter::successors(Some(self.clone()), Self::parent)
+    }
+
+    /// The way from the top of the [lineage](Self::lineage) down to this id, as parts of its folded form: each ends
+    /// where a scope of the lineage ends, and all of them, joined, are the id again. The part of the root is empty.
+    ///
+    /// It gives what `lineage` gives, without making anything.
+    #[inline]
+    pub fn steps(&self) -> Steps<'_> {
+        Steps { text: if self.is_root() { "" } else { &self.folded }, known: self.ends.0.iter(), start: None }
     }
 
     /// Whether `self` is `other` or lies below it.
@@ -169,6 +190,94 @@ impl ResourceId {
     }
 }
 
+/// Where the first steps of an id end; what is not needed is zero. Found once, because a decision about access begins
+/// with it.
+#[derive(Clone, Copy, Default)]
+struct Ends([u16; 8]);
+
+impl Ends {
+    fn of(folded: &str) -> Self {
+        let pairs = has_pairs(folded);
+        let mut ends = Self::default();
+        let mut end = if pairs { 0 } else { slash_from(folded, 1) };
+        for place in &mut ends.0 {
+            // No id is as long as that.
+            *place = u16::try_from(end).unwrap_or_default();
+            if end == folded.len() {
+                break;
+            }
+            end = next_end(folded, end, pairs);
+        }
+        ends
+    }
+}
+
+/// What [`ResourceId::steps`] returns.
+#[derive(Clone, Debug)]
+pub struct Steps<'a> {
+    text: &'a str,
+    known: std::slice::Iter<'a, u16>,
+    /// Where the next step starts, once there was one.
+    start: Option<usize>,
+}
+
+impl<'a> Iterator for Steps<'a> {
+    type Item = &'a str;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a str> {
+        let start = self.start.unwrap_or(0);
+        if self.start.is_some() && start == self.text.len() {
+            return None;
+        }
+        let end = match self.known.next() {
+            Some(end) => usize::from(*end),
+            None => next_end(self.text, start, has_pairs(self.text)),
+        };
+        self.start = Some(end);
+        self.text.get(start..end)
+    }
+}
+
+const PROVIDERS: &str = "/providers/";
+
+/// Whether an id is made of pairs of a kind and a name, as all ids of resources are. Only their lineage reaches the root,
+/// which is their first step. That of any other id, such as a collection's, ends at its first segment.
+fn has_pairs(text: &str) -> bool {
+    text.bytes().fold(0, |odd, byte| odd ^ u8::from(byte == b'/')) == 0
+}
+
+/// Where the step ends that starts here, which is not the first one.
+fn next_end(text: &str, start: usize, pairs: bool) -> usize {
+    let end = pair_end(text, start);
+    let rest = |at| text.get(at..).unwrap_or_default();
+    // `providers/<namespace>` stays with the resource behind it: see `parent`.
+    let stays = pairs && rest(start).starts_with(PROVIDERS) && !rest(end).starts_with(PROVIDERS);
+    if stays && end < text.len() { pair_end(text, end) } else { end }
+}
+
+/// Where the two segments end whose first slash is at `start`.
+fn pair_end(text: &str, start: usize) -> usize {
+    slash_from(text, slash_from(text, start + 1) + 1)
+}
+
+/// Where the first slash is at or behind `start`; the end, if there is none.
+fn slash_from(text: &str, start: usize) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const LOW: u64 = 0x7f * ONES;
+    let (words, rest) = text.as_bytes().get(start..).unwrap_or_default().as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        // Eight bytes at once: the high bit of each that is a slash, and of no other.
+        let other = u64::from_le_bytes(*word) ^ (b'/' as u64 * ONES);
+        let slashes = !(((other & LOW) + LOW) | other | LOW);
+        if slashes != 0 {
+            return start + at * 8 + slashes.trailing_zeros() as usize / 8;
+        }
+    }
+    let at = rest.iter().position(|byte| *byte == b'/');
+    at.map_or(text.len(), |at| start + words.len() * 8 + at)
+}
+
 fn check_segment(segment: &str) -> Result<(), Error> {
     if segment.len() > MAX_SEGMENT_BYTES {
         return Err(invalid("a segment of the resource id is longer than 260 bytes"));
@@ -176,7 +285,15 @@ fn check_segment(segment: &str) -> Result<(), Error> {
     if segment == "." || segment == ".." {
         return Err(invalid("a resource id has no `.` or `..` segments"));
     }
-    if segment.chars().any(|c| c.is_control() || matches!(c, '\\' | '?' | '#')) || segment.trim() != segment {
+    let odd = |byte: u8| byte < b' ' || matches!(byte, 0x7f | b'\\' | b'?' | b'#');
+    let blank = |byte: Option<&u8>| byte == Some(&b' ');
+    let bytes = segment.as_bytes();
+    let bad = if segment.is_ascii() {
+        bytes.iter().fold(false, |bad, byte| bad | odd(*byte)) || blank(bytes.first()) || blank(bytes.last())
+    } else {
+        segment.chars().any(|c| c.is_control() || u8::try_from(c).is_ok_and(odd)) || segment.trim() != segment
+    };
+    if bad {
         return Err(invalid("a segment of the resource id has a character that names never have"));
     }
     Ok(())
@@ -305,7 +422,44 @@ mod tests {
         assert!(id(VAULT).is_within(&ResourceId::root()));
     }
 
+    #[test]
+    fn the_steps_of_an_item_are_its_own_parts() {
+        let item = id(VAULT).child("backupFabrics/Azure").unwrap();
+        let steps: Vec<&str> = item.steps().collect();
+        let subscription = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590";
+        let vault = "/providers/microsoft.recoveryservices/vaults/v1";
+        assert_eq!(steps, ["", subscription, "/resourcegroups/rg1", vault, "/backupfabrics/azure"]);
+        assert_eq!(ResourceId::root().steps().collect::<Vec<_>>(), [""]);
+        assert_eq!(id("/subscriptions").steps().collect::<Vec<_>>(), ["/subscriptions"]);
+    }
+
+    #[test]
+    fn characters_that_names_never_have_are_refused() {
+        for c in (0..=0x2ff_u32).filter_map(char::from_u32) {
+            let bad = |text: String| ResourceId::parse(&text).is_err();
+            let never = c.is_control() || matches!(c, '\\' | '?' | '#');
+            assert_eq!(bad(format!("/a/b{c}b")), never, "{c:?}");
+            assert_eq!(bad(format!("/a/\u{e9}{c}b")), never, "{c:?}");
+            let blank = c.is_whitespace();
+            assert_eq!(bad(format!("/a/{c}b")), never || blank, "{c:?}");
+            assert_eq!(bad(format!("/a/b{c}")), never || blank, "{c:?}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn steps_lead_down_the_lineage(text in "(/(providers|a|Bc|providersX|abcdefgh|[_/a\u{af}\u{12f}]{1,18})){0,24}") {
+            let whole = id(&text);
+            let mut at = String::new();
+            let mut below: Vec<ResourceId> = Vec::new();
+            for step in whole.steps() {
+                at.push_str(step);
+                below.push(id(&at));
+            }
+            below.reverse();
+            prop_assert_eq!(below, whole.lineage().collect::<Vec<_>>());
+        }
+
         #[test]
         fn parsing_is_stable(text in "(/[a-zA-Z0-9;._-]{1,12}){0,9}") {
             if let Ok(once) = ResourceId::parse(&text) {

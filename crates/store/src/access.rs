@@ -92,8 +92,8 @@ impl Access {
         let decision = index.check(object, &action, scope, now);
         let why = decision.explain();
         Ok(decision.grant().map(|grant| Allowed {
-            assignment: grant.assignment.clone(),
-            until: grant.expires,
+            assignment: grant.assignment(),
+            until: grant.expires(),
             why,
         }))
     }

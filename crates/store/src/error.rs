@@ -37,6 +37,25 @@ pub enum StoreError {
         /// The newest this program knows.
         known: usize,
     },
+    /// The folder of repositories is not the one the database speaks of.
+    #[error(
+        "the folder `{}` is not the one that holds the repositories of this database; servers that share a database \
+         share that folder: name it with --repositories DIR. (If it is lost for good and this is its copy, write {id} \
+         into the file `.id` in it.)",
+        folder.display()
+    )]
+    ForeignRepositories {
+        /// The folder that the server was given.
+        folder: PathBuf,
+        /// What the right one has in its file `.id`.
+        id: uuid::Uuid,
+    },
+    /// The database was moved to another one, or is being moved.
+    #[error("the database was moved elsewhere with `countersign migrate`; start on the one it was moved to")]
+    Moved,
+    /// A database that something should be moved to is not empty.
+    #[error("the database to move to is not empty (table `{0}` has rows); nothing was changed")]
+    NotEmpty(&'static str),
     /// What was read makes no sense.
     #[error("stored data is damaged: {0}")]
     Corrupt(String),
@@ -51,6 +70,7 @@ impl StoreError {
         match self {
             Self::Unreachable(why) => Self::Unreachable(why.clone()),
             Self::Contention => Self::Contention,
+            Self::Moved => Self::Moved,
             other => Self::Engine(other.to_string()),
         }
     }
@@ -83,6 +103,13 @@ impl From<StoreError> for arm::Error {
                 let mut away = arm::Error::new(arm::ErrorKind::Unavailable, "DatabaseUnavailable", message);
                 away.internal = Some(error.to_string());
                 away
+            }
+            StoreError::Moved => {
+                let message =
+                    "the server's database is being moved to another one; come back when that is done";
+                let mut moved = arm::Error::new(arm::ErrorKind::Unavailable, "DatabaseMoved", message);
+                moved.internal = Some(error.to_string());
+                moved
             }
             _ => arm::Error::internal(error.to_string()),
         }

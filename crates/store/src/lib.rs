@@ -13,8 +13,10 @@
 //! The store knows no rule about content: what may change, and who may change it, was decided before it is asked.
 
 mod access;
+mod audit;
 mod authority;
 mod batch;
+mod belonging;
 mod blobs;
 mod claim;
 mod document;
@@ -24,6 +26,7 @@ mod inspector;
 mod lease;
 mod mark;
 mod memory;
+mod moving;
 mod object;
 mod place;
 mod postgres;
@@ -42,6 +45,7 @@ use arm::{Error, ErrorKind, Result};
 
 pub use access::{Access, Allowed, Principal};
 pub use authority::CertificateAuthority;
+pub use belonging::Belonging;
 pub use blobs::{Blobs, Finished, Kept, Upload};
 pub use document::{Document, Free, pim_key};
 pub use engine::Tally;
@@ -50,6 +54,7 @@ pub use inspector::Inspector;
 pub use lease::Lease;
 pub use mark::ClockMark;
 pub use memory::Memory;
+pub use moving::{Moved, Progress, migrate};
 pub use object::{Object, ObjectType};
 pub use place::{Database, Place};
 pub use postgres::PostgresUrl;

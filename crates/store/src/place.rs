@@ -37,9 +37,19 @@ pub enum Database {
     /// SQLite, in the data folder: for one server.
     Sqlite,
     /// PostgreSQL, or one that speaks its dialect: for one server or many.
-    Postgres(PostgresUrl),
+    Postgres(Box<PostgresUrl>),
     /// In memory: for tests and simulations.
     Memory(Memory),
+}
+
+impl Database {
+    /// The database at this address, or that in the data folder.
+    ///
+    /// # Errors
+    /// In words for the person who wrote the address, and without repeating it: there is a password in it.
+    pub fn at(address: Option<&str>) -> Result<Self, StoreError> {
+        address.map_or(Ok(Self::Sqlite), str::parse)
+    }
 }
 
 impl FromStr for Database {
@@ -52,6 +62,23 @@ impl FromStr for Database {
                        data folder is used";
             return Err(StoreError::Unsuitable(why.into()));
         }
-        PostgresUrl::parse(address).map(Self::Postgres).map_err(StoreError::Unsuitable)
+        let url = PostgresUrl::parse(address).map_err(StoreError::Unsuitable)?;
+        Ok(Self::Postgres(Box::new(url)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_one_of_a_database_that_is_known() {
+        for known in ["postgres://localhost/x", "postgresql://u:p@localhost:5433/x"] {
+            assert!(matches!(known.parse(), Ok(Database::Postgres(_))), "{known}");
+        }
+        for unknown in ["", "x", "mysql://u:sesame@localhost/x", "Postgres://u:sesame@h/x", "sqlite:x"] {
+            let refused = unknown.parse::<Database>().unwrap_err().to_string();
+            assert!(refused.contains("postgres://") && !refused.contains("sesame"), "{refused}");
+        }
     }
 }

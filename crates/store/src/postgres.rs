@@ -37,6 +37,14 @@ impl Postgres {
         SqlEngine::start(Self { driver }, Box::new(writer))
     }
 
+    /// A connection that writes, to a database whose schema is up to date.
+    pub(crate) fn connect(url: &PostgresUrl) -> Result<Box<dyn Connection>, StoreError> {
+        let driver = Driver::start(url.clone())?;
+        let writer = Handle::open(&driver, &WRITER)?;
+        schema::migrate(&writer)?;
+        Ok(Box::new(writer))
+    }
+
     /// A view of a database that is only looked at.
     pub(crate) fn inspect(url: &PostgresUrl) -> Result<Box<dyn Snapshot>, StoreError> {
         let driver = Driver::start(url.clone())?;

@@ -13,6 +13,7 @@ mod writing;
 use crate::error::StoreError;
 
 pub(crate) use engine::{SqlEngine, inspect};
+pub(crate) use reading::read_ledger;
 pub(crate) use writing::digest;
 
 /// A value in a statement.
@@ -48,20 +49,24 @@ pub(crate) trait Columns {
     fn int_or_null(&self, column: usize) -> Result<Option<i64>, StoreError>;
     /// The text, for as long as the row is at hand.
     fn text(&self, column: usize) -> Result<&str, StoreError>;
+    fn text_or_null(&self, column: usize) -> Result<Option<&str>, StoreError>;
     fn bytes(&self, column: usize) -> Result<&[u8], StoreError>;
 }
 
 /// Takes the rows of several statements: the number of the statement, and a row.
 pub(crate) type EachRow<'a> = dyn FnMut(usize, &dyn Columns) -> Result<(), StoreError> + 'a;
 
+/// What runs statements.
+pub(crate) trait Run {
+    /// Runs statements one after the other, in as few round trips as the database allows, and hands on their rows.
+    fn run(&self, statements: &[Statement<'_>], each: &mut EachRow<'_>) -> Result<(), StoreError>;
+}
+
 /// A connection to a database.
 ///
 /// Its functions fail with [`StoreError::Contention`] when the whole transaction must be made again, and with
 /// [`StoreError::Unreachable`] when the connection is gone.
-pub(crate) trait Connection: Send {
-    /// Runs statements one after the other, in as few round trips as the database allows, and hands on their rows.
-    fn run(&self, statements: &[Statement<'_>], each: &mut EachRow<'_>) -> Result<(), StoreError>;
-
+pub(crate) trait Connection: Run + Send {
     /// Begins a transaction that reads one consistent state.
     fn begin_reading(&self) -> Result<(), StoreError>;
 
@@ -106,7 +111,7 @@ pub(crate) trait Backend: Send + Sync + 'static {
 
 /// Runs one statement and reads each of its rows.
 pub(crate) fn query<T>(
-    connection: &dyn Connection,
+    connection: &dyn Run,
     sql: &'static str,
     values: &[Value<'_>],
     mut read: impl FnMut(&dyn Columns) -> Result<T, StoreError>,
@@ -121,7 +126,7 @@ pub(crate) fn query<T>(
 
 /// Runs one statement and reads its first row, if it has one.
 pub(crate) fn query_first<T>(
-    connection: &dyn Connection,
+    connection: &dyn Run,
     sql: &'static str,
     values: &[Value<'_>],
     read: impl FnMut(&dyn Columns) -> Result<T, StoreError>,
@@ -131,7 +136,7 @@ pub(crate) fn query_first<T>(
 
 /// Runs one statement that counts something.
 pub(crate) fn query_count(
-    connection: &dyn Connection,
+    connection: &dyn Run,
     sql: &'static str,
     values: &[Value<'_>],
 ) -> Result<i64, StoreError> {

@@ -7,7 +7,7 @@ use rusqlite::{OpenFlags, ToSql};
 
 use crate::engine::Snapshot;
 use crate::error::StoreError;
-use crate::sql::{Backend, Columns, Connection, EachRow, SqlEngine, Statement, Value, inspect};
+use crate::sql::{Backend, Columns, Connection, EachRow, Run, SqlEngine, Statement, Value, inspect};
 
 /// The newest schema this program knows. Each number has a file in `schema/sqlite/`.
 const MIGRATIONS: &[&str] = &[include_str!("schema/sqlite/0001.sql"), include_str!("schema/sqlite/0002.sql")];
@@ -26,9 +26,14 @@ pub(crate) struct Sqlite {
 impl Sqlite {
     /// Opens the database, or creates it, brings its schema up to date and starts the writer.
     pub(crate) fn open(path: &Path) -> Result<SqlEngine, StoreError> {
+        SqlEngine::start(Self::at(path), Self::connect(path)?)
+    }
+
+    /// A connection that writes, to a database whose schema is up to date.
+    pub(crate) fn connect(path: &Path) -> Result<Box<dyn Connection>, StoreError> {
         let writer = Handle::open(path)?;
         migrate(&writer.0)?;
-        SqlEngine::start(Self::at(path), Box::new(writer))
+        Ok(Box::new(writer))
     }
 
     /// A database file whose schema is up to date.
@@ -106,7 +111,7 @@ impl Handle {
     }
 }
 
-impl Connection for Handle {
+impl Run for Handle {
     fn run(&self, statements: &[Statement<'_>], each: &mut EachRow<'_>) -> Result<(), StoreError> {
         for (number, statement) in statements.iter().enumerate() {
             let mut prepared = self.0.prepare_cached(statement.sql)?;
@@ -121,7 +126,9 @@ impl Connection for Handle {
         }
         Ok(())
     }
+}
 
+impl Connection for Handle {
     fn begin_reading(&self) -> Result<(), StoreError> {
         self.simply("BEGIN DEFERRED")
     }
@@ -171,6 +178,10 @@ impl Columns for rusqlite::Row<'_> {
 
     fn text(&self, column: usize) -> Result<&str, StoreError> {
         self.get_ref(column)?.as_str().map_err(damaged)
+    }
+
+    fn text_or_null(&self, column: usize) -> Result<Option<&str>, StoreError> {
+        self.get_ref(column)?.as_str_or_null().map_err(damaged)
     }
 
     fn bytes(&self, column: usize) -> Result<&[u8], StoreError> {

@@ -20,9 +20,9 @@ use crate::app::App;
 
 /// How many passwords are checked at once, per core. Each takes 19 MiB for about 20 ms.
 const CHECKS_PER_CORE: usize = 2;
-/// How many device codes are started at once. Those from one address are counted in one document, so that more would
-/// only be in each other's way.
-const STARTS: usize = 4;
+/// How many device codes are started at once. Those from one address are counted in one document, so that two would only
+/// make each other start again.
+const STARTS: usize = 1;
 /// How long somebody waits for a place before being told to come back.
 const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -123,7 +123,8 @@ fn trust(root: Option<&Path>) -> Result<ClientConfig, StoreError> {
             let found = rustls_native_certs::load_native_certs();
             roots.add_parsable_certificates(found.certs);
             if roots.is_empty() {
-                let why = "this machine trusts no CA; give one with `sslrootcert=FILE` in the address of the database";
+                let why = "the server's certificate is not trusted, because this machine knows no CA; name a file with one as \
+                           `sslrootcert=FILE` in the address of the database";
                 return Err(StoreError::Engine(why.into()));
             }
         }

@@ -76,9 +76,10 @@ fn certificate(error: &Error) -> Option<String> {
         return None;
     };
     Some(match why {
-        CertificateError::UnknownIssuer => {
-            "the server's certificate is not trusted: it was signed by none of the CAs that were given; name the \
-             file with the right one as `sslrootcert=FILE` in the address of the database"
+        // The second is a CA of the same name with another key.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "the server's certificate is not trusted: it was signed by none of the CAs that are known; name the file \
+             with the right one as `sslrootcert=FILE` in the address of the database"
                 .into()
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {

@@ -18,7 +18,7 @@ use tokio_postgres::{Client, Row, RowStream};
 use super::driver::Driver;
 use super::fault::{defining, running};
 use crate::error::StoreError;
-use crate::sql::{Columns, Connection, EachRow, Statement, Value};
+use crate::sql::{Columns, Connection, EachRow, Run, Statement, Value};
 
 /// What a connection is for.
 pub(super) struct Purpose {
@@ -174,11 +174,13 @@ impl<T, F: Future<Output = Result<T, tokio_postgres::Error>>> Sent<F> {
     }
 }
 
-impl Connection for Handle {
+impl Run for Handle {
     fn run(&self, statements: &[Statement<'_>], each: &mut EachRow<'_>) -> Result<(), StoreError> {
         self.wait(self.pipeline(statements, each))
     }
+}
 
+impl Connection for Handle {
     fn begin_reading(&self) -> Result<(), StoreError> {
         self.begin(READ)
     }
@@ -252,6 +254,10 @@ impl Columns for Row {
     }
 
     fn text(&self, column: usize) -> Result<&str, StoreError> {
+        self.try_get(column).map_err(damaged)
+    }
+
+    fn text_or_null(&self, column: usize) -> Result<Option<&str>, StoreError> {
         self.try_get(column).map_err(damaged)
     }
 

@@ -184,31 +184,19 @@ impl<B: Backend> Writer<B> {
         let mut heads = self.open(connection)?;
         let mut results = Vec::with_capacity(batches.len());
         for batch in batches {
-            let result = apply(connection, &mut heads, batch);
-            // On a full disk, for one, the database may end the transaction by itself. Then everything before is undone,
-            // and what comes after would be committed alone.
-            if !connection.in_transaction() {
-                return Err(match result {
-                    Err(CommitError::Failed(why)) => why,
-                    _ => StoreError::Engine("the database ended the transaction".into()),
-                });
-            }
-            match result {
-                Err(CommitError::Failed(why @ (StoreError::Contention | StoreError::Unreachable(_)))) => {
-                    return Err(why);
-                }
-                result => results.push(result),
-            }
+            results.push(apply(connection, &mut heads, batch)?);
         }
         if !results.iter().any(Result::is_ok) {
             connection.rollback()?;
             return Ok(results);
         }
-        if let Err(why) = connection.commit() {
-            if !B::EXCLUSIVE && !matches!(why, StoreError::Contention) {
+        match connection.commit() {
+            Ok(()) => {}
+            Err(why) if B::EXCLUSIVE || matches!(why, StoreError::Contention) => return Err(why),
+            Err(why) => {
                 self.doubt = Some(Doubt::Waiting(results));
+                return Err(StoreError::Unreachable(why.to_string()));
             }
-            return Err(why);
         }
         if let Some(ticket) = &mut self.ticket {
             ticket.advance();
@@ -243,61 +231,4 @@ fn undo(connection: &dyn Connection) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::mpsc::channel;
-
-    use super::*;
-    use crate::batch::DocumentWrite;
-    use crate::sql::{Columns, query, statement};
-    use crate::sqlite::Sqlite;
-
-    fn batch(key: &str, bytes: usize) -> Batch {
-        let mut batch = Batch::default();
-        let write = DocumentWrite::Put { lookup: None, body: "x".repeat(bytes) };
-        batch.documents.insert(("test", key.to_string()), write);
-        batch
-    }
-
-    fn flush(writer: &mut Writer<Sqlite>, batches: Vec<Batch>) -> Vec<bool> {
-        let (jobs, answers): (Vec<_>, Vec<_>) = batches
-            .into_iter()
-            .map(|batch| {
-                let (done, answer) = channel();
-                (Job { batch, done }, answer)
-            })
-            .unzip();
-        writer.flush(jobs);
-        answers.into_iter().map(|answer| answer.recv().unwrap().is_ok()).collect()
-    }
-
-    fn run(writer: &Writer<Sqlite>, sql: &'static str) {
-        let ignore = &mut |_: usize, _: &dyn Columns| Ok(());
-        writer.connection.as_ref().unwrap().run(&[statement(sql, [])], ignore).unwrap();
-    }
-
-    fn keys(writer: &Writer<Sqlite>) -> Vec<String> {
-        let connection = &**writer.connection.as_ref().unwrap();
-        let sql = "SELECT key FROM documents ORDER BY key";
-        query(connection, sql, &[], |row| Ok(row.text(0)?.to_string())).unwrap()
-    }
-
-    /// A full disk makes the engine roll back by itself, in the middle of a flush.
-    #[test]
-    fn a_flush_that_the_engine_ends_fails_as_a_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("test.db");
-        Sqlite::open(&path).unwrap();
-        let backend = Arc::new(Sqlite::at(&path));
-        let connection = backend.writer().unwrap();
-        let mut writer = Writer::new(backend, connection, Arc::default());
-        assert_eq!(flush(&mut writer, vec![batch("a", 10)]), [true]);
-        run(&writer, "PRAGMA max_page_count = 40");
-        let full = vec![batch("b", 10), batch("c", 4 << 20), batch("d", 10)];
-        assert_eq!(flush(&mut writer, full), [false, false, false]);
-        assert_eq!(keys(&writer), ["a"]);
-        run(&writer, "PRAGMA max_page_count = 1000000");
-        assert_eq!(flush(&mut writer, vec![batch("b", 10), batch("d", 10)]), [true, true]);
-        assert_eq!(keys(&writer), ["a", "b", "d"]);
-        assert_eq!(writer.counters.tally(), Tally { batches: 3, flushes: 2, contentions: 0 });
-    }
-}
+mod tests;

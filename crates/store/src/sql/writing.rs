@@ -6,6 +6,7 @@ use super::{Columns, Connection, Statement, Value, statement};
 use crate::batch::{Batch, Condition, DocumentWrite, ObjectWrite};
 use crate::engine::ACCESS_LOG;
 use crate::error::{CommitError, StoreError};
+use crate::moving::FENCE;
 
 /// Whether an object ever existed: a count that is 0 or 1.
 pub(super) const KNOWN: &str = "SELECT count(*) FROM (SELECT 1 FROM objects
@@ -49,6 +50,7 @@ impl Heads {
                 match row.text(0)? {
                     "revision" => revision = row.int(1)?,
                     "access" => access = row.int(1)?,
+                    FENCE if row.int(1)? != 0 => return Err(StoreError::Moved),
                     _ => {}
                 }
             } else {
@@ -63,35 +65,34 @@ impl Heads {
 }
 
 /// Checks a batch's conditions against everything before it, earlier batches of the same flush included, and writes it.
-/// A batch that fails leaves no trace. The flush began with [`SAVEPOINT`].
+/// A batch that fails leaves no trace; when that is not certain, the whole flush fails. It began with [`SAVEPOINT`].
 pub(crate) fn apply(
     connection: &dyn Connection,
     heads: &mut Heads,
     batch: &Batch,
-) -> Result<(), CommitError> {
+) -> Result<Result<(), CommitError>, StoreError> {
     let access_holds = |condition: &Condition| match condition {
         Condition::Access(revision) => *revision == heads.access,
         _ => true,
     };
-    if !batch.conditions.iter().all(access_holds) {
-        return Err(CommitError::Conflict);
+    if !batch.conditions.iter().all(access_holds) || !hold(connection, &batch.conditions)? {
+        return Ok(Err(CommitError::Conflict));
     }
     let mut after = heads.clone();
-    let written = match hold(connection, &batch.conditions) {
-        Ok(true) => write(connection, &mut after, batch).map_err(CommitError::from),
-        Ok(false) => Err(CommitError::Conflict),
-        Err(error) => Err(error.into()),
-    };
-    match &written {
-        Ok(()) => *heads = after,
-        // The whole flush is to be made again, or cannot be finished: there is nothing to go back to.
-        Err(CommitError::Failed(StoreError::Contention | StoreError::Unreachable(_))) => {}
-        Err(_) if connection.in_transaction() => {
-            connection.run(&[statement("ROLLBACK TO SAVEPOINT batch", [])], &mut no_rows)?;
+    match write(connection, &mut after, batch) {
+        Ok(()) => {
+            *heads = after;
+            Ok(Ok(()))
         }
-        Err(_) => {}
+        Err(why @ (StoreError::Contention | StoreError::Unreachable(_))) => Err(why),
+        // On a full disk, for one, the database may end the transaction by itself. Then everything before is undone, and
+        // what comes after would be committed alone.
+        Err(why) if !connection.in_transaction() => Err(why),
+        Err(why) => {
+            connection.run(&[statement("ROLLBACK TO SAVEPOINT batch", [])], &mut no_rows)?;
+            Ok(Err(why.into()))
+        }
     }
-    written
 }
 
 pub(super) fn no_rows(_: usize, _: &dyn Columns) -> Result<(), StoreError> {

@@ -13,6 +13,18 @@ mod crashes;
 #[cfg(test)]
 mod decisions;
 #[cfg(test)]
+mod moving;
+#[cfg(test)]
+mod order;
+#[cfg(test)]
+mod postgres;
+#[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod repositories;
 #[cfg(test)]
+mod servers;
+#[cfg(test)]
 mod speed;
+#[cfg(test)]
+mod tls;

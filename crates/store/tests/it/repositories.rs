@@ -32,7 +32,7 @@ fn readable(store: &Store, object: &Object) -> bool {
 
 fn an_upload_is_nothing_until_it_is_kept(engine: Engine) {
     let (store, world) = engine.store_with_item();
-    let temporary = || fs::read_dir(world.path().join("repositories/.uploads")).unwrap().count();
+    let temporary = || world.unfinished().len();
     let finished = upload(&store, DATA, b"bytes");
     assert_eq!((finished.content.as_str(), finished.size), (object(b"bytes").name.as_str(), 5));
     assert_eq!((temporary(), readable(&store, &object(b"bytes"))), (1, false));

@@ -36,18 +36,14 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// A database with nothing in it.
-    fn database(self) -> Database {
-        match self {
-            Self::Sqlite => Database::Sqlite,
-            Self::Memory => Database::Memory(Memory::default()),
-            Self::Postgres => postgres().parse().unwrap(),
-        }
-    }
-
     /// A world with nothing in it.
     pub fn world(self) -> World {
-        World { folder: tempfile::tempdir().unwrap(), database: self.database() }
+        let address = (self == Self::Postgres).then(postgres);
+        let database = match self {
+            Self::Memory => Database::Memory(Memory::default()),
+            Self::Sqlite | Self::Postgres => database(address.as_deref()),
+        };
+        World { folder: tempfile::tempdir().unwrap(), database, address }
     }
 
     /// A store on a database of its own.
@@ -62,6 +58,11 @@ impl Engine {
         store.transact(|tx| edit_item(tx, Edit::create(item(ITEM)))).unwrap();
         (store, world)
     }
+}
+
+/// What `--database` means.
+pub fn database(address: Option<&str>) -> Database {
+    address.map_or(Database::Sqlite, |address| address.parse().unwrap())
 }
 
 /// A new database on the server that the tests were given.
@@ -91,10 +92,23 @@ macro_rules! on_every_engine {
     };
 }
 
+/// The same on the engines that several servers can share.
+macro_rules! on_servers {
+    ($($test:ident),+ $(,)?) => {
+        mod memory {
+            $(#[test] fn $test() { super::$test(crate::world::Engine::Memory) })+
+        }
+        mod postgres {
+            $(#[test] fn $test() { super::$test(crate::world::Engine::Postgres) })+
+        }
+    };
+}
+
 /// A database, and the folder of its first server.
 pub struct World {
     folder: TempDir,
     database: Database,
+    address: Option<String>,
 }
 
 impl World {
@@ -113,12 +127,29 @@ impl World {
         (self.open_in(folder.path()).unwrap(), folder)
     }
 
+    /// The files of uploads that are not finished, with their sizes.
+    pub fn unfinished(&self) -> BTreeMap<PathBuf, u64> {
+        let files = std::fs::read_dir(self.path().join("repositories/.uploads")).unwrap();
+        files.map(|file| file.unwrap()).map(|file| (file.path(), file.metadata().unwrap().len())).collect()
+    }
+
+    /// A store on the same database whose repositories are in its own data folder.
+    pub fn open_elsewhere(&self, folder: &Path) -> Store {
+        let database = self.database.clone();
+        Store::open_at(&Place { database, ..Place::folder(folder) }).unwrap()
+    }
+
     fn open_in(&self, folder: &Path) -> Result<Store, StoreError> {
         Store::open_at(&Place {
             folder: folder.to_path_buf(),
             database: self.database.clone(),
             repositories: Some(self.path().join("repositories")),
         })
+    }
+
+    /// The address of the database, if it has one.
+    pub fn address(&self) -> Option<&str> {
+        self.address.as_deref()
     }
 
     /// The folder of the first server.
