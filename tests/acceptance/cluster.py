@@ -29,10 +29,16 @@ class Cluster:
         return Server(self.home / f"server{number}", address=f"127.0.0.{number + 1}", ports=self.ports,
                       options=options, bootstrap=number == 0)
 
-    def start(self):
+    def __enter__(self):
         for server in self.servers:
             server.start()
         return self
+
+    def __exit__(self, *_):
+        """Nothing is left running when a story ends badly."""
+        for server in self.servers:
+            if server.process and server.process.poll() is None:
+                server.kill()
 
     def stop(self):
         for server in self.servers:

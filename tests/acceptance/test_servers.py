@@ -280,48 +280,43 @@ def kill_and_start(cluster, workload):
 @pytest.mark.parametrize("count", [2, 3])
 def test_servers_on_one_database_behave_as_one(tmp_path, count):
     print(f"replay with COUNTERSIGN_CLUSTER_SEED={SEED}")
-    cluster = Cluster(tmp_path, count).start()
-    alice, bob, sam = Person(cluster, ALICE, also=[FABSEC]), Person(cluster, BOB), Person(cluster, SAM)
-    vault, guard, item = the_guarded_vault(cluster, alice, sam)
-    workload = Workload(cluster, SEED)
-    alice.end = workload.end
-    registers = [Registers(alice) for _ in range(2)]
-    revocations = Revocations(alice, bob)
-    permits = Permits(alice, vault, guard, item)
-    workload.play(*[register.count for register in registers], revocations.give_and_take, permits.unlock_and_delete)
-    kills = kill_and_start(cluster, workload)
-    workload.join()
-    print(f"{kills} kills; {workload.counts}; {permits.used} unlocks used")
-    assert kills >= 3 and permits.used >= 1 and all(workload.counts.values())
-    for register in registers:
-        for arm in alice.at:
-            register.check(arm)
-    cluster.stop()
-    permits.one_for_each(cluster.ledger())
+    with Cluster(tmp_path, count) as cluster:
+        alice, bob, sam = Person(cluster, ALICE, also=[FABSEC]), Person(cluster, BOB), Person(cluster, SAM)
+        vault, guard, item = the_guarded_vault(cluster, alice, sam)
+        workload = Workload(cluster, SEED)
+        alice.end = workload.end
+        registers = [Registers(alice) for _ in range(2)]
+        revocations, permits = Revocations(alice, bob), Permits(alice, vault, guard, item)
+        workload.play(*[register.count for register in registers], revocations.give_and_take, permits.unlock_and_delete)
+        kills = kill_and_start(cluster, workload)
+        workload.join()
+        print(f"{kills} kills; {workload.counts}; {permits.used} unlocks used")
+        assert kills >= 3 and permits.used >= 1 and all(workload.counts.values())
+        for register in registers:
+            for arm in alice.at:
+                register.check(arm)
+        cluster.stop()
+        permits.one_for_each(cluster.ledger())
 
 
 def test_backups_go_on_through_whichever_server_is_there(tmp_path):
-    """A rolling restart: real restic meets another server each time, and loses nothing."""
-    cluster = Cluster(tmp_path, 2).start()
-    alice = Person(cluster, ALICE)
-    _, item = backup_ground(alice.at[0], "rolling")
-    credentials = credentials_of(alice.at[0], item)
-    first = Restic(cluster.servers[0], credentials, tmp_path / "cache")
-    first.http.post(f"{first.base}?create=true")
-    stored = {}
-    rng = random.Random(SEED)
-    for turn in range(4):
-        ends, stays = cluster.servers[turn % 2], cluster.servers[1 - turn % 2]
-        ends.stop()
-        restic = Restic(stays, credentials, tmp_path / "cache")
-        content = rng.randbytes(100_000)
-        assert restic.post("data", content).status_code == 200
-        stored[len(stored)] = content
-        ends.start()
-        for server in cluster.servers:
-            reader = Restic(server, credentials, tmp_path / "cache")
-            names = reader.http.get(f"{reader.base}data/").json()
-            assert len(names) == len(stored)
-            for name in names:
-                assert reader.http.get(f"{reader.base}data/{name}").content in stored.values()
-    cluster.stop()
+    """A rolling restart: clients meet another server each time, and lose nothing."""
+    with Cluster(tmp_path, 2) as cluster:
+        alice = Person(cluster, ALICE)
+        _, item = backup_ground(alice.at[0], "rolling")
+        credentials = credentials_of(alice.at[0], item)
+        first = Restic(cluster.servers[0], credentials, tmp_path / "cache")
+        first.http.post(f"{first.base}?create=true")
+        stored, rng = set(), random.Random(SEED)
+        for turn in range(4):
+            ends, stays = cluster.servers[turn % 2], cluster.servers[1 - turn % 2]
+            ends.stop()
+            content = rng.randbytes(100_000)
+            assert Restic(stays, credentials, tmp_path / "cache").post("data", content).status_code == 200
+            stored.add(content)
+            ends.start()
+            for server in cluster.servers:
+                reader = Restic(server, credentials, tmp_path / "cache")
+                names = reader.http.get(f"{reader.base}data/").json()
+                assert {reader.http.get(f"{reader.base}data/{name}").content for name in names} == stored
+        cluster.stop()
