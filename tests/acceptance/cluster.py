@@ -1,10 +1,11 @@
 """Several `countersign serve` processes on one PostgreSQL database, as behind a balancer."""
 
+import json
 import os
 import subprocess
 from uuid import uuid4
 
-from server import Server, free_ports
+from server import Server, binary, free_ports
 
 
 def new_database():
@@ -28,12 +29,24 @@ class Cluster:
         return Server(self.home / f"server{number}", address=f"127.0.0.{number + 1}", ports=self.ports,
                       options=options, bootstrap=number == 0)
 
-    def start(self):
+    def __enter__(self):
         for server in self.servers:
             server.start()
         return self
+
+    def __exit__(self, *_):
+        """Nothing is left running when a story ends badly."""
+        for server in self.servers:
+            if server.process and server.process.poll() is None:
+                server.kill()
 
     def stop(self):
         for server in self.servers:
             server.stop()
         self.servers[0].verify_ledger()
+
+    def ledger(self):
+        """All entries, oldest first."""
+        command = [binary(), "ledger", "show", "--data", str(self.servers[0].data), "--database", self.database]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return [json.loads(line) for line in done.stdout.splitlines()]

@@ -21,5 +21,5 @@ pub use fields::Fields;
 pub use filter::{Clause, Comparison, Filter};
 pub use ids::{ObjectId, RequestId, RoleId, SubscriptionId, TenantId};
 pub use paging::{Page, Skip, newest_first};
-pub use resource_id::{MAX_ID_BYTES, MAX_SEGMENT_BYTES, ResourceId};
+pub use resource_id::{MAX_ID_BYTES, MAX_SEGMENT_BYTES, ResourceId, Steps};
 pub use text::{Region, long_timestamp, plausible_api_version, timestamp};

@@ -21,12 +21,13 @@ pub const MAX_SEGMENT_BYTES: usize = 260;
 pub struct ResourceId {
     text: String,
     folded: String,
+    ends: Ends,
 }
 
 impl ResourceId {
     /// The root scope `/`, above everything.
     pub fn root() -> Self {
-        Self { text: "/".into(), folded: "/".into() }
+        Self { text: "/".into(), folded: "/".into(), ends: Ends::default() }
     }
 
     /// Reads an id that is already percent-decoded. Runs of slashes count as one (az writes `//resourceGuards`),
@@ -39,18 +40,33 @@ impl ResourceId {
             return Err(invalid("the resource id is longer than 2048 bytes"));
         }
         let mut clean = String::with_capacity(text.len() + 1);
-        for segment in split(text) {
-            check_segment(segment)?;
-            clean.push('/');
-            clean.push_str(segment);
+        let mut start = 0;
+        while start < text.len() {
+            let end = slash_from(text, start);
+            let segment = text.get(start..end).unwrap_or_default();
+            if !segment.is_empty() {
+                check_segment(segment)?;
+                clean.push('/');
+                clean.push_str(segment);
+            }
+            start = end + 1;
         }
-        Ok(Self::of(clean))
+        if clean.is_empty() {
+            return Ok(Self::root());
+        }
+        Ok(Self::of_clean(clean))
+    }
+
+    /// The id with this text, which has a leading slash and no empty segment.
+    fn of_clean(text: String) -> Self {
+        let folded = text.to_ascii_lowercase();
+        let ends = Ends::of(&folded);
+        Self { text, folded, ends }
     }
 
     /// The scope of a whole subscription.
     pub fn subscription(id: SubscriptionId) -> Self {
-        let text = format!("/subscriptions/{id}");
-        Self { folded: text.clone(), text }
+        Self::of_clean(format!("/subscriptions/{id}"))
     }
 
     /// This id with more segments below it.
@@ -63,28 +79,21 @@ impl ResourceId {
         }
         let mut text = String::with_capacity(self.text.len() + below.len() + 1);
         text.push_str(self.text.trim_end_matches('/'));
-        for segment in split(below) {
+        for segment in below.split('/').filter(|segment| !segment.is_empty()) {
             check_segment(segment)?;
             text.push('/');
             text.push_str(segment);
         }
-        Ok(Self::of(text))
+        Ok(if text.is_empty() { Self::root() } else { Self::of_clean(text) })
     }
 
     /// This id's first segments: it, or a scope above it.
     pub fn first(&self, segments: usize) -> Self {
         let begins = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'/').map(|(at, _)| at);
         match begins.skip(segments).next().and_then(|end| self.text.get(..end)) {
-            Some(text) => Self::of(text.to_string()),
+            Some("") => Self::root(),
+            Some(text) => Self::of_clean(text.to_string()),
             None => self.clone(),
-        }
-    }
-
-    /// An id of text that is as [`parse`](Self::parse) leaves it, or nothing, which is the root.
-    fn of(text: String) -> Self {
-        match text.is_empty() {
-            true => Self::root(),
-            false => Self { folded: text.to_ascii_lowercase(), text },
         }
     }
 
@@ -105,7 +114,7 @@ impl ResourceId {
 
     /// The segments, in the case they were given.
     pub fn segments(&self) -> impl DoubleEndedIterator<Item = &str> {
-        split(&self.text)
+        self.text.split('/').filter(|segment| !segment.is_empty())
     }
 
     /// The last segment: the resource's own name. Empty for the root.
@@ -198,6 +207,15 @@ impl ResourceId {
         std::iter::successors(Some(self.clone()), Self::parent)
     }
 
+    /// The way from the top of the [lineage](Self::lineage) down to this id, as parts of its folded form: each ends
+    /// where a scope of the lineage ends, and all of them, joined, are the id again. The part of the root is empty.
+    ///
+    /// It gives what `lineage` gives, without making anything.
+    #[inline]
+    pub fn steps(&self) -> Steps<'_> {
+        Steps { text: if self.is_root() { "" } else { &self.folded }, known: self.ends.0.iter(), start: None }
+    }
+
     /// Whether `self` is `other` or lies below it.
     pub fn is_within(&self, other: &Self) -> bool {
         if other.is_root() {
@@ -210,9 +228,92 @@ impl ResourceId {
     }
 }
 
-/// The segments of a path, without empty ones.
-fn split(text: &str) -> impl DoubleEndedIterator<Item = &str> {
-    text.split('/').filter(|segment| !segment.is_empty())
+/// Where the first steps of an id end; what is not needed is zero. Found once, because a decision about access begins
+/// with it.
+#[derive(Clone, Copy, Default)]
+struct Ends([u16; 8]);
+
+impl Ends {
+    fn of(folded: &str) -> Self {
+        let pairs = has_pairs(folded);
+        let mut ends = Self::default();
+        let mut end = if pairs { 0 } else { slash_from(folded, 1) };
+        for place in &mut ends.0 {
+            // No id is as long as that.
+            *place = u16::try_from(end).unwrap_or_default();
+            if end == folded.len() {
+                break;
+            }
+            end = next_end(folded, end, pairs);
+        }
+        ends
+    }
+}
+
+/// What [`ResourceId::steps`] returns.
+#[derive(Clone, Debug)]
+pub struct Steps<'a> {
+    text: &'a str,
+    known: std::slice::Iter<'a, u16>,
+    /// Where the next step starts, once there was one.
+    start: Option<usize>,
+}
+
+impl<'a> Iterator for Steps<'a> {
+    type Item = &'a str;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a str> {
+        let start = self.start.unwrap_or(0);
+        if self.start.is_some() && start == self.text.len() {
+            return None;
+        }
+        let end = match self.known.next() {
+            Some(end) => usize::from(*end),
+            None => next_end(self.text, start, has_pairs(self.text)),
+        };
+        self.start = Some(end);
+        self.text.get(start..end)
+    }
+}
+
+const PROVIDERS: &str = "/providers/";
+
+/// Whether an id is made of pairs of a kind and a name, as all ids of resources are. Only their lineage reaches the root,
+/// which is their first step. That of any other id, such as a collection's, ends at its first segment.
+fn has_pairs(text: &str) -> bool {
+    text.bytes().fold(0, |odd, byte| odd ^ u8::from(byte == b'/')) == 0
+}
+
+/// Where the step ends that starts here, which is not the first one.
+fn next_end(text: &str, start: usize, pairs: bool) -> usize {
+    let end = pair_end(text, start);
+    let rest = |at| text.get(at..).unwrap_or_default();
+    // `providers/<namespace>` stays with the resource behind it: see `parent`.
+    let stays = pairs && rest(start).starts_with(PROVIDERS) && !rest(end).starts_with(PROVIDERS);
+    if stays && end < text.len() { pair_end(text, end) } else { end }
+}
+
+/// Where the two segments end whose first slash is at `start`.
+fn pair_end(text: &str, start: usize) -> usize {
+    slash_from(text, slash_from(text, start + 1) + 1)
+}
+
+/// Where the first slash is at or behind `start`; the end, if there is none.
+fn slash_from(text: &str, start: usize) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const LOW: u64 = 0x7f * ONES;
+    let (words, rest) = text.as_bytes().get(start..).unwrap_or_default().as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        // Eight bytes at once: the high bit of each that is a slash, and of no other.
+        let other = u64::from_le_bytes(*word) ^ (b'/' as u64 * ONES);
+        let slashes = !(((other & LOW) + LOW) | other | LOW);
+        if slashes != 0 {
+            return start + at * 8 + slashes.trailing_zeros() as usize / 8;
+        }
+    }
+    let at = rest.iter().position(|byte| *byte == b'/');
+    at.map_or(text.len(), |at| start + words.len() * 8 + at)
 }
 
 fn check_segment(segment: &str) -> Result<(), Error> {
@@ -222,12 +323,15 @@ fn check_segment(segment: &str) -> Result<(), Error> {
     if segment == "." || segment == ".." {
         return Err(invalid("a resource id has no `.` or `..` segments"));
     }
-    let never = |byte: u8| byte.is_ascii_control() || matches!(byte, b'\\' | b'?' | b'#');
-    let plain = segment.bytes().all(|byte| byte.is_ascii() && !never(byte) && byte != b' ');
-    if !plain
-        && (segment.chars().any(|c| c.is_control() || matches!(c, '\\' | '?' | '#'))
-            || segment.trim() != segment)
-    {
+    let odd = |byte: u8| byte < b' ' || matches!(byte, 0x7f | b'\\' | b'?' | b'#');
+    let blank = |byte: Option<&u8>| byte == Some(&b' ');
+    let bytes = segment.as_bytes();
+    let bad = if segment.is_ascii() {
+        bytes.iter().fold(false, |bad, byte| bad | odd(*byte)) || blank(bytes.first()) || blank(bytes.last())
+    } else {
+        segment.chars().any(|c| c.is_control() || u8::try_from(c).is_ok_and(odd)) || segment.trim() != segment
+    };
+    if bad {
         return Err(invalid("a segment of the resource id has a character that names never have"));
     }
     Ok(())
@@ -387,17 +491,56 @@ mod tests {
         assert!(id(VAULT).is_within(&ResourceId::root()));
     }
 
+    #[test]
+    fn the_steps_of_an_item_are_its_own_parts() {
+        let item = id(VAULT).child("backupFabrics/Azure").unwrap();
+        let steps: Vec<&str> = item.steps().collect();
+        let subscription = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590";
+        let vault = "/providers/microsoft.recoveryservices/vaults/v1";
+        assert_eq!(steps, ["", subscription, "/resourcegroups/rg1", vault, "/backupfabrics/azure"]);
+        assert_eq!(ResourceId::root().steps().collect::<Vec<_>>(), [""]);
+        assert_eq!(id("/subscriptions").steps().collect::<Vec<_>>(), ["/subscriptions"]);
+    }
+
+    #[test]
+    fn characters_that_names_never_have_are_refused() {
+        for c in (0..=0x2ff_u32).filter_map(char::from_u32) {
+            let bad = |text: String| ResourceId::parse(&text).is_err();
+            let never = c.is_control() || matches!(c, '\\' | '?' | '#');
+            assert_eq!(bad(format!("/a/b{c}b")), never, "{c:?}");
+            assert_eq!(bad(format!("/a/\u{e9}{c}b")), never, "{c:?}");
+            let blank = c.is_whitespace();
+            assert_eq!(bad(format!("/a/{c}b")), never || blank, "{c:?}");
+            assert_eq!(bad(format!("/a/b{c}")), never || blank, "{c:?}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn steps_lead_down_the_lineage(text in "(/(providers|a|Bc|providersX|abcdefgh|[_/a\u{af}\u{12f}]{1,18})){0,24}") {
+            let whole = id(&text);
+            let mut at = String::new();
+            let mut below: Vec<ResourceId> = Vec::new();
+            for step in whole.steps() {
+                at.push_str(step);
+                below.push(id(&at));
+            }
+            below.reverse();
+            prop_assert_eq!(below, whole.lineage().collect::<Vec<_>>());
+        }
+
         #[test]
         fn parsing_is_stable(text in "(/[a-zA-Z0-9;._-]{1,12}){0,9}") {
             if let Ok(once) = ResourceId::parse(&text) {
                 let twice = ResourceId::parse(once.as_str()).unwrap();
                 prop_assert_eq!(twice.as_str(), once.as_str());
                 for segments in 0..12 {
-                    let first = once.segments().take(segments).collect::<Vec<_>>().join("/");
-                    prop_assert_eq!(once.first(segments).as_str(), ResourceId::parse(&first).unwrap().as_str());
+                    let above = once.segments().take(segments).collect::<Vec<_>>().join("/");
+                    let (first, above) = (once.first(segments), ResourceId::parse(&above).unwrap());
+                    prop_assert_eq!(first.as_str(), above.as_str());
                     let rest = once.segments().skip(segments).collect::<Vec<_>>().join("//");
-                    prop_assert_eq!(once.first(segments).child(&rest).unwrap().as_str(), once.as_str());
+                    let whole = first.child(&rest).unwrap();
+                    prop_assert_eq!(whole.as_str(), once.as_str());
                 }
                 for above in once.lineage() {
                     prop_assert!(once.is_within(&above));

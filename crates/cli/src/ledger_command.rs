@@ -28,14 +28,14 @@ pub(crate) struct Whose {
     data: Option<PathBuf>,
     /// The database, if it is not the one in the data folder, as `serve` takes it.
     #[arg(long, env = "COUNTERSIGN_DATABASE", value_name = "URL", hide_env_values = true)]
-    // Not parsed by clap, which repeats what it cannot read: there is a password in it.
+    // Not parsed by clap, which repeats what it cannot read: there may be a password in it.
     database: Option<String>,
 }
 
 impl Whose {
     fn open(&self) -> anyhow::Result<Inspector> {
         let folder = self.data.clone().unwrap_or_default();
-        let database = self.database.as_deref().map_or(Ok(Database::Sqlite), str::parse)?;
+        let database = Database::at(self.database.as_deref())?;
         Ok(Inspector::open(&folder, &database)?)
     }
 }

@@ -19,10 +19,11 @@ pub(crate) struct Migrate {
     data: PathBuf,
     /// The database to move from, as postgres://USER:PASSWORD@HOST/NAME. Default: SQLite in the data folder.
     #[arg(long, value_name = "URL")]
-    from: Option<Database>,
+    // Not parsed by clap, which repeats what it cannot read: there may be a password in it.
+    from: Option<String>,
     /// The database to move to, which must be empty. Default: SQLite in the data folder.
     #[arg(long, value_name = "URL")]
-    to: Option<Database>,
+    to: Option<String>,
 }
 
 impl Migrate {
@@ -30,8 +31,8 @@ impl Migrate {
         if self.from.is_none() && self.to.is_none() {
             bail!("say where to move to with --to URL, or where from with --from URL");
         }
-        let from = self.from.unwrap_or(Database::Sqlite);
-        let to = self.to.unwrap_or(Database::Sqlite);
+        let from = Database::at(self.from.as_deref())?;
+        let to = Database::at(self.to.as_deref())?;
         let mut meter = Meter { live: std::io::stderr().is_terminal(), shown: false };
         let moved = store::migrate(&self.data, &from, &to, &mut |progress| meter.show(progress));
         meter.end();

@@ -22,7 +22,7 @@ pub(crate) struct Serve {
     /// The database, as postgres://USER:PASSWORD@HOST/NAME, that this server shares with others, or may. Default: SQLite
     /// in the data folder.
     #[arg(long, env = "COUNTERSIGN_DATABASE", value_name = "URL", hide_env_values = true)]
-    // Not parsed by clap, which repeats what it cannot read: there is a password in it.
+    // Not parsed by clap, which repeats what it cannot read: there may be a password in it.
     database: Option<String>,
     /// The folder with what is stored in repositories; servers that share a database share it, too. Default:
     /// `repositories` in the data folder.
@@ -61,7 +61,7 @@ impl Serve {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let place = Place {
             folder: self.data.clone(),
-            database: self.database.as_deref().map_or(Ok(Database::Sqlite), str::parse)?,
+            database: Database::at(self.database.as_deref())?,
             repositories: self.repositories,
         };
         let store = Store::open_at(&place)?;

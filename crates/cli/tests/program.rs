@@ -211,6 +211,16 @@ fn the_password_of_a_database_is_not_shown() {
             let errors = String::from_utf8_lossy(&refused.stderr).into_owned();
             assert!(!errors.contains("sesame"), "{errors}");
         }
+        let mut migrate = countersign();
+        migrate.args(["migrate", "--to", wrong, "--data"]).arg(home.path().join("data"));
+        let mut verify = countersign();
+        verify.args(["ledger", "verify", "--database", wrong]);
+        for command in [migrate, verify] {
+            let refused = run(command);
+            assert!(!refused.status.success());
+            let errors = String::from_utf8_lossy(&refused.stderr).into_owned();
+            assert!(!errors.contains("sesame"), "{errors}");
+        }
     }
     let mut help = countersign();
     help.args(["serve", "--help"]).env("COUNTERSIGN_DATABASE", "postgres://u:sesame@h/x");

@@ -17,7 +17,11 @@ pub const MAX_ACTION_BYTES: usize = 512;
 /// `vaults`. Actions that are known beforehand are written with [`action!`](crate::action!).
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Action(Cow<'static, str>);
+pub struct Action {
+    text: Cow<'static, str>,
+    /// The form in which it is compared: lower case.
+    folded: Cow<'static, str>,
+}
 
 /// An [`Action`] that is known beforehand. A malformed one does not compile.
 ///
@@ -30,7 +34,10 @@ pub struct Action(Cow<'static, str>);
 #[macro_export]
 macro_rules! action {
     ($text:literal) => {
-        const { $crate::Action::constant($text) }
+        const {
+            const FOLDED: [u8; $text.len()] = $crate::Action::fold($text);
+            $crate::Action::constant($text, &FOLDED)
+        }
     };
 }
 
@@ -41,7 +48,7 @@ impl Action {
     /// `InvalidAction` for a text that has not the form of one.
     pub fn parse(text: &str) -> Result<Self> {
         if is_action(text) {
-            Ok(Self(text.to_string().into()))
+            Ok(Self { text: text.to_string().into(), folded: text.to_ascii_lowercase().into() })
         } else {
             Err(Error::invalid(
                 "InvalidAction",
@@ -52,19 +59,31 @@ impl Action {
 
     /// What [`action!`](crate::action!) calls while compiling; nothing else should, because it panics.
     #[doc(hidden)]
-    pub const fn constant(text: &'static str) -> Self {
+    pub const fn constant(text: &'static str, folded: &'static [u8]) -> Self {
         assert!(is_action(text), "not an action: Namespace/type/verb");
-        Self(Cow::Borrowed(text))
+        let folded = if let Ok(folded) = str::from_utf8(folded) { folded } else { "" };
+        assert!(text.eq_ignore_ascii_case(folded), "not the same action");
+        Self { text: Cow::Borrowed(text), folded: Cow::Borrowed(folded) }
+    }
+
+    /// The other thing that [`action!`](crate::action!) calls while compiling: the text in lower case.
+    #[doc(hidden)]
+    pub const fn fold<const LENGTH: usize>(text: &'static str) -> [u8; LENGTH] {
+        // Of another length than the text it is another text, which `constant` sees.
+        let mut folded =
+            if let Some(letters) = text.as_bytes().first_chunk::<LENGTH>() { *letters } else { [0; LENGTH] };
+        folded.make_ascii_lowercase();
+        folded
     }
 
     /// The action in the case it was given.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// The form in which it is compared.
-    pub(crate) fn folded(&self) -> String {
-        self.0.to_ascii_lowercase()
+    pub(crate) fn folded(&self) -> &str {
+        &self.folded
     }
 }
 
@@ -107,7 +126,7 @@ fn shorten(text: &str) -> String {
 
 impl PartialEq for Action {
     fn eq(&self, other: &Self) -> bool {
-        self.0.eq_ignore_ascii_case(&other.0)
+        self.folded == other.folded
     }
 }
 
@@ -121,13 +140,13 @@ impl Hash for Action {
 
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
 impl fmt::Debug for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Action({})", self.0)
+        write!(f, "Action({})", self.text)
     }
 }
 
@@ -141,7 +160,7 @@ impl TryFrom<String> for Action {
 
 impl From<Action> for String {
     fn from(action: Action) -> Self {
-        action.0.into_owned()
+        action.text.into_owned()
     }
 }
 
@@ -185,7 +204,7 @@ impl ActionPattern {
 
     /// Whether the pattern holds the action.
     pub fn matches(&self, action: &Action) -> bool {
-        self.matches_folded(&action.folded())
+        self.matches_folded(action.folded())
     }
 
     /// Takes the first piece off the front, the last off the back, and each one between where it comes first: a

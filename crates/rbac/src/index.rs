@@ -1,48 +1,116 @@
 //! All that decisions of one tenant are made from, arranged for asking.
+//!
+//! Everything has a number: principals, scopes, roles and assignments. A question finds the number of its principal and
+//! the groups that it is in, which are listed beforehand; the set of roles that grant its action, which is decided when
+//! a role is defined; and the scopes of its path. Then it looks at each scope whether one of those principals may hold
+//! something there, by a filter of a few words, and only where one may at the assignments.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+mod held;
+mod key;
+mod people;
+mod questions;
+mod records;
+mod ring;
+mod roles;
+mod scopes;
 
-use arm::{ObjectId, ResourceId, RoleId, SubscriptionId};
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+
+use arm::{ObjectId, ResourceId, RoleId};
 use jiff::Timestamp;
 
-use crate::membership::{Memberships, Reach};
-use crate::{Action, Assignment, Decision, Grant, Permission, RoleDefinition};
+pub use self::questions::Visibility;
+
+use self::held::{HAND, Hand, Slot};
+use self::key::HashKey;
+use self::people::{People, as_near, unmarked};
+use self::records::{Records, role_of};
+use self::ring::Sought;
+use self::roles::Roles;
+use self::scopes::{LEVELS, Scopes};
+use crate::{Action, Assignment, Decision, Grant, RoleDefinition};
+
+/// The number of nothing.
+const NONE: u32 = u32::MAX;
+
+/// A place in a list as a number. No list has more places than there are numbers: it would be larger than 60 GB.
+fn number(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(NONE)
+}
+
+/// Adds to a list and gives the number of the place. The list grows by an eighth, not to the double: it may be long.
+fn push<T>(list: &mut Vec<T>, value: T) -> u32 {
+    let place = list.len();
+    if place == list.capacity() {
+        list.reserve_exact(place / 8 + 4);
+    }
+    list.push(value);
+    number(place)
+}
 
 /// Roles, assignments and memberships of one tenant, and the decisions that follow from them.
 ///
 /// It changes only through its own functions, each of which takes effect on the very next question. Nothing needs
 /// to be put in an order: an assignment whose role is not there (yet) grants nothing, and neither does an
 /// assignment to a principal that nobody has heard of.
-#[derive(Clone, Debug, Default)]
+///
+/// Of an assignment it keeps what decides, not the document: scopes and ids are given back in the letter case in which
+/// they were asked about.
+#[derive(Clone, Debug)]
 pub struct Index {
-    roles: HashMap<RoleId, RoleDefinition>,
-    assignments: BTreeMap<ResourceId, Assignment>,
-    /// The ids of assignments by their scope, then by their principal. The ids are sorted, so that of several
-    /// assignments that allow an action always the same one is named.
-    held: HashMap<ResourceId, HashMap<ObjectId, BTreeSet<ResourceId>>>,
-    memberships: Memberships,
+    key: HashKey,
+    roles: Roles,
+    people: People,
+    scopes: Scopes,
+    records: Records,
 }
 
-/// Which subscriptions a principal sees.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Visibility {
-    /// All of the tenant: it holds a role at the root.
-    All,
-    /// These.
-    Only(BTreeSet<SubscriptionId>),
-}
-
-impl Visibility {
-    /// Whether this subscription is seen.
-    pub fn includes(&self, subscription: SubscriptionId) -> bool {
-        match self {
-            Self::All => true,
-            Self::Only(subscriptions) => subscriptions.contains(&subscription),
-        }
+impl Default for Index {
+    fn default() -> Self {
+        Self::with_hash_key(HashKey::drawn())
     }
 }
 
+/// An assignment found for a question.
+#[derive(Clone, Copy)]
+struct Found {
+    /// How far down the path its scope is.
+    level: usize,
+    /// The place of its holder among those that the principal holds assignments through.
+    holder: usize,
+    slot: Slot,
+}
+
 impl Index {
+    /// An empty index.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An empty index whose hash tables have this key, instead of one that nobody knows. No answer depends on it. With
+    /// zeros everything collides: that is how tests see that collisions are harmless.
+    #[doc(hidden)]
+    pub fn with_key(key: [u64; 2]) -> Self {
+        Self::with_hash_key(HashKey::new(key))
+    }
+
+    fn with_hash_key(key: HashKey) -> Self {
+        Self {
+            key,
+            roles: Roles::default(),
+            people: People::default(),
+            scopes: Scopes::default(),
+            records: Records::default(),
+        }
+    }
+
+    /// Whether nothing is kept of any scope, principal or assignment: how tests see that what is removed is forgotten.
+    #[doc(hidden)]
+    pub fn holds_nothing(&self) -> bool {
+        self.scopes.is_empty() && self.people.is_empty() && self.records.is_empty()
+    }
+
     /// An index of these roles, assignments, and pairs of a group and one of its direct members.
     ///
     /// Built-in roles are not added by themselves. Of two roles or assignments with the same id, the later counts.
@@ -51,68 +119,64 @@ impl Index {
         assignments: impl IntoIterator<Item = Assignment>,
         memberships: impl IntoIterator<Item = (ObjectId, ObjectId)>,
     ) -> Self {
-        let mut index = Self::default();
+        let mut index = Self::new();
+        index.people.add_all(index.key, memberships);
         roles.into_iter().for_each(|role| index.put_role(role));
         assignments.into_iter().for_each(|assignment| index.put_assignment(assignment));
-        memberships.into_iter().for_each(|(group, member)| index.add_member(group, member));
         index
+    }
+
+    /// Says that an action will be asked about: which roles grant it is then decided whenever a role changes, and not
+    /// at each question. Any other action is asked about in the same way, and decided more slowly, unless a role
+    /// names it without a wildcard.
+    pub fn know_action(&mut self, action: &Action) {
+        self.roles.know(self.key, action);
     }
 
     /// Adds a role, or replaces the one with its id.
     pub fn put_role(&mut self, role: RoleDefinition) {
-        self.roles.insert(role.id, role);
+        self.roles.put(self.key, role);
     }
 
     /// Removes a role. Assignments of it stay, and grant nothing.
     pub fn remove_role(&mut self, role: RoleId) {
-        self.roles.remove(&role);
+        self.roles.remove(self.key, role);
     }
 
     /// Adds an assignment, or replaces the one with its id.
-    pub fn put_assignment(&mut self, assignment: Assignment) {
+    pub fn put_assignment(&mut self, assignment: impl Borrow<Assignment>) {
+        let assignment = assignment.borrow();
         self.remove_assignment(&assignment.id);
-        let holders = self.held.entry(assignment.scope.clone()).or_default();
-        holders.entry(assignment.principal).or_default().insert(assignment.id.clone());
-        self.assignments.insert(assignment.id.clone(), assignment);
+        let principal = self.people.hold(self.key, assignment.principal);
+        let role = self.roles.hold(assignment.role);
+        let slot = self.records.insert(self.key, assignment, principal, role);
+        let scope = self.scopes.insert(self.key, &assignment.scope, slot);
+        self.records.place(slot.record, scope);
     }
 
     /// Removes an assignment.
     pub fn remove_assignment(&mut self, id: &ResourceId) {
-        let Some(old) = self.assignments.remove(id) else {
-            return;
-        };
-        let Some(holders) = self.held.get_mut(&old.scope) else {
-            return;
-        };
-        if let Some(ids) = holders.get_mut(&old.principal) {
-            ids.remove(id);
-            if ids.is_empty() {
-                holders.remove(&old.principal);
-            }
-        }
-        if holders.is_empty() {
-            self.held.remove(&old.scope);
-        }
+        let found = self.records.find(self.key, id, |scope| self.scopes.find(self.key, scope));
+        let Some((at, record)) = found.and_then(|at| Some((at, self.records.get(at)?))) else { return };
+        let gone = self.scopes.remove(self.key, record.scope, record.principal, at);
+        self.records.remove(self.key, at);
+        self.people.release(self.key, record.principal);
+        gone.iter().for_each(|slot| self.roles.release(role_of(slot)));
     }
 
     /// Puts a principal, which may be a group, directly into a group.
     pub fn add_member(&mut self, group: ObjectId, member: ObjectId) {
-        self.memberships.add(group, member);
+        self.people.add(self.key, group, member);
     }
 
     /// Takes a direct member out of a group.
     pub fn remove_member(&mut self, group: ObjectId, member: ObjectId) {
-        self.memberships.remove(group, member);
+        self.people.remove(self.key, group, member);
     }
 
-    /// The role with this id.
+    /// The definition of the role with this id.
     pub fn role(&self, id: RoleId) -> Option<&RoleDefinition> {
-        self.roles.get(&id)
-    }
-
-    /// The assignment with this id.
-    pub fn assignment(&self, id: &ResourceId) -> Option<&Assignment> {
-        self.assignments.get(id)
+        self.roles.find(id)
     }
 
     /// Whether a principal may do an action at a scope at this time, and why.
@@ -122,113 +186,136 @@ impl Index {
     ///
     /// The scope is a resource, a resource group, a subscription, a management group or the root. A collection, such
     /// as `…/resourceGroups`, is none: its lineage misses the scopes above it, so that ask at its parent instead.
-    pub fn check(
-        &self,
-        principal: ObjectId,
-        action: &Action,
-        scope: &ResourceId,
-        now: Timestamp,
-    ) -> Decision {
-        let action = action.folded();
-        let reach = self.memberships.above(principal);
-        let granting =
-            self.held_at(&reach, scope, now).into_iter().find(|(_, role)| role.grants_folded(&action));
-        match granting {
-            None => Decision::Denied,
-            Some((assignment, role)) => Decision::Allowed(Grant {
-                assignment: assignment.id.clone(),
-                role: role.id,
-                role_name: role.role_name.clone(),
-                scope: assignment.scope.clone(),
-                path: reach.path_to(assignment.principal),
-                expires: assignment.expires(),
-            }),
-        }
-    }
-
-    /// The groups a principal is in, directly or through other groups, the nearest first. Never the principal
-    /// itself, also when groups contain each other.
-    pub fn groups_of(&self, principal: ObjectId) -> Vec<ObjectId> {
-        self.memberships.above(principal).order.split_off(1)
-    }
-
-    /// The assignments that a principal holds itself or through groups, by id, whether or not they hold now: what
-    /// `assignedTo('…')` asks for (contract 6.2).
-    pub fn assignments_for(&self, principal: ObjectId) -> impl Iterator<Item = &Assignment> {
-        let holders: HashSet<ObjectId> = self.memberships.above(principal).order.into_iter().collect();
-        self.assignments.values().filter(move |assignment| holders.contains(&assignment.principal))
-    }
-
-    /// The permissions that a principal has at a scope at this time: those of every role it holds there, each role
-    /// once. What `…/Microsoft.Authorization/permissions` answers (contract 6.2).
-    pub fn effective_permissions(
-        &self,
-        principal: ObjectId,
-        scope: &ResourceId,
-        now: Timestamp,
-    ) -> Vec<Permission> {
-        let held = self.held_at(&self.memberships.above(principal), scope, now);
-        let mut seen = HashSet::new();
-        let roles = held.into_iter().map(|(_, role)| role).filter(|role| seen.insert(role.id));
-        roles.flat_map(|role| role.permissions.iter().cloned()).collect()
-    }
-
-    /// Everyone who may do an action at a scope at this time: exactly those for whom [`Index::check`] allows it,
-    /// so groups that hold the right are among them, beside their members.
-    pub fn principals_allowed(
-        &self,
-        action: &Action,
-        scope: &ResourceId,
-        now: Timestamp,
-    ) -> BTreeSet<ObjectId> {
-        let action = action.folded();
-        let mut holders = BTreeSet::new();
-        for scope in scope.lineage() {
-            let ids = self.held.get(&scope).into_iter().flat_map(HashMap::values).flatten();
-            let granting =
-                ids.filter_map(|id| self.live(id, now)).filter(|(_, role)| role.grants_folded(&action));
-            holders.extend(granting.map(|(assignment, _)| assignment.principal));
-        }
-        holders.into_iter().flat_map(|holder| self.memberships.below(holder)).collect()
-    }
-
-    /// The subscriptions that a principal sees at this time: those at, above or below whose scope it holds any role.
     ///
-    /// A role at a management group shows none, because no id says which subscriptions are in it.
-    pub fn visible_subscriptions(&self, principal: ObjectId, now: Timestamp) -> Visibility {
-        let held = self.assignments_for(principal).filter_map(|assignment| self.live(&assignment.id, now));
-        let mut subscriptions = BTreeSet::new();
-        for (assignment, _) in held {
-            if assignment.scope.is_root() {
-                return Visibility::All;
-            }
-            subscriptions.extend(assignment.scope.subscription_id());
-        }
-        Visibility::Only(subscriptions)
-    }
-
-    /// The live assignments that hold at a scope for a principal: from the nearest scope up, and at each scope the
-    /// principal's own before those of its groups.
-    fn held_at<'a>(
+    /// It takes well below a microsecond and allocates nothing, unless the principal is in more than 255 groups: then
+    /// these are found out when it is asked.
+    pub fn check<'a>(
         &'a self,
-        reach: &Reach,
-        scope: &ResourceId,
+        principal: ObjectId,
+        action: &Action,
+        scope: &'a ResourceId,
         now: Timestamp,
-    ) -> Vec<(&'a Assignment, &'a RoleDefinition)> {
-        let mut held = Vec::new();
-        for scope in scope.lineage() {
-            let Some(holders) = self.held.get(&scope) else {
-                continue;
-            };
-            let ids = reach.order.iter().filter_map(|holder| holders.get(holder)).flatten();
-            held.extend(ids.filter_map(|id| self.live(id, now)));
+    ) -> Decision<'a> {
+        let sought = self.people.seek(self.key, principal);
+        let asked = self.roles.ask(self.key, action);
+        let allows = |slot: &Slot| asked.is_granted_by(role_of(slot)) && self.records.is_live(slot, now);
+        match self.nearest(sought, principal, scope, allows) {
+            None => Decision::Denied,
+            Some((asker, Found { level, slot, .. })) => {
+                Decision::Allowed(Grant::new(Reason { index: self, asked: scope, asker, level, slot }))
+            }
         }
-        held
     }
 
-    /// An assignment and its role, if it gives it now.
-    fn live(&self, id: &ResourceId, now: Timestamp) -> Option<(&Assignment, &RoleDefinition)> {
-        let assignment = self.assignments.get(id).filter(|assignment| assignment.is_live(now))?;
-        Some((assignment, self.roles.get(&assignment.role)?))
+    /// The number of a principal, and of the assignments that it and its groups hold at a scope and above it, the one to
+    /// name of those that are wanted.
+    ///
+    /// All that is read far apart is asked for before it is needed, so that the processor waits for it once.
+    fn nearest(
+        &self,
+        sought: Sought,
+        principal: ObjectId,
+        scope: &ResourceId,
+        wanted: impl Fn(&Slot) -> bool,
+    ) -> Option<(u32, Found)> {
+        let mut walk = self.scopes.walk(self.key, scope);
+        let (mut nodes, mut count) = walk.next();
+        let asker = self.people.found(sought, principal)?;
+        let reach = self.people.reach(asker);
+        let reach = reach.marked();
+        let (mut best, mut above): (Option<Found>, _) = (None, 0);
+        while count > 0 {
+            for (at, holders) in reach.chunks(HAND).enumerate() {
+                let hand = Hand::new(self.key, holders);
+                let mut candidates = [0; LEVELS];
+                for (candidates, node) in candidates.iter_mut().zip(&nodes).take(count) {
+                    *candidates = self.scopes.held(*node).map_or(0, |held| held.candidates(&hand));
+                }
+                for (level, (node, candidates)) in nodes.iter().zip(candidates).enumerate().take(count).rev()
+                {
+                    let level = above + level;
+                    if best.is_some_and(|best| best.level > level) {
+                        break;
+                    }
+                    self.show_held(*node, &hand, candidates, |place, slot| {
+                        let found = Found { level, holder: at * HAND + place, slot };
+                        let first = |best: Found| self.naming_order(&found, &best, reach, scope).is_lt();
+                        if wanted(&slot) && best.is_none_or(first) {
+                            best = Some(found);
+                        }
+                    });
+                }
+            }
+            above += LEVELS;
+            (nodes, count) = walk.next();
+        }
+        best.map(|best| (asker, best))
     }
+
+    /// Shows all that these of a hand hold at a node.
+    fn show_held(&self, node: u32, hand: &Hand<'_>, mut candidates: u32, mut show: impl FnMut(usize, Slot)) {
+        let Some(held) = self.scopes.held(node) else { return };
+        while candidates != 0 {
+            let place = candidates.trailing_zeros() as usize;
+            candidates &= candidates - 1;
+            if let Some(holder) = hand.holders.get(place) {
+                let slots = held.of(self.scopes.shelf(), self.key, unmarked(*holder));
+                slots.for_each(|slot| show(place, slot));
+            }
+        }
+    }
+
+    /// Which of two is to be named first.
+    fn naming_order(&self, one: &Found, two: &Found, reach: &[u32], scope: &ResourceId) -> Ordering {
+        let nearer = one.holder.min(two.holder);
+        let between = reach.get(nearer + 1..=one.holder.max(two.holder)).unwrap_or_default();
+        two.level.cmp(&one.level).then_with(|| {
+            if as_near(between) {
+                self.records.order(&one.slot, &two.slot, ancestor(scope, one.level))
+            } else {
+                one.holder.cmp(&two.holder)
+            }
+        })
+    }
+}
+
+/// What a grant is made of: what has to be known to tell about it.
+#[derive(Clone, Copy)]
+pub(crate) struct Reason<'a> {
+    index: &'a Index,
+    asked: &'a ResourceId,
+    asker: u32,
+    level: usize,
+    slot: Slot,
+}
+
+impl<'a> Reason<'a> {
+    pub(crate) fn assignment(&self) -> ResourceId {
+        self.index.records.id(&self.slot, &self.scope())
+    }
+
+    pub(crate) fn role(&self) -> Option<&'a RoleDefinition> {
+        self.index.roles.definition(role_of(&self.slot))
+    }
+
+    pub(crate) fn scope(&self) -> ResourceId {
+        let end = ancestor(self.asked, self.level).len();
+        let text = self.asked.as_str().get(..end).unwrap_or_default();
+        // The beginning of an id is one.
+        ResourceId::parse(text).unwrap_or_else(|_| self.asked.clone())
+    }
+
+    pub(crate) fn path(&self) -> Vec<ObjectId> {
+        self.index.people.path(self.asker, self.slot.principal)
+    }
+
+    pub(crate) fn expires(&self) -> Option<Timestamp> {
+        self.index.records.window(&self.slot)?.end
+    }
+}
+
+/// The folded path of the scope on this level of the lineage, counted from the top; empty for the root.
+fn ancestor(scope: &ResourceId, level: usize) -> &str {
+    let end = scope.steps().take(level + 1).map(str::len).sum();
+    scope.folded().get(..end).unwrap_or_default()
 }

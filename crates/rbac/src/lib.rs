@@ -33,7 +33,6 @@ mod assignment;
 mod builtin;
 mod decision;
 mod index;
-mod membership;
 mod role;
 
 pub use action::{Action, ActionPattern, MAX_ACTION_BYTES};

@@ -30,7 +30,7 @@ pub struct Permission {
 impl Permission {
     /// Whether this block grants the action.
     pub fn grants(&self, action: &Action) -> bool {
-        self.grants_folded(&action.folded())
+        self.grants_folded(action.folded())
     }
 
     fn grants_folded(&self, action: &str) -> bool {
@@ -81,7 +81,7 @@ pub struct RoleDefinition {
 impl RoleDefinition {
     /// Whether the role grants the action: some permission has it among its actions and not among its notActions.
     pub fn grants(&self, action: &Action) -> bool {
-        self.grants_folded(&action.folded())
+        self.grants_folded(action.folded())
     }
 
     pub(crate) fn grants_folded(&self, action: &str) -> bool {

@@ -88,6 +88,7 @@ impl Running {
 /// # Errors
 /// When an address is taken, or TLS or keys cannot be prepared.
 pub async fn start(config: &Config, store: Store, edge: Edge) -> Result<Running, StartError> {
+    store.check_repositories(edge.uuid())?;
     let tls = tls::configure(&config.data.join("tls"), config.public_name.as_deref(), &edge, &store)?;
     let arm = bind(config.listen).await?;
     let graph = bind(config.graph_listen).await?;

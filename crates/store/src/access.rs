@@ -92,8 +92,8 @@ impl Access {
         let decision = index.check(object, &action, scope, now);
         let why = decision.explain();
         Ok(decision.grant().map(|grant| Allowed {
-            assignment: grant.assignment.clone(),
-            until: grant.expires,
+            assignment: grant.assignment(),
+            until: grant.expires(),
             why,
         }))
     }
@@ -192,7 +192,7 @@ impl Access {
     }
 
     /// Puts an assignment into its index. One that was activated waits until it is known whether it stands.
-    fn put_assignment(&mut self, assignment: Assignment) {
+    fn put_assignment(&mut self, assignment: &Assignment) {
         let Some(home) = self.home(assignment.principal) else {
             self.strays.insert(assignment.principal);
             return;
@@ -201,7 +201,7 @@ impl Access {
             Origin::Assigned => {
                 self.indexes.entry(home).and_modify(|index| index.put_assignment(assignment));
             }
-            Origin::Activated { request } => self.activations.put(request, assignment),
+            Origin::Activated { request } => self.activations.put(request, assignment.clone()),
         }
     }
 

@@ -90,6 +90,11 @@ impl Blobs {
         Ok(Self { shared: Arc::new(Shared { root: root.to_path_buf(), claims, flushed: Mutex::default() }) })
     }
 
+    /// The folder.
+    pub(crate) fn root(&self) -> &Path {
+        &self.shared.root
+    }
+
     /// Begins an upload. `unique` makes the temporary name; two uploads of one object may run side by side.
     pub fn begin(
         &self,

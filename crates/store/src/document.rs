@@ -259,3 +259,5 @@ document!(directory::throttle::Pace, "pace", audited = false, |pace| pace.key.cl
 document!(crate::CertificateAuthority, "certificateAuthority", audited = false, |_ca| Self::KEY.to_string());
 document!(crate::Lease, "lease", audited = false, |lease| lease.name.clone());
 free!(directory::page::OpenPage, directory::throttle::Pace, crate::CertificateAuthority, crate::Lease);
+document!(crate::Belonging, "belonging", audited = false, |_belonging| Self::KEY.to_string());
+free!(crate::Belonging);

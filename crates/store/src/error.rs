@@ -40,6 +40,19 @@ pub enum StoreError {
         /// The newest this program knows.
         known: usize,
     },
+    /// The folder of repositories is not the one the database speaks of.
+    #[error(
+        "the folder `{}` is not the one that holds the repositories of this database; servers that share a database \
+         share that folder: name it with --repositories DIR. (If it is lost for good and this is its copy, write {id} \
+         into the file `.id` in it.)",
+        folder.display()
+    )]
+    ForeignRepositories {
+        /// The folder that the server was given.
+        folder: PathBuf,
+        /// What the right one has in its file `.id`.
+        id: uuid::Uuid,
+    },
     /// The database was moved to another one, or is being moved.
     #[error("the database was moved elsewhere with `countersign migrate`; start on the one it was moved to")]
     Moved,

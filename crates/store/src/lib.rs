@@ -16,6 +16,7 @@ mod access;
 mod audit;
 mod authority;
 mod batch;
+mod belonging;
 mod blobs;
 mod claim;
 mod document;
@@ -45,6 +46,7 @@ use tokio::sync::oneshot;
 
 pub use access::{Access, Allowed, Principal};
 pub use authority::CertificateAuthority;
+pub use belonging::Belonging;
 pub use blobs::{Blobs, Finished, Kept, Upload};
 pub use document::{Document, Free, pim_key};
 pub use engine::Tally;

@@ -42,6 +42,16 @@ pub enum Database {
     Memory(Memory),
 }
 
+impl Database {
+    /// The database at this address, or that in the data folder.
+    ///
+    /// # Errors
+    /// In words for the person who wrote the address, and without repeating it: there is a password in it.
+    pub fn at(address: Option<&str>) -> Result<Self, StoreError> {
+        address.map_or(Ok(Self::Sqlite), str::parse)
+    }
+}
+
 impl FromStr for Database {
     type Err = StoreError;
 

@@ -30,6 +30,61 @@ impl World {
         })
     }
 
+    /// The assignment to name, of those that allow it, and through how many groups it is held: at the nearest scope,
+    /// through the fewest groups, the first by id.
+    pub(crate) fn reason(
+        &self,
+        principal: ObjectId,
+        action: &Action,
+        scope: &ResourceId,
+        now: Timestamp,
+    ) -> Option<(&Assignment, usize)> {
+        let allowing = self.assignments.iter().filter(|assignment| {
+            is_above(&assignment.scope, scope)
+                && self.gives(assignment, now)
+                && self.grants(assignment.role, action)
+        });
+        let held = allowing
+            .filter_map(|assignment| Some((assignment, self.groups_to(principal, assignment.principal)?)));
+        held.min_by_key(|(assignment, groups)| {
+            let below = scope.segments().count() - assignment.scope.segments().count();
+            (below, *groups, assignment.id.as_str().to_lowercase())
+        })
+    }
+
+    /// Through how many groups, at the least, does the principal hold what the holder holds?
+    fn groups_to(&self, principal: ObjectId, holder: ObjectId) -> Option<usize> {
+        let mut known = vec![principal];
+        for groups in 0..=self.memberships.len() {
+            if known.contains(&holder) {
+                return Some(groups);
+            }
+            let further = self.memberships.iter().filter(|(_, member)| known.contains(member));
+            known = known.iter().copied().chain(further.map(|(group, _)| *group)).collect();
+            known.sort();
+            known.dedup();
+        }
+        None
+    }
+
+    /// The first by id of the assignments of the role to the principal itself at the scope itself whose window holds
+    /// the time.
+    pub(crate) fn twin(
+        &self,
+        principal: ObjectId,
+        role: RoleId,
+        scope: &ResourceId,
+        now: Timestamp,
+    ) -> Option<&ResourceId> {
+        let same = self.assignments.iter().filter(|assignment| {
+            assignment.principal == principal
+                && assignment.role == role
+                && assignment.scope == *scope
+                && assignment.window.is_none_or(|window| window.contains(now))
+        });
+        same.map(|assignment| &assignment.id).min_by_key(|id| id.as_str().to_lowercase())
+    }
+
     /// Is the principal the holder, or in it, through any number of groups?
     pub(crate) fn is_in(&self, principal: ObjectId, holder: ObjectId) -> bool {
         let mut known = vec![principal];

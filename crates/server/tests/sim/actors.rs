@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::board::{Access, Board};
-use crate::client::{Body, Client, Proof, Sending};
+use crate::client::{Account, Body, Client, Proof, Sending};
 use crate::estate::{
     self, ALICE, ALICE_GUEST, ARM_PORT, BOB, ITEMS, SAM, SUE, config, container, guard, item, pim, policy,
     proxy, request, schedule, vault,
@@ -13,7 +13,7 @@ use crate::estate::{
 use crate::visitors;
 
 /// Alice with her token of the guard's tenant.
-const BOTH: [crate::client::Account; 2] = [ALICE, ALICE_GUEST];
+const BOTH: [Account; 2] = [ALICE, ALICE_GUEST];
 
 /// Puts up everything there is, while nothing goes wrong yet.
 pub async fn set_up(client: Client, board: Arc<Board>) -> turmoil::Result {
@@ -21,7 +21,7 @@ pub async fn set_up(client: Client, board: Arc<Board>) -> turmoil::Result {
     let settings = json!({"location": "westeurope", "sku": {"name": "RS0", "tier": "Standard"},
         "properties": {"securitySettings": {"softDeleteSettings":
             {"softDeleteState": "Enabled", "softDeleteRetentionPeriodInDays": 100}}}});
-    let put = async |who: &[crate::client::Account], path: &str, body: &Value| {
+    let put = async |who: &[Account], path: &str, body: &Value| {
         let answer = client.insist(who, "PUT", path, body).await;
         assert!(answer.succeeded(), "{path}: {} {}", answer.status, answer.body);
         answer
@@ -71,8 +71,10 @@ pub async fn alice(client: Client, board: Arc<Board>) -> turmoil::Result {
             4 => give_back(&client, &board).await,
             5..8 => {
                 unlock(&client, "deleteProtectedItemRequests", Some(&item(name))).await;
-                if client.dice.permille(700) {
-                    client.arm(&[ALICE], "DELETE", &item(name), &Value::Null).await;
+                match client.dice.below(3) {
+                    0 => drop(client.arm(&[ALICE], "DELETE", &item(name), &Value::Null).await),
+                    1 => twice(&client, &[ALICE], "DELETE", &item(name), &Value::Null).await,
+                    _ => {}
                 }
             }
             8 => drop(client.arm(&[ALICE], "DELETE", &item(name), &Value::Null).await),
@@ -81,7 +83,7 @@ pub async fn alice(client: Client, board: Arc<Board>) -> turmoil::Result {
             14..16 => change_policy(&client).await,
             16 => {
                 unlock(&client, "deleteResourceGuardProxyRequests", None).await;
-                client.arm(&BOTH, "DELETE", &proxy(), &Value::Null).await;
+                twice(&client, &BOTH, "DELETE", &proxy(), &Value::Null).await;
             }
             17 => {
                 let link = json!({"properties": {"resourceGuardResourceId": guard()}});
@@ -95,13 +97,20 @@ pub async fn alice(client: Client, board: Arc<Board>) -> turmoil::Result {
     Ok(())
 }
 
+/// Sends the same to two servers at once.
+async fn twice(client: &Client, who: &[Account], method: &'static str, path: &str, body: &Value) {
+    tokio::join!(client.arm(who, method, path, body), client.arm(who, method, path, body));
+}
+
 async fn activate(client: &Client, board: &Board) {
     let name = client.dice.uuid();
     let length = client.dice.pick(&["PT30M", "PT1H", "PT2H"]).copied().unwrap_or("PT1H");
     let path = pim(&format!("roleAssignmentScheduleRequests/{name}"));
-    // She may not hear of it, and still it waits for its decision.
-    client.arm(&[ALICE_GUEST], "PUT", &path, &schedule("SelfActivate", length)).await;
-    board.asked.lock().push(name);
+    let answer = client.arm(&[ALICE_GUEST], "PUT", &path, &schedule("SelfActivate", length)).await;
+    // She may not have heard of it, and still it may wait for its decision.
+    if answer.is_none_or(|answer| answer.succeeded() || answer.status == 503) {
+        board.asked.lock().push(name);
+    }
 }
 
 async fn give_back(client: &Client, board: &Board) {
@@ -162,7 +171,7 @@ async fn renew(client: &Client, board: &Board, name: &'static str) {
 }
 
 /// An approver: decides what waits, yes or no, without asking the other.
-pub async fn approver(client: Client, board: Arc<Board>, who: crate::client::Account) -> turmoil::Result {
+pub async fn approver(client: Client, board: Arc<Board>, who: Account) -> turmoil::Result {
     board.opening().await;
     while board.is_open() {
         let asked = board.asked.lock().clone();
@@ -176,14 +185,27 @@ pub async fn approver(client: Client, board: Arc<Board>, who: crate::client::Acc
     Ok(())
 }
 
-async fn decide(client: &Client, board: &Board, who: crate::client::Account, name: uuid::Uuid) {
+async fn decide(client: &Client, board: &Board, who: Account, name: uuid::Uuid) {
     let approval = format!("/providers/Microsoft.Authorization/roleAssignmentApprovals/{name}");
     let stages = client.arm(&[who], "GET", &format!("{}{approval}/stages", guard()), &Value::Null).await;
-    let Some(stages) = stages.filter(|stages| stages.succeeded()) else { return };
+    let Some(stages) = stages else { return };
+    if stages.status == 404 && client.dice.permille(300) {
+        // It never came to be.
+        board.asked.lock().retain(|other| *other != name);
+    }
     let Some(stage) = stages.body["value"][0]["id"].as_str() else { return };
     let verdict = if client.dice.permille(800) { "Approve" } else { "Deny" };
     let body = json!({"properties": {"reviewResult": verdict, "justification": "checked"}});
-    let answer = client.arm(&[who], "PATCH", stage, &body).await;
+    let answer = match client.dice.permille(300) {
+        true => client.arm(&[who], "PATCH", stage, &body).await,
+        // Both have talked about it, and both decide.
+        false => {
+            let (me, other) = ([who], [if who.object == SAM.object { SUE } else { SAM }]);
+            let (mine, others) =
+                (client.arm(&me, "PATCH", stage, &body), client.arm(&other, "PATCH", stage, &body));
+            tokio::join!(mine, others).0
+        }
+    };
     if answer.as_ref().is_some_and(|answer| answer.status != 503) {
         board.asked.lock().retain(|other| *other != name);
     }

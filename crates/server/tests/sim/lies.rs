@@ -48,18 +48,30 @@ const LIES: [(&str, Lie); 12] = [
     ("the ledger does not say so once", |_, ledger| {
         last(ledger, |e| !done(e) && e.facts.contains_key("guard")).map(|n| ledger.remove(n)).is_some()
     }),
-    ("was sent later and comes before it", |_, ledger| {
-        let end = ledger.len() - 1;
-        let entry = ledger.remove(end);
-        ledger.insert(end / 2, entry);
-        true
+    ("was sent later and comes before it", |events, ledger| {
+        let answered: BTreeSet<_> =
+            events.iter().filter(|e| e.answer.is_some()).filter_map(|e| e.correlation).collect();
+        let found = last(ledger, |e| answered.contains(&e.correlation));
+        found.map(|n| ledger.remove(n)).map(|entry| ledger.insert(ledger.len() / 2, entry)).is_some()
     }),
     ("a critical operation with no consent", |_, ledger| {
         last(ledger, |e| !e.consent.is_empty()).map(|n| ledger[n].consent.clear()).is_some()
     }),
     ("does not hold", |_, ledger| {
-        let later = jiff::SignedDuration::from_hours(5);
-        last(ledger, |e| !e.consent.is_empty()).map(|n| ledger[n].at += later).is_some()
+        let critical =
+            last(ledger, |e| !e.consent.is_empty()).map(|n| ledger[n].consent[0].assignment.clone());
+        let Some(name) = critical.and_then(|id| id.rsplit('/').next().map(String::from)) else {
+            return false;
+        };
+        // Nobody gave that right.
+        let gives = |e: &Entry| {
+            let decides = e.operation.ends_with("/stages/write") && e.target.contains(&name);
+            done(e)
+                && (decides || e.operation.ends_with("roleAssignments/write") && e.target.ends_with(&name))
+        };
+        let before = ledger.len();
+        ledger.retain(|e| !gives(e));
+        ledger.len() < before
     }),
     ("a deletion without an unlock", |_, ledger| {
         let deletion =
@@ -77,8 +89,8 @@ const LIES: [(&str, Lie); 12] = [
         set_status(answered(events, |e| e.who == estate::BOB.name && e.status() == 403), 200)
     }),
     ("with a credential that was taken away", |events, ledger| {
-        let revoked = last(ledger, |e| e.operation.ends_with("repositoryCredentials/delete"));
-        let Some(user) = revoked.and_then(|n| ledger[n].facts.get("userName").cloned()) else { return false };
+        let revoked = ledger.iter().find(|e| e.operation.ends_with("repositoryCredentials/delete"));
+        let Some(user) = revoked.and_then(|entry| entry.facts.get("userName").cloned()) else { return false };
         let stored = answered(events, |e| e.path.starts_with("/repositories/") && e.succeeded());
         stored.map(|event| event.who = user).is_some()
     }),
@@ -90,14 +102,18 @@ const LIES: [(&str, Lie); 12] = [
 
 #[test]
 fn every_lie_is_found_out() {
-    let case = play(5, false).case;
-    let mut honest = Case::new(case.events.clone(), case.ledger.clone());
-    honest.check();
-    assert_eq!(honest.wrong, Vec::<String>::new());
+    let cases: Vec<Case> = [5, 6, 7].map(|seed| play(seed, false).case).into();
+    for case in &cases {
+        let mut honest = Case::new(case.events.clone(), case.ledger.clone());
+        honest.check();
+        assert_eq!(honest.wrong, Vec::<String>::new());
+    }
     for (what, lie) in LIES {
-        let (mut events, mut ledger) = (case.events.clone(), case.ledger.clone());
-        assert!(lie(&mut events, &mut ledger), "there is nothing to lie about: {what}");
-        let mut case = Case::new(events, ledger);
+        let lied = cases.iter().find_map(|case| {
+            let (mut events, mut ledger) = (case.events.clone(), case.ledger.clone());
+            lie(&mut events, &mut ledger).then(|| Case::new(events, ledger))
+        });
+        let mut case = lied.unwrap_or_else(|| panic!("there is nothing to lie about: {what}"));
         case.check();
         assert!(case.wrong.iter().any(|wrong| wrong.contains(what)), "{what}: {:?}", case.wrong);
     }

@@ -157,6 +157,9 @@ impl Model {
     }
 
     fn link(&mut self, entry: &Entry, event: &Event) {
+        if event.method == "DELETE" && !self.linked {
+            self.blame(entry, "it was not linked");
+        }
         if event.method == "DELETE" && self.linked {
             self.demand(entry);
             self.use_unlock(entry, &estate::proxy());
@@ -186,6 +189,9 @@ impl Model {
         let deleted = self.deleted.get(&name).copied().unwrap_or(false);
         let after = match event.method {
             "DELETE" => {
+                if deleted {
+                    self.blame(entry, "it was deleted before");
+                }
                 if self.linked && !deleted {
                     self.demand(entry);
                     self.use_unlock(entry, &estate::item(&name));

@@ -24,7 +24,7 @@ use crate::time::{SKEW, Truth};
 use crate::weather::Sky;
 
 /// How long a run lasts on the network's clock, after which everybody goes home.
-const LENGTH: Duration = Duration::from_secs(12);
+const LENGTH: Duration = Duration::from_secs(9);
 
 /// What came of a run.
 pub struct Verdict {

@@ -7,8 +7,34 @@ use serde_json::json;
 
 use crate::run::{from_environment, play, printed};
 
+/// What has to happen in some run, so that it was tested at all.
+const EXPECTED: [&str; 19] = [
+    "a critical change of a policy",
+    "a critical change of settings",
+    "a critical deletion",
+    "a denial",
+    "a device signed in",
+    "a person was disabled or enabled",
+    "an activation was ended",
+    "an approval",
+    "an eligibility was removed",
+    "answers that were lost",
+    "clocks that were set",
+    "commits cut off by a crash",
+    "commits made unheard",
+    "crashes",
+    "delays",
+    "multi-user authorization was removed",
+    "partitions",
+    "quiet times",
+    "times without the database",
+];
+
 /// Runs at a time.
 const AT_ONCE: usize = 2;
+
+/// The seeds that are run when nobody asks for others.
+const FIXED: &str = "0..6";
 
 /// What a process of one seed said.
 struct Said {
@@ -70,7 +96,7 @@ fn seeds() -> Vec<u64> {
     if let Some(seed) = from_environment("COUNTERSIGN_SEED") {
         return vec![seed.parse().unwrap()];
     }
-    let range = from_environment("COUNTERSIGN_SEEDS").unwrap_or("0..8".into());
+    let range = from_environment("COUNTERSIGN_SEEDS").unwrap_or(FIXED.into());
     let (from, to) = range.split_once("..").unwrap();
     (from.parse().unwrap()..to.parse().unwrap()).collect()
 }
@@ -88,15 +114,15 @@ fn nothing_is_lost_and_nothing_is_allowed_that_must_not_be() {
         println!("{}\nreplay with COUNTERSIGN_SEED={} cargo test -p server --test sim", run.output, run.seed);
     }
     assert!(failed.is_empty(), "{} of {} seeds failed", failed.len(), said.len());
+    let never: Vec<&str> = EXPECTED.iter().copied().filter(|what| !counts.contains_key(what)).collect();
+    assert!(said.len() < 6 || never.is_empty(), "what never happened: {never:?}");
 }
 
 /// A run comes out the same in another process, whatever that draws for its hash tables.
 #[test]
 fn a_seed_says_it_all() {
-    for seed in [1, 2] {
-        let both = all(&[seed, seed], false);
-        assert_eq!(both[0].trace, both[1].trace, "seed {seed}");
-    }
+    let both = all(&[2, 2], false);
+    assert_eq!(both[0].trace, both[1].trace);
 }
 
 /// An engine that commits whatever has changed meanwhile is found out.

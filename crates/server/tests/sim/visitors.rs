@@ -34,7 +34,7 @@ pub async fn sign_ins(client: Client, board: Arc<Board>) -> turmoil::Result {
             let sending = Sending { method: "GET", path, proof, body: Body::Nothing };
             client.send(client.some_server(), ARM_PORT, sending).await;
         }
-        client.pause(20, 200).await;
+        client.pause(50, 400).await;
         let password = [
             ("client_id", CLI),
             ("grant_type", "password"),
@@ -52,7 +52,7 @@ pub async fn sign_ins(client: Client, board: Arc<Board>) -> turmoil::Result {
                 ("refresh_token", refresh),
                 ("scope", &scope),
             ];
-            client.pause(20, 200).await;
+            client.pause(50, 300).await;
             token(&client, "contoso.example", &again).await;
         }
     }
@@ -77,7 +77,7 @@ pub async fn devices(client: Client, board: Arc<Board>) -> turmoil::Result {
         if let (Some(device), Some(user)) = (text("device_code"), text("user_code")) {
             tokio::join!(type_code(&client, &user), poll(&client, &device), poll(&client, &device));
         }
-        client.pause(50, 300).await;
+        client.pause(200, 900).await;
     }
     Ok(())
 }

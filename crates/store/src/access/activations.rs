@@ -109,7 +109,7 @@ impl Access {
             // An activation through a group ends when its holder leaves the group.
             let holds = |eligible| eligible == holder || index.groups_of(holder).contains(&eligible);
             if activation.eligible.is_some_and(holds) {
-                index.put_assignment(activation.assignment.clone());
+                index.put_assignment(&activation.assignment);
             } else {
                 index.remove_assignment(&id);
             }

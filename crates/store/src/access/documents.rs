@@ -39,7 +39,7 @@ fn parse<D: Document>(key: &str, body: &str) -> Result<D, StoreError> {
     serde_json::from_str(body).map_err(|error| broken::<D>(key, &error))
 }
 
-fn broken<D: Document>(key: &str, error: &impl std::fmt::Display) -> StoreError {
+fn broken<D: Document>(key: &str, error: &dyn std::fmt::Display) -> StoreError {
     StoreError::Corrupt(format!("the stored {} `{key}` cannot be read: {error}", D::KIND))
 }
 
@@ -74,29 +74,33 @@ enum OriginKind {
     Activated,
 }
 
-/// Reads what decisions need of a role assignment. What it is for, and who made it when, is left out.
-pub(super) fn assignment(key: &str, body: &str) -> Result<Assignment, StoreError> {
-    let view: View<'_> = serde_json::from_str(body).map_err(|error| broken::<Assignment>(key, &error))?;
-    let resource =
-        |text: &str| ResourceId::parse(text).map_err(|error| broken::<Assignment>(key, &error.message));
-    let origin = match (view.origin.kind, view.origin.request) {
-        (OriginKind::Assigned, _) => Origin::Assigned,
-        (OriginKind::Activated, Some(request)) => Origin::Activated { request },
-        (OriginKind::Activated, None) => return Err(broken::<Assignment>(key, &"it names no request")),
-    };
-    Ok(Assignment {
-        window: view.window,
-        origin,
-        // That there is one is enough.
-        condition: view.condition.map(|_| String::new()),
-        ..Assignment::new(
-            resource(&view.id)?,
-            resource(&view.scope)?,
-            view.role,
-            view.principal,
-            view.principal_kind,
-        )
-    })
+/// Reads what decisions need of role assignments. What they are for, and who made them when, is left out.
+#[derive(Default)]
+pub(super) struct Assignments {
+    /// The one before. Read in the order of their keys, those of a scope come one after the other.
+    last: Option<Assignment>,
+}
+
+impl Assignments {
+    pub(super) fn read(&mut self, key: &str, body: &str) -> Result<&Assignment, StoreError> {
+        let broken = |error: &dyn std::fmt::Display| broken::<Assignment>(key, error);
+        let resource = |text: &str| ResourceId::parse(text).map_err(|error| broken(&error.message));
+        let view: View<'_> = serde_json::from_str(body).map_err(|error| broken(&error))?;
+        let origin = match (view.origin.kind, view.origin.request) {
+            (OriginKind::Assigned, _) => Origin::Assigned,
+            (OriginKind::Activated, Some(request)) => Origin::Activated { request },
+            (OriginKind::Activated, None) => return Err(broken(&"it names no request")),
+        };
+        let id = resource(&view.id)?;
+        let scope = match self.last.take() {
+            Some(last) if last.scope.as_str() == view.scope => last.scope,
+            Some(_) | None => resource(&view.scope)?,
+        };
+        let made = Assignment::new(id, scope, view.role, view.principal, view.principal_kind);
+        // That there is a condition is enough.
+        let condition = view.condition.map(|_| String::new());
+        Ok(self.last.insert(Assignment { window: view.window, origin, condition, ..made }))
+    }
 }
 
 /// The principal of a role assignment.

@@ -11,7 +11,7 @@ use directory::{Group, ServicePrincipal, Subscription, Tenant, User};
 use pim::{ActivationRequest, Eligibility};
 use rbac::{Assignment, RoleDefinition};
 
-use super::documents::{self, each, these};
+use super::documents::{Assignments, assigned_principal, each, these};
 use super::{Access, Principal};
 use crate::document::Document;
 use crate::engine::Snapshot;
@@ -154,7 +154,7 @@ impl Access {
             self.remove_assignment(&id);
         }
         for row in snapshot.documents(Assignment::KIND, &keys)? {
-            self.put_assignment(documents::assignment(row.key(), row.body())?);
+            self.put_assignment(Assignments::default().read(row.key(), row.body())?);
         }
         Ok(())
     }
@@ -165,9 +165,10 @@ impl Access {
         if arrived.is_empty() {
             return Ok(());
         }
+        let mut reader = Assignments::default();
         snapshot.each(Assignment::KIND, &mut |key, body| {
-            if arrived.contains(&documents::assigned_principal(key, body)?) {
-                let assignment = documents::assignment(key, body)?;
+            if arrived.contains(&assigned_principal(key, body)?) {
+                let assignment = reader.read(key, body)?;
                 self.remove_assignment(&assignment.id);
                 self.put_assignment(assignment);
             }

@@ -8,7 +8,7 @@ use directory::{Group, ServicePrincipal, Subscription, Tenant, User};
 use rbac::{Assignment, Index, RoleDefinition};
 
 use super::activations::Activations;
-use super::documents::{self, each};
+use super::documents::{Assignments, each};
 use super::{Access, Principal};
 use crate::document::Document;
 use crate::engine::Snapshot;
@@ -75,8 +75,18 @@ impl Access {
     }
 
     fn take_assignments(&mut self, bundles: &Receiver<Bundle>) -> Result<(), StoreError> {
+        let mut reader = Assignments::default();
         for bundle in bundles {
-            bundle.parse()?.into_iter().for_each(|assignment| self.put_assignment(assignment));
+            match bundle {
+                Bundle::Parsed(assignments) => {
+                    assignments.iter().for_each(|assignment| self.put_assignment(assignment));
+                }
+                Bundle::Rows(rows) => {
+                    for (key, body) in rows.iter() {
+                        self.put_assignment(reader.read(key, body)?);
+                    }
+                }
+            }
         }
         Ok(())
     }
@@ -99,11 +109,10 @@ fn read_assignments(snapshot: &dyn Snapshot, out: &SyncSender<Bundle>) -> Result
 fn send(out: &SyncSender<Bundle>, rows: Rows) -> Result<(), StoreError> {
     match out.try_send(Bundle::Rows(rows)) {
         Ok(()) => Ok(()),
-        Err(TrySendError::Full(bundle)) => {
-            let parsed = Bundle::Parsed(bundle.parse()?);
-            out.send(parsed).map_err(|_| StoreError::Closed)
+        Err(TrySendError::Full(Bundle::Rows(rows))) => {
+            out.send(Bundle::Parsed(rows.parse()?)).map_err(|_| StoreError::Closed)
         }
-        Err(TrySendError::Disconnected(_)) => Err(StoreError::Closed),
+        Err(TrySendError::Full(Bundle::Parsed(_)) | TrySendError::Disconnected(_)) => Err(StoreError::Closed),
     }
 }
 
@@ -111,15 +120,6 @@ fn send(out: &SyncSender<Bundle>, rows: Rows) -> Result<(), StoreError> {
 enum Bundle {
     Rows(Rows),
     Parsed(Vec<Assignment>),
-}
-
-impl Bundle {
-    fn parse(self) -> Result<Vec<Assignment>, StoreError> {
-        match self {
-            Self::Rows(rows) => rows.iter().map(|(key, body)| documents::assignment(key, body)).collect(),
-            Self::Parsed(assignments) => Ok(assignments),
-        }
-    }
 }
 
 /// Keys and bodies, one behind the other.
@@ -145,5 +145,10 @@ impl Rows {
             start = *end;
             Some(row)
         })
+    }
+
+    fn parse(&self) -> Result<Vec<Assignment>, StoreError> {
+        let mut reader = Assignments::default();
+        self.iter().map(|(key, body)| reader.read(key, body).cloned()).collect()
     }
 }

@@ -19,6 +19,7 @@ on_servers!(
     of_two_approvers_one_stays,
     of_many_servers_none_loses_what_another_wrote,
     a_server_that_ends_takes_nothing_along,
+    a_server_with_another_folder_of_repositories_is_refused,
     bytes_that_another_server_is_about_to_refer_to_stay,
     unfinished_uploads_of_servers_that_live_are_left_alone,
 );
@@ -197,4 +198,25 @@ fn unfinished_uploads_of_servers_that_live_are_left_alone(engine: Engine) {
     drop(kept);
     assert!(third.blobs().open_object(ITEM, data, &whole.content, whole.size).is_ok());
     assert_eq!(world.unfinished(), BTreeMap::new());
+}
+
+fn a_server_with_another_folder_of_repositories_is_refused(engine: Engine) {
+    let (first, world) = engine.store();
+    let (a, b) = (uuid::Uuid::from_u128(1), uuid::Uuid::from_u128(2));
+    first.check_repositories(a).unwrap();
+    first.check_repositories(b).unwrap();
+    let (second, _folder) = world.another();
+    second.check_repositories(b).unwrap();
+    // Empty, or another database's: it is not ours.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let stray = world.open_elsewhere(elsewhere.path());
+    for _ in 0..2 {
+        let refused = stray.check_repositories(b).unwrap_err();
+        assert!(matches!(refused, store::StoreError::ForeignRepositories { id, .. } if id == a), "{refused}");
+        assert!(refused.to_string().contains("--repositories"), "{refused}");
+        std::fs::write(elsewhere.path().join("repositories/.id"), b.to_string()).unwrap();
+    }
+    // A copy that somebody vouched for.
+    std::fs::write(elsewhere.path().join("repositories/.id"), format!("{a}\n")).unwrap();
+    stray.check_repositories(b).unwrap();
 }

@@ -26,6 +26,11 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times[times.len() / 2]
 }
 
+/// The time that the work takes when nothing else gets into its way.
+fn best(times: Vec<Duration>) -> Duration {
+    times.into_iter().min().unwrap()
+}
+
 /// A data folder with so many role assignments, written as the server writes them: most of ten thousand users at some
 /// resource, a tenth with a window.
 fn fill(folder: &Path, count: u128) {
@@ -43,34 +48,37 @@ fn fill(folder: &Path, count: u128) {
         })
         .unwrap();
     store.close();
+    // In the order of the keys, which is how the table is arranged.
+    let mut documents: Vec<Assignment> = (0..count).map(|n| document(n, users)).collect();
+    documents.sort_unstable_by(|one, two| one.id.cmp(&two.id));
     let database = Connection::open(folder.join("countersign.db")).unwrap();
     database.execute_batch("PRAGMA synchronous = OFF; BEGIN").unwrap();
     let sql = "INSERT INTO documents (kind, key, lookup, revision, body) VALUES (?1, ?2, ?3, ?4, ?5)";
     let mut insert = database.prepare(sql).unwrap();
-    let roles = builtin_roles();
-    for n in 0..count {
-        let below = format!(
-            "resourceGroups/Group-{}/providers/Microsoft.RecoveryServices/vaults/Vault-{}",
-            n % 1000,
-            n % 100_000
-        );
-        let scope = ResourceId::parse(SUBSCRIPTION).unwrap().child(&below).unwrap();
-        let name = Uuid::from_u128(n.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
-        let id = scope.child(&format!("providers/Microsoft.Authorization/roleAssignments/{name}")).unwrap();
-        let holder = ObjectId(Uuid::from_u128(1000 + n % users));
-        let role = roles[usize::try_from(n % 7).unwrap()].id;
-        let made = Assignment {
-            window: (n % 10 == 0).then(|| rbac::Window { start: now(), end: None }),
-            created_on: Some(now()),
-            updated_on: Some(now()),
-            created_by: Some(alice().id),
-            updated_by: Some(alice().id),
-            ..Assignment::new(id, scope, role, holder, PrincipalKind::User)
-        };
+    for made in documents {
         let body = serde_json::to_string(&made).unwrap();
         insert.execute(params!["roleAssignment", made.key(), made.lookup(), 1_i64, body]).unwrap();
     }
     database.execute_batch("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+}
+
+fn document(n: u128, users: u128) -> Assignment {
+    let (group, vault) = (n % 1000, n % 100_000);
+    let below =
+        format!("resourceGroups/Group-{group}/providers/Microsoft.RecoveryServices/vaults/Vault-{vault}");
+    let scope = ResourceId::parse(SUBSCRIPTION).unwrap().child(&below).unwrap();
+    let name = Uuid::from_u128(n.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
+    let id = scope.child(&format!("providers/Microsoft.Authorization/roleAssignments/{name}")).unwrap();
+    let holder = ObjectId(Uuid::from_u128(1000 + n % users));
+    let role = builtin_roles()[usize::try_from(n % 7).unwrap()].id;
+    Assignment {
+        window: n.is_multiple_of(10).then(|| rbac::Window { start: now(), end: None }),
+        created_on: Some(now()),
+        updated_on: Some(now()),
+        created_by: Some(alice().id),
+        updated_by: Some(alice().id),
+        ..Assignment::new(id, scope, role, holder, PrincipalKind::User)
+    }
 }
 
 /// Reads every byte of the table, as plainly as can be.
@@ -106,8 +114,7 @@ fn start() {
         assert_eq!(access.revision(), 3);
         store.close();
     }
-    println!("scans {scans:?}\nloads {loads:?}");
-    let (scan, load) = (median(scans), median(loads));
+    let (scan, load) = (best(scans), best(loads));
     println!("1,000,000 assignments: scan {scan:?}, load {load:?}: {:.2}", load.div_duration_f64(scan));
 }
 

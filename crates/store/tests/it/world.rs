@@ -133,6 +133,12 @@ impl World {
         files.map(|file| file.unwrap()).map(|file| (file.path(), file.metadata().unwrap().len())).collect()
     }
 
+    /// A store on the same database whose repositories are in its own data folder.
+    pub fn open_elsewhere(&self, folder: &Path) -> Store {
+        let database = self.database.clone();
+        Store::open_at(&Place { database, ..Place::folder(folder) }).unwrap()
+    }
+
     fn open_in(&self, folder: &Path) -> Result<Store, StoreError> {
         Store::open_at(&Place {
             folder: folder.to_path_buf(),

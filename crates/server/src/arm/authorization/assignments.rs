@@ -261,18 +261,12 @@ fn update(call: &mut Call<'_>, before: Assignment, asked: Asked) -> Result<Reply
 /// One name, and one assignment of a role to a principal at a scope.
 fn check_unique(call: &mut Call<'_>, access: &Access, new: &Assignment) -> Result<()> {
     let (now, tenant) = (call.now, call.who().tenant);
-    let twin = access.index(tenant).and_then(|index| {
-        index.assignments_for(new.principal).find(|other| {
-            let same = other.principal == new.principal && other.role == new.role && other.scope == new.scope;
-            same && holds(other, now)
-        })
-    });
+    let twin = access.index(tenant).and_then(|index| index.twin(new.principal, new.role, &new.scope, now));
     if let Some(twin) = twin {
         return Err(Error::conflict(
             "RoleAssignmentExists",
             format!(
-                "The role assignment already exists. The ID of the existing role assignment is '{}'.",
-                twin.id
+                "The role assignment already exists. The ID of the existing role assignment is '{twin}'."
             ),
         ));
     }

@@ -1,0 +1,195 @@
+//! Assignments by their ids, and what is told of few of them.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+use arm::ResourceId;
+use hashbrown::HashTable;
+use jiff::Timestamp;
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
+
+use super::held::Slot;
+use super::{HashKey, push};
+use crate::{Assignment, Window};
+
+/// What comes between the scope and the name in the id of an assignment.
+const BELOW: &str = "/providers/Microsoft.Authorization/roleAssignments/";
+const FOLDED_BELOW: &str = "/providers/microsoft.authorization/roleassignments/";
+
+/// The role has a window.
+const TIMED: u32 = 1 << 31;
+/// The assignment has a condition, so that it never grants anything.
+const CONDITIONAL: u32 = 1 << 30;
+/// The id has not the form that is made anew from scope and GUID.
+const ODD: u32 = 1 << 29;
+
+/// The number of a slot's role.
+pub(super) fn role_of(slot: &Slot) -> u32 {
+    slot.role & !(TIMED | CONDITIONAL | ODD)
+}
+
+/// All assignments of one index.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Records {
+    by_guid: HashTable<u32>,
+    records: Vec<Record>,
+    free: Vec<u32>,
+    windows: HashMap<u32, Window>,
+    odd: HashMap<ResourceId, u32>,
+    odd_ids: HashMap<u32, ResourceId>,
+}
+
+/// What is needed to find an assignment by its id. Where its scope and its holder are kept, the rest is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Record {
+    /// The last segment of the id, unless that is an odd one.
+    guid: Uuid,
+    pub(super) scope: u32,
+    pub(super) principal: u32,
+}
+
+/// The GUID at the end of an assignment's id, if the id is its scope's text, [`BELOW`], and that GUID as ARM writes it.
+fn guid_below(id: &ResourceId) -> Option<(&str, Uuid)> {
+    let (scope, name) = id.folded().rsplit_once(FOLDED_BELOW)?;
+    let guid = Uuid::try_parse(name).ok()?;
+    (guid.as_hyphenated().encode_lower(&mut [0; Hyphenated::LENGTH]) == name).then_some((scope, guid))
+}
+
+/// What the id of an assignment at this scope begins with.
+fn stem(scope: &str) -> &str {
+    if scope == "/" { "" } else { scope }
+}
+
+impl Records {
+    /// The number of the assignment with this id. `find` finds the number of a scope.
+    pub(super) fn find(
+        &self,
+        key: HashKey,
+        id: &ResourceId,
+        find: impl Fn(&ResourceId) -> Option<u32>,
+    ) -> Option<u32> {
+        if let Some(odd) = self.odd.get(id) {
+            return Some(*odd);
+        }
+        let (scope, guid) = guid_below(id)?;
+        let scope = find(&ResourceId::parse(scope).ok()?)?;
+        let is = |at: &u32| {
+            self.records.get(*at as usize).is_some_and(|record| record.guid == guid && record.scope == scope)
+        };
+        self.by_guid.find(key.guid(guid), is).copied()
+    }
+
+    /// Whether there is no assignment.
+    pub(super) fn is_empty(&self) -> bool {
+        let tables = [self.windows.len(), self.odd.len(), self.odd_ids.len()];
+        self.by_guid.is_empty() && tables == [0; 3]
+    }
+
+    pub(super) fn get(&self, at: u32) -> Option<Record> {
+        self.records.get(at as usize).copied()
+    }
+
+    /// Keeps an assignment, whose id is not known yet. Its scope is still to be [placed](Self::place).
+    pub(super) fn insert(
+        &mut self,
+        key: HashKey,
+        assignment: &Assignment,
+        principal: u32,
+        role: u32,
+    ) -> Slot {
+        let below = guid_below(&assignment.id).filter(|(scope, _)| *scope == stem(assignment.scope.folded()));
+        let guid = below.map_or(Uuid::nil(), |(_, guid)| guid);
+        let record = Record { guid, scope: super::NONE, principal };
+        let reused = self.free.pop().and_then(|at| Some((at, self.records.get_mut(at as usize)?)));
+        let at = match reused {
+            Some((at, place)) => {
+                *place = record;
+                at
+            }
+            None => push(&mut self.records, record),
+        };
+        let mut slot = Slot { principal, record: at, role };
+        if below.is_some() {
+            let records = &self.records;
+            let hash = |at: &u32| records.get(*at as usize).map_or(0, |record| key.guid(record.guid));
+            self.by_guid.insert_unique(key.guid(guid), at, hash);
+        } else {
+            slot.role |= ODD;
+            self.odd.insert(assignment.id.clone(), at);
+            self.odd_ids.insert(at, assignment.id.clone());
+        }
+        if let Some(window) = assignment.window {
+            slot.role |= TIMED;
+            self.windows.insert(at, window);
+        }
+        if assignment.condition.is_some() {
+            slot.role |= CONDITIONAL;
+        }
+        slot
+    }
+
+    /// Says at which scope an assignment is.
+    pub(super) fn place(&mut self, at: u32, scope: u32) {
+        self.records.get_mut(at as usize).into_iter().for_each(|record| record.scope = scope);
+    }
+
+    pub(super) fn remove(&mut self, key: HashKey, at: u32) {
+        let Some(record) = self.get(at) else { return };
+        if let Some(id) = self.odd_ids.remove(&at) {
+            self.odd.remove(&id);
+        } else if let Ok(entry) = self.by_guid.find_entry(key.guid(record.guid), |other| *other == at) {
+            entry.remove();
+        }
+        self.windows.remove(&at);
+        self.free.push(at);
+    }
+
+    /// When an assignment holds; always, when absent.
+    pub(super) fn window(&self, slot: &Slot) -> Option<Window> {
+        if slot.role & TIMED == 0 { None } else { self.windows.get(&slot.record).copied() }
+    }
+
+    /// Whether an assignment gives its role at that time: within its window, and without a condition.
+    pub(super) fn is_live(&self, slot: &Slot, now: Timestamp) -> bool {
+        match slot.role & (TIMED | CONDITIONAL) {
+            0 => true,
+            TIMED => self.windows.get(&slot.record).is_some_and(|window| window.contains(now)),
+            _ => false,
+        }
+    }
+
+    /// The id of an assignment at this scope.
+    pub(super) fn id(&self, slot: &Slot, scope: &ResourceId) -> ResourceId {
+        if let Some(odd) = self.odd_ids.get(&slot.record) {
+            return odd.clone();
+        }
+        let guid = self.get(slot.record).map(|record| record.guid).unwrap_or_default();
+        // As long as the one that was put, so that it is an id.
+        ResourceId::parse(&format!("{scope}{BELOW}{guid}")).unwrap_or_else(|_| scope.clone())
+    }
+
+    /// The order of the ids of two assignments at the same scope, whose folded text this is.
+    pub(super) fn order(&self, one: &Slot, two: &Slot, scope: &str) -> Ordering {
+        let guid = |slot: &Slot| self.get(slot.record).map(|record| record.guid).unwrap_or_default();
+        if (one.role | two.role) & ODD == 0 {
+            // The text of a GUID has the order of its bytes.
+            return guid(one).cmp(&guid(two));
+        }
+        let (mut room_one, mut room_two) = ([0; Hyphenated::LENGTH], [0; Hyphenated::LENGTH]);
+        let (name_one, name_two) = (
+            guid(one).as_hyphenated().encode_lower(&mut room_one),
+            guid(two).as_hyphenated().encode_lower(&mut room_two),
+        );
+        self.letters(one, scope, name_one).cmp(self.letters(two, scope, name_two))
+    }
+
+    /// The folded id of an assignment, letter by letter.
+    fn letters<'a>(&'a self, slot: &Slot, scope: &'a str, guid: &'a str) -> impl Iterator<Item = u8> + 'a {
+        let parts = match self.odd_ids.get(&slot.record) {
+            Some(id) => [id.folded(), "", ""],
+            None => [stem(scope), FOLDED_BELOW, guid],
+        };
+        parts.into_iter().flat_map(str::bytes)
+    }
+}
