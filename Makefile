@@ -4,7 +4,7 @@
 PROFILE ?= release
 PROGRAM := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/countersign
 
-.PHONY: demo test lint unit acceptance demo-test restic help
+.PHONY: demo test lint unit simulate acceptance demo-test restic help
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -19,14 +19,20 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
+# On a PostgreSQL server of its own.
 unit:
-	cargo test --locked --workspace
+	scripts/with-postgres cargo test --locked --workspace
 
-# The real az CLI, the Azure SDKs and restic against a real process.
+# Servers, clients and faults drawn from so many seeds; one that fails says how to replay it.
+SEEDS ?= 0..200
+simulate:
+	COUNTERSIGN_SEEDS=$(SEEDS) cargo test --locked -p server --test sim nothing_is_lost -- --nocapture
+
+# The real az CLI, the Azure SDKs and restic against a real process; and several processes on one PostgreSQL server.
 acceptance:
 	scripts/install-test-tools
 	cargo build --locked -p countersign
-	COUNTERSIGN_BIN=target/debug/countersign target/test-tools/venv/bin/pytest tests/acceptance
+	COUNTERSIGN_BIN=target/debug/countersign scripts/with-postgres target/test-tools/venv/bin/pytest tests/acceptance
 
 # The story that `make demo` tells, on free ports: it fails when a step does not end as it should.
 demo-test: restic

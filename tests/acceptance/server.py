@@ -48,11 +48,28 @@ def free_ports(count):
     return [next(free) for _ in range(count)]
 
 
+class Dialled(requests.adapters.HTTPAdapter):
+    """Connects to one address of several servers that are all called localhost, as a balancer would."""
+
+    def __init__(self, origin, address):
+        self.origin, self.there = origin, origin.replace("localhost", address)
+        super().__init__()
+
+    def init_poolmanager(self, *args, **more):
+        super().init_poolmanager(*args, server_hostname="localhost", assert_hostname="localhost", **more)
+
+    def send(self, request, *args, **more):
+        request.headers["Host"] = self.origin.removeprefix("https://")
+        request.url = request.url.replace(self.origin, self.there, 1)
+        return super().send(request, *args, **more)
+
+
 class Server:
-    def __init__(self, home, userrealm=False):
+    def __init__(self, home, userrealm=False, address="127.0.0.1", ports=None, options=(), bootstrap=True):
         home.mkdir(parents=True, exist_ok=True)
         self.home, self.data, self.ca = home, home / "data", home / "data/tls/ca.pem"
-        self.port, self.graph_port = free_ports(2)
+        self.address, self.options, self.bootstrap = address, [str(option) for option in options], bootstrap
+        self.port, self.graph_port = ports or free_ports(2)
         self.origin = f"https://localhost:{self.port}"
         self.graph = f"https://localhost:{self.graph_port}"
         self.userrealm = userrealm
@@ -60,11 +77,11 @@ class Server:
 
     def start(self):
         bootstrap = self.home / "bootstrap.toml"
-        command = [binary(), "serve", "--data", str(self.data), "--listen", f"127.0.0.1:{self.port}",
-                   "--graph-listen", f"127.0.0.1:{self.graph_port}"]
+        command = [binary(), "serve", "--data", str(self.data), "--listen", f"{self.address}:{self.port}",
+                   "--graph-listen", f"{self.address}:{self.graph_port}", *self.options]
         if self.userrealm:
             command += ["--userrealm-listen", "127.0.0.1:443"]
-        if not bootstrap.exists():  # only an empty data folder may be filled
+        if self.bootstrap and not bootstrap.exists():  # only an empty data folder may be filled
             bootstrap.write_text(BOOTSTRAP)
             command += ["--bootstrap", str(bootstrap)]
         out = self.home / "stdout"
@@ -72,7 +89,7 @@ class Server:
             self.process = subprocess.Popen(command, stdout=stdout, stderr=stderr)
         until("the ready line", lambda: "\n" in out.read_text() or self.process.poll() is not None)
         assert self.process.poll() is None, f"the server did not start:\n{self.log()}"
-        assert out.read_text().splitlines()[0] == f"countersign is ready at https://127.0.0.1:{self.port}"
+        assert out.read_text().splitlines()[0] == f"countersign is ready at https://{self.address}:{self.port}"
         return self
 
     def stop(self):
@@ -91,14 +108,18 @@ class Server:
         return text if full else text[-4000:]
 
     def verify_ledger(self):
-        """What an auditor would run; the server must not be running."""
-        done = subprocess.run([binary(), "ledger", "verify", "--data", str(self.data)], capture_output=True, text=True)
+        """What an auditor would run."""
+        database = [each for at, each in enumerate(self.options) if "--database" in self.options[max(at - 1, 0):at + 1]]
+        command = [binary(), "ledger", "verify", "--data", str(self.data), *database]
+        done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
 
     def http(self):
         session = requests.Session()
         session.trust_env, session.verify = False, str(self.ca)  # else REQUESTS_CA_BUNDLE would win over verify
         session.request = partial(session.request, timeout=60)
+        if self.address != "127.0.0.1":
+            session.mount(self.origin, Dialled(self.origin, self.address))
         return session
 
     def grant(self, tenant, scope=None, **form):

@@ -1,4 +1,4 @@
-//! `countersign ledger`: reads the ledger of a data folder, also while a server has it open.
+//! `countersign ledger`: reads the ledger, also while servers write it.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use ledger::Head;
-use store::Inspector;
+use store::{Database, Inspector};
 
 /// How many entries are read at a time.
 const CHUNK: u32 = 1000;
@@ -20,12 +20,31 @@ pub(crate) enum Ledger {
     Show(Show),
 }
 
+/// Which ledger: that of a data folder, or of a database that servers share.
+#[derive(Args)]
+pub(crate) struct Whose {
+    /// The data folder.
+    #[arg(long, env = "COUNTERSIGN_DATA", required_unless_present = "database")]
+    data: Option<PathBuf>,
+    /// The database, if it is not the one in the data folder, as `serve` takes it.
+    #[arg(long, env = "COUNTERSIGN_DATABASE", value_name = "URL", hide_env_values = true)]
+    // Not parsed by clap, which repeats what it cannot read: there may be a password in it.
+    database: Option<String>,
+}
+
+impl Whose {
+    fn open(&self) -> anyhow::Result<Inspector> {
+        let folder = self.data.clone().unwrap_or_default();
+        let database = Database::at(self.database.as_deref())?;
+        Ok(Inspector::open(&folder, &database)?)
+    }
+}
+
 /// `countersign ledger verify`
 #[derive(Args)]
 pub(crate) struct Verify {
-    /// The data folder.
-    #[arg(long, env = "COUNTERSIGN_DATA")]
-    data: PathBuf,
+    #[command(flatten)]
+    whose: Whose,
     /// A head noted earlier, as `SIZE:CHAIN`: the ledger must still contain exactly that.
     #[arg(long, value_name = "SIZE:CHAIN")]
     expect: Option<String>,
@@ -34,9 +53,8 @@ pub(crate) struct Verify {
 /// `countersign ledger show`
 #[derive(Args)]
 pub(crate) struct Show {
-    /// The data folder.
-    #[arg(long, env = "COUNTERSIGN_DATA")]
-    data: PathBuf,
+    #[command(flatten)]
+    whose: Whose,
     /// The first entry to print.
     #[arg(long, default_value_t = 0)]
     from: u64,
@@ -54,7 +72,7 @@ impl Ledger {
 impl Verify {
     fn run(self) -> anyhow::Result<()> {
         let expected = self.expect.as_deref().map(parse_head).transpose()?;
-        let inspector = Inspector::open(&self.data)?;
+        let inspector = self.whose.open()?;
         match inspector.verify_ledger(expected)? {
             Ok(head) => {
                 println!("the ledger is whole: {} entries; head {}:{}", head.size, head.size, head.chain);
@@ -76,7 +94,7 @@ fn parse_head(text: &str) -> anyhow::Result<Head> {
 
 impl Show {
     fn run(self) -> anyhow::Result<()> {
-        let inspector = Inspector::open(&self.data)?;
+        let inspector = self.whose.open()?;
         let mut out = std::io::stdout().lock();
         let mut next = self.from;
         loop {

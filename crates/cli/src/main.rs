@@ -2,6 +2,7 @@
 
 mod demo;
 mod ledger_command;
+mod migrate_command;
 mod routes_command;
 mod serve;
 
@@ -26,6 +27,8 @@ enum Command {
     /// Look at the ledger of a data folder, or check it.
     #[command(subcommand)]
     Ledger(ledger_command::Ledger),
+    /// Move everything from one database to another, ledger and all, and compare the two.
+    Migrate(migrate_command::Migrate),
     /// List every route of the control plane, with the right it needs.
     Routes,
 }
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Demo(demo) => demo.run(),
         Command::Ledger(ledger) => ledger.run(),
+        Command::Migrate(migrate) => migrate.run(),
         Command::Routes => routes_command::run(),
     };
     match outcome {

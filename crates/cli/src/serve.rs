@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::Args;
 use server::edge::{Edge, SystemClock, SystemEntropy};
 use server::{Config, bootstrap};
-use store::Store;
+use store::{Database, Place, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -19,6 +19,15 @@ pub(crate) struct Serve {
     /// The data folder; made when it does not exist.
     #[arg(long, env = "COUNTERSIGN_DATA")]
     data: PathBuf,
+    /// The database, as postgres://USER:PASSWORD@HOST/NAME, that this server shares with others, or may. Default: SQLite
+    /// in the data folder.
+    #[arg(long, env = "COUNTERSIGN_DATABASE", value_name = "URL", hide_env_values = true)]
+    // Not parsed by clap, which repeats what it cannot read: there may be a password in it.
+    database: Option<String>,
+    /// The folder with what is stored in repositories; servers that share a database share it, too. Default:
+    /// `repositories` in the data folder.
+    #[arg(long, env = "COUNTERSIGN_REPOSITORIES", value_name = "DIR")]
+    repositories: Option<PathBuf>,
     /// Where ARM, sign-in and repositories listen (port 0 takes a free one).
     #[arg(long, env = "COUNTERSIGN_LISTEN", default_value = "127.0.0.1:8443")]
     listen: SocketAddr,
@@ -50,7 +59,12 @@ impl Serve {
         // Before anything else, so that a signal during start is not lost.
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let store = Store::open(&self.data)?;
+        let place = Place {
+            folder: self.data.clone(),
+            database: Database::at(self.database.as_deref())?,
+            repositories: self.repositories,
+        };
+        let store = Store::open_at(&place)?;
         let mark = server::clock_mark(&store).map_err(|error| anyhow::anyhow!(error.message))?;
         let edge = Edge::new(Arc::new(SystemClock::start(mark)), Arc::new(SystemEntropy));
         if let Some(file) = &self.bootstrap {
@@ -64,7 +78,7 @@ impl Serve {
             userrealm_listen: self.userrealm_listen,
             public_name: self.public_name,
         };
-        let running = server::start(&config, store, edge).await?;
+        let running = server::start(&config, store.clone(), edge).await?;
         // A closed standard output must not stop the server.
         let _ = writeln!(std::io::stdout(), "countersign is ready at {}", running.address);
         tokio::select! {
@@ -72,6 +86,7 @@ impl Serve {
             _ = interrupt.recv() => tracing::info!("interrupted: stopping"),
         }
         running.stop().await;
+        store.close();
         Ok(())
     }
 }
@@ -80,7 +95,7 @@ fn warn_if_empty(store: &Store) -> anyhow::Result<()> {
     let pristine = store.transact(|tx| Ok(tx.access()?.tenants().next().is_none()));
     if pristine.map_err(|error| anyhow::anyhow!(error.message)).context("the store cannot be read")? {
         tracing::warn!(
-            "there are no organisations in this data folder, so nobody can sign in; start a new folder with --bootstrap FILE"
+            "there are no organisations yet, so nobody can sign in; start on an empty database with --bootstrap FILE"
         );
     }
     Ok(())

@@ -21,7 +21,10 @@ struct Server {
 
 fn countersign() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
-    command.env("ALICE_PASSWORD", "Correct-Horse-9").env("RUST_LOG", "warn");
+    command
+        .env("ALICE_PASSWORD", "Correct-Horse-9")
+        .env("RUST_LOG", "warn")
+        .env_remove("COUNTERSIGN_DATABASE");
     command
 }
 
@@ -142,4 +145,84 @@ fn the_ledger_is_checked_against_what_somebody_noted() {
     show.args(["ledger", "show", "--data"]).arg(folder.path().join("data"));
     let shown = String::from_utf8(run(show).stdout).unwrap();
     assert!(shown.contains("countersign.bootstrap"), "{shown}");
+}
+
+/// A new database on the server that the tests were given.
+fn new_database(name: &str) -> String {
+    let first = std::env::var("COUNTERSIGN_TEST_DATABASE")
+        .expect("these tests need PostgreSQL: run them as `scripts/with-postgres cargo test …`");
+    let name = format!("program_{name}_{}", std::process::id());
+    let mut server = postgres::Client::connect(&first, postgres::NoTls).unwrap();
+    server.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0")).unwrap();
+    let (server, _) = first.rsplit_once('/').unwrap();
+    format!("{server}/{name}")
+}
+
+#[test]
+fn several_servers_share_a_database() {
+    let (database, home) = (new_database("shared"), tempfile::tempdir().unwrap());
+    let folder = |name: &str| {
+        let folder = home.path().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    };
+    let shared = |mut command: Command| {
+        command.args(["--database", &database, "--repositories"]).arg(home.path().join("repositories"));
+        command
+    };
+    let first = Server::start(shared(bootstrapped(&folder("first"))));
+    // What one made, the other finds, and does not make again.
+    let refused = run(shared(bootstrapped(&folder("second"))));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("not empty"));
+    let second = Server::start(shared(serve(&folder("second"))));
+    for (name, server) in [("first", &first), ("second", &second)] {
+        let (status, text) = get(&folder(name), &format!("{}/metrics", server.origin));
+        assert_eq!(status, 200);
+        for counter in ["batches", "flushes", "contentions"] {
+            assert!(text.contains(&format!("countersign_store_{counter} ")), "{text}");
+        }
+    }
+    // The ledger is looked at while they run, with the address as an argument or from the environment.
+    let mut verify = countersign();
+    verify.args(["ledger", "verify", "--database", &database]);
+    let text = String::from_utf8(run(verify).stdout).unwrap();
+    assert!(text.contains("the ledger is whole: 1 entries"), "{text}");
+    let mut show = countersign();
+    show.args(["ledger", "show"]).env("COUNTERSIGN_DATABASE", &database);
+    let shown = String::from_utf8(run(show).stdout).unwrap();
+    assert!(shown.contains("countersign.bootstrap"), "{shown}");
+    assert!(first.terminate().success() && second.terminate().success());
+    // Nothing of it is in the servers' own folders.
+    assert!(!folder("first").join("data/countersign.db").exists());
+    assert!(!folder("first").join("data/repositories").exists());
+}
+
+#[test]
+fn the_password_of_a_database_is_not_shown() {
+    let home = tempfile::tempdir().unwrap();
+    for wrong in
+        ["postgres://u:sesame@127.0.0.1:1/x", "postgres://u:sesame@h/x?options=y", "mysql://u:sesame@h/x"]
+    {
+        for debug in ["warn", "trace"] {
+            let mut command = serve(home.path());
+            command.args(["--database", wrong]).env("RUST_LOG", debug);
+            let refused = run(command);
+            assert!(!refused.status.success());
+            let errors = String::from_utf8_lossy(&refused.stderr).into_owned();
+            assert!(!errors.contains("sesame"), "{errors}");
+        }
+        let mut migrate = countersign();
+        migrate.args(["migrate", "--to", wrong, "--data"]).arg(home.path().join("data"));
+        let mut verify = countersign();
+        verify.args(["ledger", "verify", "--database", wrong]);
+        for command in [migrate, verify] {
+            let refused = run(command);
+            assert!(!refused.status.success());
+            let errors = String::from_utf8_lossy(&refused.stderr).into_owned();
+            assert!(!errors.contains("sesame"), "{errors}");
+        }
+    }
+    let mut help = countersign();
+    help.args(["serve", "--help"]).env("COUNTERSIGN_DATABASE", "postgres://u:sesame@h/x");
+    assert!(!String::from_utf8_lossy(&run(help).stdout).contains("sesame"));
 }

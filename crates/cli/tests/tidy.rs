@@ -149,7 +149,7 @@ fn is_entry(name: &Path) -> bool {
         || file == "main.rs"
         || file == "build.rs"
         || (parent == "tests" && name.components().count() == 4)
-        || ["benches", "examples"].iter().any(|folder| parent == *folder)
+        || ["benches", "bin", "examples"].iter().any(|folder| parent == *folder)
         || name.to_string_lossy().contains("/tests/compile_fail/")
 }
 

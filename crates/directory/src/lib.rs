@@ -24,6 +24,7 @@ mod base64url;
 mod group;
 mod later;
 pub mod oauth;
+pub mod page;
 mod password;
 mod person;
 mod secret;

@@ -10,6 +10,8 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Versio
 use arm::Error;
 use serde::{Deserialize, Serialize};
 
+use crate::SecretDigest;
+
 /// The shortest password accepted, in characters (NIST SP 800-63B, 3.1.1.2). No other rule: they make
 /// passwords worse.
 pub const MIN_PASSWORD_CHARS: usize = 8;
@@ -32,9 +34,14 @@ pub struct PasswordHash(String);
 ///
 /// Argon2 runs outside the transaction; the decision inside it compares the proof with the hash stored
 /// *then*, so that a password changed in between no longer counts.
-#[derive(Clone, Debug)]
+///
+/// It can be kept while a second factor is waited for. What is kept is the digest of the hash and not the hash: it
+/// names one user's one password, since every hash has a salt of its own, and nobody can guess at passwords with it.
+/// Keep it only under the digest of a secret that the person alone has, so that reading it is no way to show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct PasswordProof {
-    of: PasswordHash,
+    of: SecretDigest,
 }
 
 impl PasswordHash {
@@ -72,7 +79,11 @@ impl PasswordHash {
 
     /// Whether this is the hash that a proof was made for.
     pub fn is_proved_by(&self, proof: &PasswordProof) -> bool {
-        *self == proof.of
+        self.digest() == proof.of
+    }
+
+    fn digest(&self) -> SecretDigest {
+        SecretDigest::of(&self.0)
     }
 
     fn matches(&self, password: &str) -> bool {
@@ -89,7 +100,7 @@ pub fn prove(stored: Option<&PasswordHash>, password: &str) -> Option<PasswordPr
     let dummy = PasswordHash(DUMMY.into());
     let hash = stored.unwrap_or(&dummy);
     let matched = hash.matches(password);
-    (matched && stored.is_some()).then(|| PasswordProof { of: hash.clone() })
+    (matched && stored.is_some()).then(|| PasswordProof { of: hash.digest() })
 }
 
 impl fmt::Debug for PasswordHash {
@@ -125,6 +136,17 @@ mod tests {
         assert!(prove(None, "correct horse").is_none());
         let changed = PasswordHash::new("correct horse", [2; 16]).unwrap();
         assert!(!changed.is_proved_by(&proof), "a proof holds for one hash");
+    }
+
+    #[test]
+    fn a_proof_that_was_kept_still_proves_and_holds_nothing_to_guess_with() {
+        let hash = PasswordHash::new("correct horse", [1; 16]).unwrap();
+        let kept = serde_json::to_string(&prove(Some(&hash), "correct horse").unwrap()).unwrap();
+        let again: PasswordProof = serde_json::from_str(&kept).unwrap();
+        assert!(hash.is_proved_by(&again));
+        let parsed = phc::PasswordHash::new(&hash.0).unwrap();
+        assert!(!kept.contains(&parsed.salt.unwrap().to_string()), "{kept}");
+        assert!(!kept.contains(&parsed.hash.unwrap().to_string()), "{kept}");
     }
 
     #[test]

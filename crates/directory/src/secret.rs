@@ -58,6 +58,11 @@ impl SecretDigest {
         bytes.try_into().map(Self).ok()
     }
 
+    /// The digest itself.
+    pub fn to_bytes(self) -> [u8; 32] {
+        self.0
+    }
+
     /// The digest in lower-case hex.
     pub fn to_hex(self) -> String {
         data_encoding::HEXLOWER.encode(&self.0)

@@ -111,6 +111,48 @@ pub fn account_key(name: &str) -> String {
     format!("account:{}", SecretDigest::of(&name.trim().to_lowercase()))
 }
 
+/// How many counters there are of addresses that failed to open a repository.
+const REPOSITORY_COUNTERS: u16 = 4096;
+
+/// The key of the counter of failed attempts to open a repository from an address. It is asked after the check, so
+/// that it holds up nobody who has the right secret. That is why addresses may share one, and why there need be no
+/// more of them than a few thousand, however many addresses somebody has.
+pub fn repository_key(address: IpAddr) -> String {
+    let [high, low, ..] = SecretDigest::of(&address_key(address)).to_bytes();
+    format!("repository:{:03x}", u16::from_be_bytes([high, low]) % REPOSITORY_COUNTERS)
+}
+
+/// How many things that are kept for a while an address may start within [`PACE_SECONDS`].
+pub const STARTS_PER_WINDOW: u32 = 30;
+/// The window in which starts are counted, in seconds.
+pub const PACE_SECONDS: i64 = 60;
+
+/// What an address has started within the present window, as stored. Each start is a document of its own besides, so
+/// that there are never more of these than of those.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pace {
+    /// An [`address_key`].
+    pub key: String,
+    /// When the window began.
+    pub since: Timestamp,
+    /// How many starts there were in it.
+    pub starts: u32,
+}
+
+impl Pace {
+    /// Counts a start; the document to write. `None` when there were too many: then nothing is written.
+    pub fn start(before: Option<Self>, key: &str, now: Timestamp) -> Option<Self> {
+        let before = before.filter(|pace| !pace.is_over(now));
+        let pace = before.unwrap_or_else(|| Self { key: key.to_string(), since: now, starts: 0 });
+        (pace.starts < STARTS_PER_WINDOW).then(|| Self { starts: pace.starts + 1, ..pace })
+    }
+
+    /// Whether the window has ended, so that the document says nothing any more.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        now >= later(self.since, PACE_SECONDS)
+    }
+}
+
 /// The key of an address's counter. An IPv6 client owns at least a /64, so the rest of the address does not
 /// count.
 pub fn address_key(address: IpAddr) -> String {
@@ -178,6 +220,31 @@ mod tests {
         assert_eq!(key("2001:db8:1:2::1"), key("2001:db8:1:2:ffff::"));
         assert_ne!(key("2001:db8:1:2::1"), key("2001:db8:1:3::1"));
         assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
+    }
+
+    #[test]
+    fn counters_of_repositories_are_bounded_and_apart_from_those_of_sign_ins() {
+        let keys: std::collections::BTreeSet<String> =
+            (0..100_000_u32).map(|n| repository_key(std::net::Ipv4Addr::from(n).into())).collect();
+        assert_eq!(keys.len(), usize::from(REPOSITORY_COUNTERS));
+        let address: IpAddr = "192.0.2.1".parse().unwrap();
+        assert_ne!(repository_key(address), address_key(address));
+        assert_eq!(repository_key("::ffff:192.0.2.1".parse().unwrap()), repository_key(address));
+    }
+
+    #[test]
+    fn a_pace_lets_so_many_start_and_no_more_until_its_window_is_over() {
+        let start = |pace: Option<Pace>, now| Pace::start(pace, "a", at(now));
+        let mut pace = None;
+        for _ in 0..STARTS_PER_WINDOW {
+            pace = start(pace, 0);
+            assert!(pace.is_some());
+        }
+        let full = pace;
+        assert_eq!(start(full.clone(), PACE_SECONDS - 1), None);
+        let next = start(full, PACE_SECONDS).unwrap();
+        assert_eq!((next.since, next.starts), (at(PACE_SECONDS), 1));
+        assert!(!next.is_over(at(2 * PACE_SECONDS - 1)) && next.is_over(at(2 * PACE_SECONDS)));
     }
 
     proptest! {

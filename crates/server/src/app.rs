@@ -1,10 +1,13 @@
 //! What all faces share.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use arm::{Error, ErrorKind, Result};
 use directory::token::SigningKey;
 use store::Store;
+use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use crate::edge::Edge;
 use crate::login::Desk;
@@ -24,8 +27,31 @@ pub struct App {
     pub origins: Arc<Origins>,
     /// Numbers about the server.
     pub metrics: Metrics,
+    /// Where it does what takes long.
+    pub work: Work,
+    /// This server, from its start to its stop, among those that share the store: who holds its leases.
+    pub server: Uuid,
     /// What the sign-in keeps in memory.
     pub(crate) desk: Arc<Desk>,
+}
+
+/// Where work is done that waits for the disk.
+#[derive(Clone, Default)]
+pub enum Work {
+    /// On threads of its own, while others serve connections.
+    #[default]
+    Threads,
+    /// One piece after the other, as a simulation says.
+    Simulated(Arc<dyn Steering>),
+}
+
+/// A piece of work.
+pub type Job = Box<dyn FnOnce() + Send>;
+
+/// Says when a piece of work goes on.
+pub trait Steering: Send + Sync {
+    /// Does it, to its end, also when nobody waits for that any more.
+    fn run(&self, job: Job) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
 
 impl App {
@@ -38,10 +64,26 @@ impl App {
         work: impl FnOnce(&Self) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let app = self.clone();
-        match tokio::task::spawn_blocking(move || work(&app)).await {
-            Ok(outcome) => outcome,
-            Err(error) => Err(Error::internal(format!("a request's task ended abnormally: {error}"))),
+        let ended = |error: &dyn std::fmt::Display| {
+            Error::internal(format!("a request's task ended abnormally: {error}"))
+        };
+        match &self.work {
+            Work::Threads => match tokio::task::spawn_blocking(move || work(&app)).await {
+                Ok(outcome) => outcome,
+                Err(error) => Err(ended(&error)),
+            },
+            Work::Simulated(steering) => {
+                let (done, outcome) = oneshot::channel();
+                let job = move || drop(done.send(work(&app)));
+                steering.run(Box::new(job)).await;
+                outcome.await.unwrap_or_else(|error| Err(ended(&error)))
+            }
         }
+    }
+
+    /// Whether work runs beside what is served, so that the two can wait for each other.
+    pub(crate) fn works_beside(&self) -> bool {
+        matches!(self.work, Work::Threads)
     }
 }
 

@@ -34,9 +34,10 @@ pub enum BootstrapError {
         /// What is wrong, and what would be right.
         what: String,
     },
-    /// The data folder already holds something.
+    /// There are organisations already.
     #[error(
-        "the data folder is not empty: a bootstrap file only fills a new one. Start without --bootstrap to use it"
+        "the data folder, or the database it uses, is not empty: a bootstrap file only fills a new one. Start without \
+         --bootstrap to use it; if several servers start with a bootstrap file, one fills it for all"
     )]
     NotEmpty,
     /// The store failed.
@@ -149,7 +150,7 @@ struct Organisations {
     owners: Vec<Assignment>,
 }
 
-/// Reads a bootstrap file and fills the store with it.
+/// Reads a bootstrap file and fills the store with it. Of several servers that do so at once, one does.
 ///
 /// # Errors
 /// When the file makes no sense, naming the line; or the store is not empty. Then nothing was written.
@@ -159,7 +160,7 @@ pub fn fill(store: &Store, edge: &Edge, path: &Path) -> Result<(), BootstrapErro
     let organisations = Reader { path, text: &text, edge, now: edge.now() }.read()?;
     let (correlation, now) = (edge.uuid(), edge.now());
     let written = store.transact(|tx| {
-        if !tx.is_pristine()? {
+        if !is_empty(tx)? {
             return Ok(false);
         }
         organisations.write(tx)?;
@@ -173,6 +174,14 @@ pub fn fill(store: &Store, edge: &Edge, path: &Path) -> Result<(), BootstrapErro
         Ok(false) => Err(BootstrapError::NotEmpty),
         Err(error) => Err(BootstrapError::Store(error.internal.unwrap_or(error.message))),
     }
+}
+
+/// Whether nothing was decided yet. What servers keep for themselves, such as keys and leases, does not count: another
+/// one may have started a moment ago.
+fn is_empty(tx: &mut Transaction) -> ::arm::Result<bool> {
+    // This is part of the commit's condition, so that whoever fills the store meanwhile has won.
+    let tenants: Vec<Tenant> = tx.all()?;
+    Ok(tenants.is_empty() && tx.ledger(0, 1)?.is_empty())
 }
 
 struct Reader<'a> {
@@ -538,6 +547,51 @@ subscriptions = [{ name = "Security", owners = ["sam@fabsec.example", "alice@con
         let edge = Edge::new(Arc::new(SystemClock::start(None)), Arc::new(SystemEntropy));
         let again = fill(&store, &edge, &folder.path().join("bootstrap.toml"));
         assert!(matches!(again, Err(BootstrapError::NotEmpty)));
+    }
+
+    #[test]
+    fn of_two_servers_that_fill_one_store_at_once_one_does() {
+        for _ in 0..3 {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("bootstrap.toml");
+            std::fs::write(&path, GOOD).unwrap();
+            let store = Store::open(&folder.path().join("data")).unwrap();
+            let barrier = std::sync::Barrier::new(2);
+            let start = || {
+                let edge = Edge::new(Arc::new(SystemClock::start(None)), Arc::new(SystemEntropy));
+                barrier.wait();
+                fill(&store, &edge, &path)
+            };
+            let (a, b) = std::thread::scope(|scope| {
+                let other = scope.spawn(start);
+                (start(), other.join().unwrap())
+            });
+            let refused = [a, b].into_iter().filter_map(Result::err).collect::<Vec<_>>();
+            assert!(matches!(refused.as_slice(), [BootstrapError::NotEmpty]), "{refused:?}");
+            assert_eq!(store.transact(|tx| Ok(tx.all::<User>()?.len())).unwrap(), 3);
+        }
+    }
+
+    #[test]
+    fn whoever_fills_the_store_between_the_look_and_the_commit_has_won() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bootstrap.toml");
+        std::fs::write(&path, GOOD).unwrap();
+        let store = Store::open(&folder.path().join("data")).unwrap();
+        let edge = Edge::new(Arc::new(SystemClock::start(None)), Arc::new(SystemEntropy));
+        // What servers keep for themselves is in nobody's way.
+        store.transact(|tx| tx.put(&store::ClockMark { at: edge.now() })).unwrap();
+        let mut looks = Vec::new();
+        let outcome = store.transact(|tx| {
+            looks.push(is_empty(tx)?);
+            if looks == [true] {
+                fill(&store, &edge, &path).unwrap();
+                tx.put(&store::ClockMark { at: edge.now() })?;
+            }
+            Ok(())
+        });
+        outcome.unwrap();
+        assert_eq!(looks, [true, false]);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The high-water mark of time: the latest instant that the server has seen, kept across restarts so that a clock set
-//! back revives nothing.
+//! back revives nothing. Servers on one store move one mark, and none of them moves it back.
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use store::{ClockMark, Store};
 use tokio::sync::watch;
 
@@ -11,6 +11,8 @@ use crate::app::App;
 
 /// How often the mark is moved.
 const INTERVAL: Duration = Duration::from_secs(60);
+/// How far the mark may be ahead of this server's clock before that is worth a word: servers should agree on the time.
+const TOLERANCE: SignedDuration = SignedDuration::from_secs(30);
 
 /// The latest instant that the last run is known to have seen: its mark, or the last entry of the ledger if it was killed
 /// after that.
@@ -29,17 +31,31 @@ pub fn clock_mark(store: &Store) -> ::arm::Result<Option<Timestamp>> {
 pub(crate) async fn keep(app: App, mut stop: watch::Receiver<bool>) {
     loop {
         let stopping = tokio::time::timeout(INTERVAL, stop.wait_for(|stop| *stop)).await.is_ok();
-        let moved = app.blocking(|app| {
-            let mark = ClockMark { at: app.edge.now() };
-            app.store.transact(|tx| tx.put(&mark))
-        });
-        if let Err(error) = moved.await {
-            tracing::error!(internal = error.internal, "the clock's high-water mark could not be kept");
+        match app.blocking(|app| advance(&app.store, app.edge.now())).await {
+            Ok(ahead) if ahead > TOLERANCE => {
+                tracing::warn!(%ahead, "the clock of another server on this store is ahead of this one's");
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(internal = error.internal, "the clock's high-water mark could not be kept");
+            }
         }
         if stopping {
             return;
         }
     }
+}
+
+/// Moves the mark to an instant, unless it is there already. Returns how far it was ahead.
+fn advance(store: &Store, now: Timestamp) -> ::arm::Result<SignedDuration> {
+    store.transact(|tx| {
+        let mark = tx.get::<ClockMark>(ClockMark::KEY)?.map(|mark| mark.at);
+        if let Some(mark) = mark.filter(|mark| *mark >= now) {
+            return Ok(mark.duration_since(now));
+        }
+        tx.put(&ClockMark { at: now })?;
+        Ok(SignedDuration::ZERO)
+    })
 }
 
 #[cfg(test)]
@@ -68,5 +84,27 @@ mod tests {
             })
             .unwrap();
         assert_eq!(clock_mark(&store).unwrap(), Some(at(2_000)));
+    }
+
+    #[test]
+    fn several_servers_never_move_the_mark_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        assert_eq!(advance(&store, at(100)), Ok(SignedDuration::ZERO));
+        assert_eq!(advance(&store, at(90)), Ok(SignedDuration::from_secs(10)));
+        assert_eq!(clock_mark(&store).unwrap(), Some(at(100)));
+        std::thread::scope(|scope| {
+            for server in 0..4 {
+                let store = &store;
+                scope.spawn(move || {
+                    for step in 0..25 {
+                        advance(store, at(1000 + (step * 7 + server * 13) % 50)).unwrap();
+                    }
+                });
+            }
+        });
+        let highest = (0..4).flat_map(|server| (0..25).map(move |step| (step * 7 + server * 13) % 50)).max();
+        assert_eq!(clock_mark(&store).unwrap(), Some(at(1000 + highest.unwrap())));
     }
 }

@@ -24,4 +24,4 @@ mod run;
 mod tls;
 
 pub use clock_mark::clock_mark;
-pub use run::{Config, Running, StartError, start};
+pub use run::{Config, Running, StartError, arm_router, assemble, graph_router, start};

@@ -11,12 +11,12 @@
 //!   at the same time do not pass it together.
 //! - A refusal commits what it has to: a counted failure, the time of a poll, a revoked family.
 //! - An authorization request that is at fault is told to the person on a page and is redirected nowhere.
-//! - A form is taken from our own pages alone, once, and only for a few minutes.
+//! - A form is taken from our own pages alone, once, and only for a few minutes. Any server takes it that shares the
+//!   store with the one that showed the page.
 //! - No cookie is set: there is no session in the browser that another site could ride on.
 
 mod answer;
 mod assets;
-mod attempts;
 mod browser;
 mod credentials;
 mod desk;
@@ -25,7 +25,6 @@ mod discovery;
 mod fault;
 mod form;
 mod gate;
-mod pace;
 mod pages;
 mod people;
 mod steps;

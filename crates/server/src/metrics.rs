@@ -52,8 +52,47 @@ pub struct Metrics {
     pub blob_deletes: Family<BlobLabels, Counter>,
     /// Bytes of the objects deleted (hidden) in repositories.
     pub blob_delete_bytes: Family<BlobLabels, Counter>,
-    store_retries: Gauge,
+    store: StoreGauges,
     registry: Arc<Registry>,
+}
+
+/// What the store counts by itself.
+#[derive(Clone, Default)]
+struct StoreGauges {
+    retries: Gauge,
+    batches: Gauge,
+    flushes: Gauge,
+    contentions: Gauge,
+}
+
+impl StoreGauges {
+    fn register(registry: &mut Registry) -> Self {
+        let gauges = Self::default();
+        let mut add = |name: &str, text: &str, gauge: &Gauge| registry.register(name, text, gauge.clone());
+        let text = "Decisions that were made again because what they read had changed";
+        add("countersign_store_retries", text, &gauges.retries);
+        add("countersign_store_batches", "Decisions that were committed", &gauges.batches);
+        add(
+            "countersign_store_flushes",
+            "Commits of the database; one holds many decisions",
+            &gauges.flushes,
+        );
+        let text = "Commits that were made again because another server's came between";
+        add("countersign_store_contentions", text, &gauges.contentions);
+        gauges
+    }
+
+    fn set(&self, store: &store::Store) {
+        let tally = store.tally();
+        for (gauge, count) in [
+            (&self.retries, store.retries()),
+            (&self.batches, tally.batches),
+            (&self.flushes, tally.flushes),
+            (&self.contentions, tally.contentions),
+        ] {
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
 }
 
 impl Default for Metrics {
@@ -70,9 +109,7 @@ impl Default for Metrics {
         );
         let failed_sign_ins = Counter::default();
         registry.register("countersign_failed_sign_ins", "Failed sign-ins", failed_sign_ins.clone());
-        let store_retries = Gauge::default();
-        let text = "Decisions that were made again because what they read had changed";
-        registry.register("countersign_store_retries", text, store_retries.clone());
+        let store = StoreGauges::register(&mut registry);
         let mut blob = |name: &str, text: &str| {
             let family: Family<BlobLabels, Counter> = Family::default();
             registry.register(name, text, family.clone());
@@ -88,7 +125,7 @@ impl Default for Metrics {
             requests,
             refused_critical_operations,
             failed_sign_ins,
-            store_retries,
+            store,
             registry: Arc::new(registry),
         }
     }
@@ -110,7 +147,7 @@ impl Metrics {
 
     /// All metrics in Prometheus' text format.
     pub fn render(&self, store: &store::Store) -> String {
-        self.store_retries.set(i64::try_from(store.retries()).unwrap_or(i64::MAX));
+        self.store.set(store);
         let mut text = String::new();
         if let Err(error) = encode(&mut text, &self.registry) {
             tracing::error!(%error, "the metrics could not be written");

@@ -86,8 +86,12 @@ async fn answer(app: &App, gate: Arc<Gate>, parts: &Parts, body: Body) -> Result
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     let client = Client::of(&parts.headers, peer.map(|ConnectInfo(peer)| peer.ip()), app.edge.uuid())?;
     let visit = Visit { app: app.clone(), gate, client: Arc::new(client), address: Arc::new(address) };
-    let outcome = route(&visit, parts, body).await;
-    outcome.map_err(|refusal| visit.gate.count_failure(&visit.client, refusal, app.edge.now()))
+    match route(&visit, parts, body).await {
+        Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED => {
+            Err(gate::count_failure(app, &visit.client, refusal).await)
+        }
+        outcome => outcome,
+    }
 }
 
 async fn route(visit: &Visit, parts: &Parts, body: Body) -> Result<Response, Refusal> {

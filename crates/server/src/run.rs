@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::app::App;
+use crate::app::{App, Work};
 use crate::edge::Edge;
 use crate::metrics::Metrics;
 use crate::origin::Origins;
@@ -64,7 +64,8 @@ pub struct Running {
 }
 
 impl Running {
-    /// Stops accepting, lets requests under way finish, and closes the store.
+    /// Stops accepting, lets requests under way finish, and gives back what the server held. The store stays open: it
+    /// may have other servers. Close it afterwards if it has none.
     pub async fn stop(self) {
         // Nobody listening any more is what we want anyway.
         let _ = self.stop.send(true);
@@ -73,7 +74,6 @@ impl Running {
                 tracing::error!(%error, "a listener ended abnormally");
             }
         }
-        self.app.store.close();
     }
 
     /// What the faces share, for tests that look behind them.
@@ -82,14 +82,14 @@ impl Running {
     }
 }
 
-/// Starts a server on an open store.
+/// Starts a server on an open store, which several servers may share. Clients take them for one when they have one
+/// public name and listen on the same ports: tokens and addresses in answers name both.
 ///
 /// # Errors
 /// When an address is taken, or TLS or keys cannot be prepared.
 pub async fn start(config: &Config, store: Store, edge: Edge) -> Result<Running, StartError> {
-    let tls = tls::configure(&config.data.join("tls"), config.public_name.as_deref(), &edge)?;
-    let keys = signing_keys(&store, &edge)
-        .map_err(|error| StartError::Keys(error.internal.unwrap_or(error.message)))?;
+    store.check_repositories(edge.uuid())?;
+    let tls = tls::configure(&config.data.join("tls"), config.public_name.as_deref(), &edge, &store)?;
     let arm = bind(config.listen).await?;
     let graph = bind(config.graph_listen).await?;
     let (arm_at, graph_at) = (local(&arm, config.listen)?, local(&graph, config.graph_listen)?);
@@ -98,14 +98,8 @@ pub async fn start(config: &Config, store: Store, edge: Edge) -> Result<Running,
         graph_port: graph_at.port(),
         public_name: config.public_name.clone(),
     };
-    let app = App {
-        store,
-        edge,
-        keys: Arc::new(keys),
-        origins: Arc::new(origins),
-        metrics: Metrics::default(),
-        desk: Arc::default(),
-    };
+    let app = assemble(store, edge, origins, Work::Threads)
+        .map_err(|error| StartError::Keys(error.internal.unwrap_or(error.message)))?;
     let (stop, stopped) = watch::channel(false);
     let mut tasks = vec![
         tokio::spawn(listen::serve(arm, Arc::clone(&tls), arm_router(&app), stopped.clone())),
@@ -126,7 +120,18 @@ pub async fn start(config: &Config, store: Store, edge: Edge) -> Result<Running,
     })
 }
 
-fn arm_router(app: &App) -> Router {
+/// Puts the parts of a server together that its faces share.
+///
+/// # Errors
+/// When the signing keys can be neither read nor made.
+pub fn assemble(store: Store, edge: Edge, origins: Origins, work: Work) -> ::arm::Result<App> {
+    let keys = Arc::new(signing_keys(&store, &edge)?);
+    let (origins, metrics, server) = (Arc::new(origins), Metrics::default(), edge.uuid());
+    Ok(App { store, edge, keys, origins, metrics, work, server, desk: Arc::default() })
+}
+
+/// What is served on the first address: ARM, sign-in, repositories, health and metrics.
+pub fn arm_router(app: &App) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(ready))
@@ -137,7 +142,8 @@ fn arm_router(app: &App) -> Router {
         .with_state(app.clone())
 }
 
-fn graph_router(app: &App) -> Router {
+/// What is served on the second address: Graph.
+pub fn graph_router(app: &App) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok" }))
         .merge(crate::graph::router())
@@ -161,7 +167,7 @@ async fn metrics(State(app): State<App>) -> ([(&'static str, &'static str); 1], 
     ([("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
 }
 
-/// The stored signing keys, newest first; one is made at first start.
+/// The stored signing keys, newest first; one is made at first start, by one of the servers that start.
 fn signing_keys(store: &Store, edge: &Edge) -> ::arm::Result<Vec<SigningKey>> {
     let (fresh, now) = (edge.bytes(), edge.now());
     let mut stored = store.transact(|tx| {
@@ -192,5 +198,39 @@ fn dialled(address: IpAddr) -> String {
         IpAddr::V4(v4) => v4.to_string(),
         IpAddr::V6(v6) if v6.is_unspecified() => "[::1]".into(),
         IpAddr::V6(v6) => format!("[{v6}]"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::{SystemClock, SystemEntropy};
+
+    fn edge() -> Edge {
+        Edge::new(Arc::new(SystemClock::start(None)), Arc::new(SystemEntropy))
+    }
+
+    fn names(store: &Store, edge: &Edge) -> Vec<String> {
+        let keys = signing_keys(store, edge).unwrap();
+        keys.iter().map(|key| key.kid().to_string()).collect()
+    }
+
+    #[test]
+    fn servers_that_start_at_once_have_the_same_keys() {
+        for _ in 0..5 {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::open(folder.path()).unwrap();
+            let barrier = std::sync::Barrier::new(2);
+            let start = || {
+                let edge = edge();
+                barrier.wait();
+                names(&store, &edge)
+            };
+            let (a, b) = std::thread::scope(|scope| {
+                let other = scope.spawn(start);
+                (start(), other.join().unwrap())
+            });
+            assert_eq!((a.len(), &a), (1, &b));
+        }
     }
 }

@@ -1,39 +1,26 @@
 //! Who is who and who may do what, compiled from the documents that say so, as of one revision.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod activations;
+mod current;
+mod documents;
+mod follow;
+mod load;
+mod principal;
+#[cfg(test)]
+mod tests;
 
-use arm::{ObjectId, RequestId, ResourceId, Result, SubscriptionId, TenantId};
-use directory::{Group, Person, ServicePrincipal, Subscription, Tenant, User};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use arm::{ObjectId, ResourceId, Result, RoleId, SubscriptionId, TenantId};
+use directory::{Group, Subscription, Tenant};
 use jiff::Timestamp;
-use pim::{ActivationRequest, Eligibility};
-use rbac::{Action, Assignment, Index, Origin, PrincipalKind, RoleDefinition};
+use rbac::{Action, Assignment, Index, Origin, RoleDefinition};
 
-use crate::document::Document;
-use crate::engine::Snapshot;
-use crate::error::StoreError;
+use activations::Activations;
 
-/// Somebody or something that can hold a role, in one tenant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Principal {
-    /// The object id.
-    pub object: ObjectId,
-    /// The tenant that knows it.
-    pub tenant: TenantId,
-    /// A person, a group or an application.
-    pub kind: PrincipalKind,
-    /// The person or application behind it; `None` for groups.
-    pub person: Option<Person>,
-    /// The user principal name, the application's id, or the group's name.
-    pub name: String,
-    /// What people call it.
-    pub display_name: String,
-    /// Where to write to, if anywhere.
-    pub mail: Option<String>,
-    /// Whether it may act. Groups never act.
-    pub enabled: bool,
-    /// Sign-ins before this instant do not count any more.
-    pub sessions_valid_from: Option<Timestamp>,
-}
+pub(crate) use current::Current;
+pub use principal::Principal;
 
 /// What allows something: the assignment, and until when.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,78 +34,29 @@ pub struct Allowed {
 }
 
 /// Everything that decisions about access read, as of one revision of it.
+///
+/// It is loaded once and then brought up to date change by change (`follow`). Both end in the same functions, which say
+/// where a document has its effect; what they do with one document depends on those of the kinds before it: tenants,
+/// subscriptions, roles, principals with their memberships, assignments, and last what activated assignments rest on.
+///
+/// An assignment is in the index of its principal's tenant. That of a principal who is gone stays where it was: it
+/// gives nothing to anybody, because whoever is not among the principals may do nothing, and a group that is gone has
+/// no members.
+#[derive(Clone)]
 pub struct Access {
     revision: i64,
     indexes: HashMap<TenantId, Index>,
-    principals: HashMap<ObjectId, Principal>,
-    groups: HashMap<ObjectId, Group>,
+    principals: HashMap<ObjectId, Arc<Principal>>,
+    groups: HashMap<ObjectId, Arc<Group>>,
     tenants: BTreeMap<TenantId, Tenant>,
     subscriptions: BTreeMap<SubscriptionId, Subscription>,
+    activations: Activations,
+    /// Principals that are not there, and that may have assignments which no index has, or one of another tenant than
+    /// they come back to.
+    strays: HashSet<ObjectId>,
 }
 
 impl Access {
-    /// Reads it all. Done once per revision.
-    pub(crate) fn load(snapshot: &dyn Snapshot, revision: i64) -> Result<Self> {
-        let mut access = Self {
-            revision,
-            indexes: HashMap::new(),
-            principals: HashMap::new(),
-            groups: HashMap::new(),
-            tenants: all::<Tenant>(snapshot)?.into_iter().map(|tenant| (tenant.id, tenant)).collect(),
-            subscriptions: all::<Subscription>(snapshot)?.into_iter().map(|sub| (sub.id, sub)).collect(),
-        };
-        for user in all::<User>(snapshot)? {
-            access.add(Principal::from(&user));
-        }
-        for application in all::<ServicePrincipal>(snapshot)? {
-            access.add(Principal::from(&application));
-        }
-        for group in all::<Group>(snapshot)? {
-            access.add(Principal::from(&group));
-            access.groups.insert(group.id, group);
-        }
-        access.compile(all(snapshot)?, all(snapshot)?, &Activations::load(snapshot)?);
-        Ok(access)
-    }
-
-    fn add(&mut self, principal: Principal) {
-        self.principals.insert(principal.object, principal);
-    }
-
-    /// One index per tenant: object ids, groups and custom roles belong to one.
-    fn compile(
-        &mut self,
-        custom: Vec<RoleDefinition>,
-        assignments: Vec<Assignment>,
-        activations: &Activations,
-    ) {
-        for tenant in self.tenants.keys() {
-            self.indexes.insert(*tenant, Index::compile(rbac::builtin_roles().iter().cloned(), [], []));
-        }
-        for role in custom {
-            let tenants: BTreeSet<TenantId> =
-                role.assignable_scopes.iter().filter_map(|scope| self.tenant_of(scope)).collect();
-            for tenant in tenants {
-                if let Some(index) = self.indexes.get_mut(&tenant) {
-                    index.put_role(role.clone());
-                }
-            }
-        }
-        for group in self.groups.values() {
-            if let Some(index) = self.indexes.get_mut(&group.tenant) {
-                group.members.iter().for_each(|member| index.add_member(group.id, *member));
-            }
-        }
-        for assignment in assignments {
-            let tenant = self.principals.get(&assignment.principal).map(|principal| principal.tenant);
-            let Some(index) = tenant.and_then(|tenant| self.indexes.get_mut(&tenant)) else { continue };
-            // Membership first: an activation through a group ends when its holder leaves the group.
-            if activations.support(&assignment, &index.groups_of(assignment.principal)) {
-                index.put_assignment(assignment);
-            }
-        }
-    }
-
     /// Which revision this is.
     pub fn revision(&self) -> i64 {
         self.revision
@@ -167,17 +105,17 @@ impl Access {
 
     /// A principal by its object id.
     pub fn principal(&self, object: ObjectId) -> Option<&Principal> {
-        self.principals.get(&object)
+        self.principals.get(&object).map(Arc::as_ref)
     }
 
     /// All principals of a tenant, in no order.
     pub fn principals(&self, tenant: TenantId) -> impl Iterator<Item = &Principal> {
-        self.principals.values().filter(move |principal| principal.tenant == tenant)
+        self.principals.values().map(Arc::as_ref).filter(move |principal| principal.tenant == tenant)
     }
 
     /// A group by its object id.
     pub fn group(&self, object: ObjectId) -> Option<&Group> {
-        self.groups.get(&object)
+        self.groups.get(&object).map(Arc::as_ref)
     }
 
     /// The groups that a principal is in, directly or through other groups.
@@ -207,100 +145,76 @@ impl Access {
     }
 }
 
-impl From<&User> for Principal {
-    fn from(user: &User) -> Self {
-        Self {
-            object: user.id,
-            tenant: user.tenant,
-            kind: PrincipalKind::User,
-            person: Some(user.person()),
-            name: user.upn.to_string(),
-            display_name: user.display_name.clone(),
-            mail: user.mail.clone(),
-            enabled: user.enabled,
-            sessions_valid_from: user.sessions_valid_from,
+/// Where a document has its effect.
+impl Access {
+    /// The tenant whose index an assignment to this principal belongs to.
+    fn home(&self, principal: ObjectId) -> Option<TenantId> {
+        let tenant = self.principals.get(&principal)?.tenant;
+        self.indexes.contains_key(&tenant).then_some(tenant)
+    }
+
+    /// A custom role is known in each tenant with a subscription that it can be assigned in, or a part of one.
+    fn put_role(&mut self, id: RoleId, role: Option<&RoleDefinition>) {
+        let scopes = role.into_iter().flat_map(|role| &role.assignable_scopes);
+        let tenants: BTreeSet<TenantId> = scopes.filter_map(|scope| self.tenant_of(scope)).collect();
+        for (tenant, index) in &mut self.indexes {
+            let custom = role.filter(|_| tenants.contains(tenant));
+            match custom.or_else(|| rbac::builtin_role(id)) {
+                Some(role) => index.put_role(role.clone()),
+                None => index.remove_role(id),
+            }
         }
     }
-}
 
-impl From<&ServicePrincipal> for Principal {
-    fn from(application: &ServicePrincipal) -> Self {
-        Self {
-            object: application.id,
-            tenant: application.tenant,
-            kind: PrincipalKind::ServicePrincipal,
-            person: Some(application.person()),
-            name: application.app_id.to_string(),
-            display_name: application.name.clone(),
-            mail: None,
-            enabled: true,
-            sessions_valid_from: None,
+    fn put_principal(&mut self, object: ObjectId, principal: Option<Principal>) {
+        match principal {
+            Some(principal) => self.principals.insert(object, Arc::new(principal)),
+            None => self.principals.remove(&object),
+        };
+    }
+
+    /// Puts a group in place of what it was. Returns whether anybody's memberships changed.
+    fn put_group(&mut self, id: ObjectId, group: Option<Group>) -> bool {
+        let group = group.map(Arc::new);
+        let before = match &group {
+            Some(group) => self.groups.insert(id, Arc::clone(group)),
+            None => self.groups.remove(&id),
+        };
+        let lost = members_missing(before.as_deref(), group.as_deref());
+        let won = members_missing(group.as_deref(), before.as_deref());
+        for (tenant, member) in &lost {
+            self.indexes.entry(*tenant).and_modify(|index| index.remove_member(id, *member));
+        }
+        for (tenant, member) in &won {
+            self.indexes.entry(*tenant).and_modify(|index| index.add_member(id, *member));
+        }
+        !(lost.is_empty() && won.is_empty())
+    }
+
+    /// Puts an assignment into its index. One that was activated waits until it is known whether it stands.
+    fn put_assignment(&mut self, assignment: &Assignment) {
+        let Some(home) = self.home(assignment.principal) else {
+            self.strays.insert(assignment.principal);
+            return;
+        };
+        match assignment.origin {
+            Origin::Assigned => {
+                self.indexes.entry(home).and_modify(|index| index.put_assignment(assignment));
+            }
+            Origin::Activated { request } => self.activations.put(request, assignment.clone()),
         }
     }
-}
 
-impl From<&Group> for Principal {
-    fn from(group: &Group) -> Self {
-        Self {
-            object: group.id,
-            tenant: group.tenant,
-            kind: PrincipalKind::Group,
-            person: None,
-            name: group.name.clone(),
-            display_name: group.name.clone(),
-            mail: None,
-            enabled: false,
-            sessions_valid_from: None,
-        }
+    fn remove_assignment(&mut self, id: &ResourceId) {
+        self.indexes.values_mut().for_each(|index| index.remove_assignment(id));
+        self.activations.remove(id);
     }
 }
 
-/// What activated role assignments rest on. An assignment alone is not enough: it must still be what somebody eligible
-/// asked for and was granted, and that is looked at whenever it changes, not only when the activation was made.
-struct Activations {
-    requests: HashMap<RequestId, ActivationRequest>,
-    eligibilities: HashMap<RequestId, Eligibility>,
-}
-
-impl Activations {
-    fn load(snapshot: &dyn Snapshot) -> Result<Self> {
-        Ok(Self {
-            requests: all::<ActivationRequest>(snapshot)?
-                .into_iter()
-                .map(|request| (request.name(), request))
-                .collect(),
-            eligibilities: all::<Eligibility>(snapshot)?
-                .into_iter()
-                .map(|eligibility| (eligibility.grant().name, eligibility))
-                .collect(),
-        })
-    }
-
-    /// Whether an assignment stands: it was assigned, or it is an agreed activation whose holder is still eligible,
-    /// directly or through one of these groups.
-    fn support(&self, assignment: &Assignment, groups: &[ObjectId]) -> bool {
-        let Origin::Activated { request } = assignment.origin else { return true };
-        let Some(request) = self.requests.get(&request) else { return false };
-        let Some(eligibility) = self.eligibilities.get(&request.eligibility()) else { return false };
-        let grant = eligibility.grant();
-        let holds = grant.principal == request.principal() || groups.contains(&grant.principal);
-        request.window().is_some()
-            && request.principal() == assignment.principal
-            && request.role() == assignment.role
-            && *request.scope() == assignment.scope
-            && grant.role == assignment.role
-            && assignment.scope.is_within(&grant.scope)
-            && holds
-    }
-}
-
-fn all<D: Document>(snapshot: &dyn Snapshot) -> Result<Vec<D>> {
-    let mut all = Vec::new();
-    snapshot.each(D::KIND, &mut |key, body| {
-        let broken =
-            |error| StoreError::Corrupt(format!("the stored {} `{key}` cannot be read: {error}", D::KIND));
-        all.push(serde_json::from_str(body).map_err(broken)?);
-        Ok(())
-    })?;
-    Ok(all)
+/// The members that only the first of two states of a group has, with the tenant in which it has them.
+fn members_missing(of: Option<&Group>, in_: Option<&Group>) -> Vec<(TenantId, ObjectId)> {
+    let Some(of) = of else { return Vec::new() };
+    let same = in_.filter(|other| other.tenant == of.tenant);
+    let missing = |member: &&ObjectId| same.is_none_or(|other| !other.members.contains(member));
+    of.members.iter().filter(missing).map(|member| (of.tenant, *member)).collect()
 }

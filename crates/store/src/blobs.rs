@@ -2,18 +2,19 @@
 //!
 //! An object is written to a temporary file, hashed on the way, flushed, and only then renamed to its name, whose
 //! folder is flushed too. So a name that exists has all its bytes, whenever the power fails. Temporary files are
-//! garbage after a crash and are removed at start.
+//! garbage after a crash; the next start of any process on the folder removes those that nobody writes to.
 //!
 //! The file's name is always the hash of its bytes, also for `config`, whose name in the repository is not: so no
 //! upload can ever overwrite other bytes. Layout: `{repository}/{type}/{first two digits}/{hash}`.
 //!
 //! Bytes get their name before the row that refers to them is committed. Between the two a [`Kept`] claims them, and
 //! nothing removes bytes that are claimed or that a row refers to. When in doubt they stay: bytes without a row cost
-//! space, a row without bytes costs a backup.
+//! space, a row without bytes costs a backup. Several processes may share the folder: see [`crate::claim`].
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,7 +23,11 @@ use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
 use crate::ObjectType;
+use crate::claim::{Claim, Claims, alone};
 use crate::error::StoreError;
+
+/// The folder of uploads under way, below that of the repositories.
+const TEMPORARY: &str = ".uploads";
 
 /// The folder that holds the bytes. Cloning is cheap.
 #[derive(Clone, Debug)]
@@ -33,26 +38,19 @@ pub struct Blobs {
 #[derive(Debug)]
 struct Shared {
     root: PathBuf,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
+    claims: Claims,
     /// Folders whose own names are known to be on disk. A folder that merely exists may still be lost with the power:
-    /// another upload may have made it a moment ago.
-    flushed: HashSet<PathBuf>,
-    /// Files that have their name, or are about to get it, for a commit that is not decided yet; and how many such
-    /// commits there are.
-    claims: HashMap<PathBuf, usize>,
-    /// Repositories whose bytes are being removed for good.
-    given_up: HashSet<String>,
+    /// another upload may have made it a moment ago. Those of a repository that another process removed may stay here;
+    /// nothing is written to them any more.
+    flushed: Mutex<HashSet<PathBuf>>,
 }
 
 /// An upload under way. Dropped before [`Upload::finish`], it leaves nothing behind.
 #[derive(Debug)]
 pub struct Upload {
     shared: Arc<Shared>,
-    file: Option<File>,
+    /// Locked, so that a process which starts meanwhile leaves it alone.
+    file: File,
     temporary: PathBuf,
     repository: String,
     object_type: ObjectType,
@@ -75,24 +73,26 @@ pub struct Finished {
 #[derive(Debug)]
 #[must_use = "the bytes may be removed once this is dropped, unless a row refers to them"]
 pub struct Kept {
-    shared: Arc<Shared>,
-    path: PathBuf,
+    _claim: Claim,
 }
 
 impl Blobs {
     /// Opens the folder and removes what unfinished uploads left.
     pub(crate) fn open(root: &Path) -> Result<Self, StoreError> {
-        let blobs = Self { shared: Arc::new(Shared { root: root.to_path_buf(), state: Mutex::default() }) };
-        let temporary = blobs.shared.temporary();
-        if temporary.exists() {
-            fs::remove_dir_all(&temporary).map_err(|error| StoreError::Io(temporary.clone(), error))?;
+        let io = |error| StoreError::Io(root.to_path_buf(), error);
+        let temporary = root.join(TEMPORARY);
+        fs::create_dir_all(&temporary).map_err(io)?;
+        if let Some(parent) = root.parent() {
+            flush_folder(parent).map_err(io)?;
         }
-        let made = fs::create_dir_all(&temporary).and_then(|()| match root.parent() {
-            Some(parent) => flush_folder(parent),
-            None => Ok(()),
-        });
-        made.map_err(|error| StoreError::Io(temporary, error))?;
-        Ok(blobs)
+        remove_abandoned(&temporary).map_err(io)?;
+        let claims = Claims::open(root).map_err(io)?;
+        Ok(Self { shared: Arc::new(Shared { root: root.to_path_buf(), claims, flushed: Mutex::default() }) })
+    }
+
+    /// The folder.
+    pub(crate) fn root(&self) -> &Path {
+        &self.shared.root
     }
 
     /// Begins an upload. `unique` makes the temporary name; two uploads of one object may run side by side.
@@ -102,15 +102,11 @@ impl Blobs {
         object_type: ObjectType,
         unique: &str,
     ) -> Result<Upload, StoreError> {
-        let temporary = self.shared.temporary().join(unique);
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&temporary)
-            .map_err(|error| StoreError::Io(temporary.clone(), error))?;
+        let temporary = self.shared.root.join(TEMPORARY).join(unique);
+        let file = create_held(&temporary).map_err(|error| StoreError::Io(temporary.clone(), error))?;
         Ok(Upload {
             shared: Arc::clone(&self.shared),
-            file: Some(file),
+            file,
             temporary,
             repository: repository.to_string(),
             object_type,
@@ -148,40 +144,35 @@ impl Blobs {
         referred_to: impl FnOnce() -> Result<bool, StoreError>,
     ) -> Result<bool, StoreError> {
         let path = self.shared.path(repository, object_type, content);
-        let state = self.shared.state.lock();
-        if state.claims.contains_key(&path) || referred_to()? {
+        let io = |error| StoreError::Io(path.clone(), error);
+        let Some(_removal) = self.shared.claims.remove_bytes(content).map_err(io)? else {
+            return Ok(false);
+        };
+        if referred_to()? {
             return Ok(false);
         }
         match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::Io(path, error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io(error)),
             _ => Ok(true),
         }
     }
 
     /// Removes all bytes of a repository for good. Absent is fine. Returns whether all of them are gone, durably: not
-    /// when an upload to it is just being decided, nor when asked to stop on the way.
+    /// when an upload to it is just being decided or another process is at it, nor when asked to stop on the way.
     pub(crate) fn remove_repository(&self, repository: &str, stop: &AtomicBool) -> Result<bool, StoreError> {
         let path = self.shared.root.join(repository);
-        let mut state = self.shared.state.lock();
-        if state.claims.keys().any(|claimed| claimed.starts_with(&path)) {
+        let io = |error| StoreError::Io(path.clone(), error);
+        let Some(_removal) = self.shared.claims.remove_repository(repository).map_err(io)? else {
             return Ok(false);
-        }
-        state.given_up.insert(repository.to_string());
-        state.flushed.retain(|folder| !folder.starts_with(&path));
-        drop(state);
-        let removed = remove_tree(&path, stop).and_then(|all| {
-            flush_folder(&self.shared.root)?;
-            Ok(all)
-        });
-        removed.map_err(|error| StoreError::Io(path, error))
+        };
+        self.shared.flushed.lock().retain(|folder| !folder.starts_with(&path));
+        let all = remove_tree(&path, stop).map_err(io)?;
+        flush_folder(&self.shared.root).map_err(io)?;
+        Ok(all)
     }
 }
 
 impl Shared {
-    fn temporary(&self) -> PathBuf {
-        self.root.join(".uploads")
-    }
-
     fn folder(&self, repository: &str, object_type: ObjectType, content: &str) -> PathBuf {
         let first = content.get(..2).unwrap_or("00");
         self.root.join(repository).join(object_type.as_str()).join(first)
@@ -193,7 +184,7 @@ impl Shared {
 
     /// Creates a folder and flushes each new name into the folder above it.
     fn create_flushed(&self, folder: &Path) -> io::Result<()> {
-        if folder == self.root || self.state.lock().flushed.contains(folder) {
+        if folder == self.root || self.flushed.lock().contains(folder) {
             return Ok(());
         }
         if let Some(parent) = folder.parent() {
@@ -203,17 +194,8 @@ impl Shared {
                 _ => flush_folder(parent)?,
             }
         }
-        self.state.lock().flushed.insert(folder.to_path_buf());
+        self.flushed.lock().insert(folder.to_path_buf());
         Ok(())
-    }
-
-    fn claim(self: &Arc<Self>, repository: &str, path: PathBuf) -> io::Result<Kept> {
-        let mut state = self.state.lock();
-        if state.given_up.contains(repository) {
-            return Err(io::Error::other("the repository was given up"));
-        }
-        *state.claims.entry(path.clone()).or_default() += 1;
-        Ok(Kept { shared: Arc::clone(self), path })
     }
 }
 
@@ -222,19 +204,12 @@ impl Upload {
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.hash.update(bytes);
         self.size += bytes.len() as u64;
-        match &mut self.file {
-            Some(file) => {
-                file.write_all(bytes).map_err(|error| StoreError::Io(self.temporary.clone(), error))
-            }
-            None => Err(StoreError::Closed),
-        }
+        self.file.write_all(bytes).map_err(|error| StoreError::Io(self.temporary.clone(), error))
     }
 
     /// Flushes the bytes and says what they hash to. The caller compares that with the name it was promised.
     pub fn finish(self) -> Result<Finished, StoreError> {
-        if let Some(file) = &self.file {
-            file.sync_data().map_err(|error| StoreError::Io(self.temporary.clone(), error))?;
-        }
+        self.file.sync_data().map_err(|error| StoreError::Io(self.temporary.clone(), error))?;
         let content = self.hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Finished { content, size: self.size, upload: self })
     }
@@ -243,16 +218,15 @@ impl Upload {
 impl Finished {
     /// Gives the bytes their name and flushes the folder that holds it. The bytes are durable afterwards, and claimed
     /// until the answer is dropped.
-    pub fn keep(mut self) -> Result<Kept, StoreError> {
-        drop(self.upload.file.take());
-        let shared = Arc::clone(&self.upload.shared);
+    pub fn keep(self) -> Result<Kept, StoreError> {
+        let shared = &self.upload.shared;
         let folder = shared.folder(&self.upload.repository, self.upload.object_type, &self.content);
         let target = folder.join(&self.content);
-        let kept = shared.claim(&self.upload.repository, target.clone()).and_then(|kept| {
+        let kept = shared.claims.claim(&self.upload.repository, &self.content).and_then(|claim| {
             shared.create_flushed(&folder)?;
             fs::rename(&self.upload.temporary, &target)?;
             flush_folder(&folder)?;
-            Ok(kept)
+            Ok(Kept { _claim: claim })
         });
         kept.map_err(|error| StoreError::Io(target, error))
     }
@@ -265,21 +239,38 @@ impl Drop for Upload {
     }
 }
 
-impl Drop for Kept {
-    fn drop(&mut self) {
-        let mut state = self.shared.state.lock();
-        if let Some(count) = state.claims.get_mut(&self.path) {
-            *count -= 1;
-            if *count == 0 {
-                state.claims.remove(&self.path);
-            }
+/// Makes the names in a folder durable.
+pub(crate) fn flush_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Creates a file and locks it. Before it is locked another process may take it for abandoned and remove it; then it is
+/// created again.
+fn create_held(path: &Path) -> io::Result<File> {
+    loop {
+        let file = OpenOptions::new().write(true).create_new(true).open(path)?;
+        file.lock_shared()?;
+        if file.metadata()?.nlink() > 0 {
+            return Ok(file);
         }
     }
 }
 
-/// Makes the names in a folder durable.
-pub(crate) fn flush_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+/// Removes the files in a folder that nobody holds.
+fn remove_abandoned(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let removed = OpenOptions::new().write(true).open(&path).and_then(|file| match alone(&file)? {
+            true => fs::remove_file(&path),
+            false => Ok(()),
+        });
+        match removed {
+            // Its upload has ended.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed?,
+        }
+    }
+    Ok(())
 }
 
 /// Removes a folder and all in it, file by file, so that a large one does not hold up the end of the process.
@@ -302,4 +293,118 @@ fn remove_tree(folder: &Path, stop: &AtomicBool) -> io::Result<bool> {
     }
     fs::remove_dir(folder)?;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DATA: ObjectType = ObjectType::Data;
+    static GO_ON: AtomicBool = AtomicBool::new(false);
+
+    /// One folder as two processes have it.
+    fn two() -> (Blobs, Blobs, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Blobs::open(&folder.path().join("repositories")).unwrap();
+        (open(), open(), folder)
+    }
+
+    fn upload(blobs: &Blobs, unique: &str, bytes: &[u8]) -> Finished {
+        let mut upload = blobs.begin("item", DATA, unique).unwrap();
+        upload.write(bytes).unwrap();
+        upload.finish().unwrap()
+    }
+
+    fn is_there(blobs: &Blobs, content: &str, size: u64) -> bool {
+        blobs.open_object("item", DATA, content, size).is_ok()
+    }
+
+    #[test]
+    fn a_start_leaves_the_uploads_of_others_alone() {
+        let (a, _b, folder) = two();
+        let root = folder.path().join("repositories");
+        let uploads = || fs::read_dir(root.join(TEMPORARY)).unwrap().count();
+        let mut begun = a.begin("item", DATA, "begun").unwrap();
+        begun.write(b"half").unwrap();
+        let finished = upload(&a, "finished", b"bytes");
+        // What a process left that is gone.
+        fs::write(root.join(TEMPORARY).join("abandoned"), b"x").unwrap();
+        assert_eq!(uploads(), 3);
+        let c = Blobs::open(&root).unwrap();
+        assert_eq!(uploads(), 2);
+        begun.write(b" and half").unwrap();
+        drop(begun.finish().unwrap().keep().unwrap());
+        drop(finished.keep().unwrap());
+        assert!(is_there(&c, &sha256(b"half and half"), 13) && is_there(&c, &sha256(b"bytes"), 5));
+        assert_eq!(uploads(), 0);
+    }
+
+    #[test]
+    fn bytes_that_another_process_is_about_to_commit_stay() {
+        let (a, b, _folder) = two();
+        let content = sha256(b"bytes");
+        let kept = upload(&a, "1", b"bytes").keep().unwrap();
+        let unasked = || panic!("nobody asks for rows while the bytes are claimed");
+        assert!(!b.remove_unclaimed("item", DATA, &content, unasked).unwrap());
+        assert!(!a.remove_unclaimed("item", DATA, &content, unasked).unwrap());
+        drop(kept);
+        assert!(!b.remove_unclaimed("item", DATA, &content, || Ok(true)).unwrap(), "a row refers to them");
+        assert!(is_there(&b, &content, 5));
+        assert!(b.remove_unclaimed("item", DATA, &content, || Ok(false)).unwrap());
+        assert!(!is_there(&a, &content, 5));
+    }
+
+    #[test]
+    fn nobody_places_bytes_while_it_is_asked_whether_they_can_go() {
+        let (a, b, _folder) = two();
+        let content = sha256(b"bytes");
+        drop(upload(&a, "1", b"bytes").keep().unwrap());
+        std::thread::scope(|scope| {
+            let (placed, again) = std::sync::mpsc::channel();
+            let removed = b.remove_unclaimed("item", DATA, &content, || {
+                let finished = upload(&a, "2", b"bytes");
+                scope.spawn(move || placed.send(finished.keep().unwrap()).unwrap());
+                let early = again.recv_timeout(std::time::Duration::from_millis(50));
+                assert!(early.is_err(), "it waits for the answer");
+                Ok(false)
+            });
+            assert!(removed.unwrap());
+            let kept = again.recv().unwrap();
+            assert!(is_there(&b, &content, 5), "placed after the removal, it stays");
+            drop(kept);
+        });
+    }
+
+    #[test]
+    fn a_repository_goes_when_no_process_is_about_to_commit_and_takes_nothing_in_any_more() {
+        let (a, b, folder) = two();
+        let root = folder.path().join("repositories");
+        let kept = upload(&a, "1", b"bytes").keep().unwrap();
+        assert!(!b.remove_repository("item", &GO_ON).unwrap());
+        assert!(is_there(&b, &sha256(b"bytes"), 5));
+        let late = upload(&a, "2", b"late");
+        drop(kept);
+        assert!(b.remove_repository("item", &GO_ON).unwrap());
+        assert!(late.keep().is_err());
+        assert!(upload(&b, "3", b"late").keep().is_err());
+        let c = Blobs::open(&root).unwrap();
+        assert!(upload(&c, "4", b"late").keep().is_err(), "a process that starts later knows too");
+        assert!(!root.join("item").exists());
+        assert!(a.remove_repository("item", &GO_ON).unwrap(), "gone is gone");
+    }
+
+    #[test]
+    fn one_process_at_a_time_removes_a_repository() {
+        let (a, b, _folder) = two();
+        drop(upload(&a, "1", b"bytes").keep().unwrap());
+        let removal = a.shared.claims.remove_repository("item").unwrap().unwrap();
+        assert!(!b.remove_repository("item", &GO_ON).unwrap());
+        assert!(upload(&b, "2", b"late").keep().is_err(), "it has begun");
+        drop(removal);
+        assert!(b.remove_repository("item", &GO_ON).unwrap());
+    }
+
+    fn sha256(bytes: &[u8]) -> String {
+        ledger::Digest::of(bytes).to_string()
+    }
 }

@@ -163,7 +163,7 @@ document!(pim::PolicyDocument, "rolePolicy", |policy| pim_key(
 ));
 document!(pim::Eligibility, "eligibility", access = true, |eligibility| {
     let grant = eligibility.grant();
-    pim_key(&grant.scope, "roleeligibilityschedules", &grant.name)
+    eligibility_key(&grant.scope, grant.name)
 });
 document!(pim::DirectAssignment, "directAssignment", |assignment| {
     let grant = assignment.grant();
@@ -173,7 +173,7 @@ document!(
     pim::ActivationRequest,
     "activation",
     access = true,
-    |request| pim_key(request.scope(), "roleassignmentschedulerequests", &request.name()),
+    |request| activation_key(request.scope(), request.name()),
     lookup = Some(request.name().to_string())
 );
 document!(
@@ -195,6 +195,16 @@ free!(
     pim::ActivationRequest,
     pim::RequestRecord
 );
+
+/// The key of an eligibility of this name at a scope.
+pub(crate) fn eligibility_key(scope: &arm::ResourceId, name: arm::RequestId) -> String {
+    pim_key(scope, "roleeligibilityschedules", &name)
+}
+
+/// The key of an activation request of this name at a scope.
+pub(crate) fn activation_key(scope: &arm::ResourceId, name: arm::RequestId) -> String {
+    pim_key(scope, "roleassignmentschedulerequests", &name)
+}
 
 /// The key of an extension resource of a scope.
 pub fn pim_key(scope: &arm::ResourceId, resource_type: &str, name: &impl std::fmt::Display) -> String {
@@ -236,3 +246,18 @@ free!(
     directory::throttle::Counter,
     directory::UsedCode,
 );
+
+// What several servers on one store share, and who does the work that one is enough for.
+document!(
+    directory::page::OpenPage,
+    "openPage",
+    audited = false,
+    |page| Self::key_of(page.place),
+    lookup = Some(page.digest.to_string())
+);
+document!(directory::throttle::Pace, "pace", audited = false, |pace| pace.key.clone());
+document!(crate::CertificateAuthority, "certificateAuthority", audited = false, |_ca| Self::KEY.to_string());
+document!(crate::Lease, "lease", audited = false, |lease| lease.name.clone());
+free!(directory::page::OpenPage, directory::throttle::Pace, crate::CertificateAuthority, crate::Lease);
+document!(crate::Belonging, "belonging", audited = false, |_belonging| Self::KEY.to_string());
+free!(crate::Belonging);

@@ -6,10 +6,13 @@
 use crate::batch::{Batch, Row};
 use crate::error::{CommitError, StoreError};
 
+/// How many revisions of access can be followed change by change. Who is further behind reads everything.
+pub(crate) const ACCESS_LOG: i64 = 100_000;
+
 /// A database.
 pub(crate) trait Engine: Send + Sync {
-    /// A view of the database as it is now, whatever is committed while it lives. It shows everything whose commit had
-    /// been acknowledged before, by this or any other server on the database.
+    /// A view of the database as it is at the first question that is put to it, whatever is committed while it lives. It
+    /// shows everything whose commit had been acknowledged before, by this or any other server on the database.
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError>;
 
     /// Commits a batch if everything it read still holds. Returns after the commit is durable.
@@ -37,6 +40,9 @@ pub struct Tally {
 pub(crate) trait Snapshot: Send {
     /// One document.
     fn document(&self, kind: &str, key: &str) -> Result<Option<Row>, StoreError>;
+
+    /// Those of these documents of a kind that exist.
+    fn documents(&self, kind: &str, keys: &[String]) -> Result<Vec<Row>, StoreError>;
 
     /// The documents of a kind from `lower` up to, not including, `upper`, in the order of their keys' bytes.
     fn range(&self, kind: &str, lower: &str, upper: &str) -> Result<Vec<Row>, StoreError>;

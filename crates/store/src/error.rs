@@ -14,15 +14,21 @@ pub enum StoreError {
     /// The database engine failed.
     #[error("the database failed: {0}")]
     Engine(String),
+    /// The database is not one that the store can use.
+    #[error("the database cannot be used: {0}")]
+    Unsuitable(String),
     /// The database could not be reached, or went away in the middle of something.
     #[error("the database cannot be reached: {0}")]
     Unreachable(String),
+    /// The database went away while it was asked to commit, and did not come back to tell whether it did.
+    #[error("whether the last change was committed is not known: {0}")]
+    Unknown(String),
     /// Another server's commit came between; the transaction has to be made again.
     #[error("the database was too busy with other servers' commits")]
     Contention,
     /// The database was written by a newer program.
     #[error(
-        "the data folder was written by a newer version of countersign (schema {found}, this program knows {known}); \
+        "the database was written by a newer version of countersign (schema {found}, this program knows {known}); \
          start that version, or restore a backup made before the upgrade"
     )]
     NewerSchema {
@@ -31,6 +37,25 @@ pub enum StoreError {
         /// The newest this program knows.
         known: usize,
     },
+    /// The folder of repositories is not the one the database speaks of.
+    #[error(
+        "the folder `{}` is not the one that holds the repositories of this database; servers that share a database \
+         share that folder: name it with --repositories DIR. (If it is lost for good and this is its copy, write {id} \
+         into the file `.id` in it.)",
+        folder.display()
+    )]
+    ForeignRepositories {
+        /// The folder that the server was given.
+        folder: PathBuf,
+        /// What the right one has in its file `.id`.
+        id: uuid::Uuid,
+    },
+    /// The database was moved to another one, or is being moved.
+    #[error("the database was moved elsewhere with `countersign migrate`; start on the one it was moved to")]
+    Moved,
+    /// A database that something should be moved to is not empty.
+    #[error("the database to move to is not empty (table `{0}` has rows); nothing was changed")]
+    NotEmpty(&'static str),
     /// What was read makes no sense.
     #[error("stored data is damaged: {0}")]
     Corrupt(String),
@@ -45,6 +70,7 @@ impl StoreError {
         match self {
             Self::Unreachable(why) => Self::Unreachable(why.clone()),
             Self::Contention => Self::Contention,
+            Self::Moved => Self::Moved,
             other => Self::Engine(other.to_string()),
         }
     }
@@ -70,6 +96,20 @@ impl From<StoreError> for arm::Error {
                 let mut away = arm::Error::new(arm::ErrorKind::Unavailable, "DatabaseUnavailable", message);
                 away.internal = Some(error.to_string());
                 away
+            }
+            StoreError::Unknown(_) => {
+                let message = "the server's database went away while the change was being written; it is not known \
+                               whether it was made: look before trying again";
+                let mut away = arm::Error::new(arm::ErrorKind::Unavailable, "DatabaseUnavailable", message);
+                away.internal = Some(error.to_string());
+                away
+            }
+            StoreError::Moved => {
+                let message =
+                    "the server's database is being moved to another one; come back when that is done";
+                let mut moved = arm::Error::new(arm::ErrorKind::Unavailable, "DatabaseMoved", message);
+                moved.internal = Some(error.to_string());
+                moved
             }
             _ => arm::Error::internal(error.to_string()),
         }

@@ -13,15 +13,25 @@
 //! The store knows no rule about content: what may change, and who may change it, was decided before it is asked.
 
 mod access;
+mod audit;
+mod authority;
 mod batch;
+mod belonging;
 mod blobs;
+mod claim;
 mod document;
 mod engine;
 mod error;
 mod inspector;
+mod lease;
 mod mark;
+mod memory;
+mod moving;
 mod object;
+mod place;
+mod postgres;
 mod purge;
+pub mod simulation;
 mod sql;
 mod sqlite;
 mod transaction;
@@ -32,20 +42,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arm::{Error, ErrorKind, Result};
-use parking_lot::RwLock;
 
 pub use access::{Access, Allowed, Principal};
+pub use authority::CertificateAuthority;
+pub use belonging::Belonging;
 pub use blobs::{Blobs, Finished, Kept, Upload};
 pub use document::{Document, Free, pim_key};
 pub use engine::Tally;
 pub use error::StoreError;
 pub use inspector::Inspector;
+pub use lease::Lease;
 pub use mark::ClockMark;
+pub use memory::Memory;
+pub use moving::{Moved, Progress, migrate};
 pub use object::{Object, ObjectType};
+pub use place::{Database, Place};
+pub use postgres::PostgresUrl;
 pub use transaction::Transaction;
 
+use crate::access::Current;
 use crate::engine::Engine;
 use crate::error::CommitError;
+use crate::memory::MemoryEngine;
+use crate::postgres::Postgres;
 use crate::purge::Purger;
 use crate::sqlite::Sqlite;
 
@@ -67,29 +86,53 @@ struct Shared {
     purger: Purger,
     engine: Arc<dyn Engine>,
     blobs: Blobs,
-    access: RwLock<Option<Arc<Access>>>,
+    access: Current,
     retries: AtomicU64,
     /// Held, and so locked, as long as the store is open.
     _lock: File,
 }
 
 impl Store {
-    /// Opens a data folder, or makes one. Only one process at a time can have it open.
+    /// Opens a data folder with everything in it, or makes one.
     ///
     /// # Errors
-    /// When the folder is in use, cannot be written, or was written by a newer program.
+    /// As [`Store::open_at`].
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        Self::open_at(&Place::folder(folder))
+    }
+
+    /// Opens a store, or makes one. Only one process at a time can have a data folder open; databases that many servers
+    /// can share, and then the folder of the repositories, are shared by servers with data folders of their own.
+    ///
+    /// # Errors
+    /// When the folder is in use or cannot be written, the database cannot be reached, or either was written by a newer
+    /// program.
+    pub fn open_at(place: &Place) -> Result<Self, StoreError> {
+        Self::open_through(place, |engine| engine)
+    }
+
+    /// The same, through something that comes between the store and its database.
+    fn open_through(
+        place: &Place,
+        through: impl FnOnce(Arc<dyn Engine>) -> Arc<dyn Engine>,
+    ) -> Result<Self, StoreError> {
+        let folder = place.folder.as_path();
         let io = |error| StoreError::Io(folder.to_path_buf(), error);
         create(folder).map_err(io)?;
         private(folder).map_err(io)?;
         let lock = lock(folder)?;
-        let engine: Arc<dyn Engine> = Arc::new(Sqlite::open(&folder.join("countersign.db"))?);
-        let blobs = Blobs::open(&folder.join("repositories"))?;
+        let engine: Arc<dyn Engine> = match &place.database {
+            Database::Sqlite => Arc::new(Sqlite::open(&folder.join("countersign.db"))?),
+            Database::Memory(memory) => Arc::new(MemoryEngine::open(memory)),
+            Database::Postgres(url) => Arc::new(Postgres::open(url)?),
+        };
+        let engine = through(engine);
+        let blobs = Blobs::open(&place.repositories())?;
         let shared = Shared {
             purger: Purger::start(Arc::clone(&engine), blobs.clone()).map_err(io)?,
             engine,
             blobs,
-            access: RwLock::new(None),
+            access: Current::default(),
             retries: AtomicU64::new(0),
             _lock: lock,
         };
@@ -106,6 +149,10 @@ impl Store {
         for _ in 0..ATTEMPTS {
             let mut transaction = Transaction::begin(self)?;
             let outcome = decide(&mut transaction);
+            if transaction.is_outdated() {
+                self.shared.retries.fetch_add(1, Ordering::Relaxed);
+                continue;
+            }
             let batch = transaction.into_batch(outcome.is_ok())?;
             if batch.is_empty() {
                 return outcome;
@@ -124,11 +171,7 @@ impl Store {
                 Err(CommitError::Failed(error)) => return Err(error.into()),
             }
         }
-        Err(Error::new(
-            ErrorKind::Unavailable,
-            "RetryableError",
-            "the resource kept changing while the request was decided; nothing was changed, try again",
-        ))
+        Err(retryable("the resource kept changing while the request was decided"))
     }
 
     /// The bytes of repository objects.
@@ -177,16 +220,14 @@ impl Store {
         &self.shared.engine
     }
 
-    fn cached_access(&self, revision: i64) -> Option<Arc<Access>> {
-        self.shared.access.read().as_ref().filter(|access| access.revision() == revision).map(Arc::clone)
+    fn current_access(&self) -> &Current {
+        &self.shared.access
     }
+}
 
-    fn cache_access(&self, access: &Arc<Access>) {
-        let mut cached = self.shared.access.write();
-        if cached.as_ref().is_none_or(|cached| cached.revision() < access.revision()) {
-            *cached = Some(Arc::clone(access));
-        }
-    }
+/// Nothing was decided, for a reason that goes away.
+fn retryable(why: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, "RetryableError", format!("{why}; nothing was changed, try again"))
 }
 
 /// Makes the folder if it is not there, and its name durable.

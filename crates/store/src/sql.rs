@@ -7,11 +7,12 @@ mod engine;
 mod flush;
 mod pool;
 mod reading;
+mod ticket;
 mod writing;
 
 use crate::error::StoreError;
 
-pub(crate) use engine::SqlEngine;
+pub(crate) use engine::{SqlEngine, inspect};
 pub(crate) use reading::read_ledger;
 pub(crate) use writing::digest;
 
@@ -48,27 +49,31 @@ pub(crate) trait Columns {
     fn int_or_null(&self, column: usize) -> Result<Option<i64>, StoreError>;
     /// The text, for as long as the row is at hand.
     fn text(&self, column: usize) -> Result<&str, StoreError>;
+    fn text_or_null(&self, column: usize) -> Result<Option<&str>, StoreError>;
     fn bytes(&self, column: usize) -> Result<&[u8], StoreError>;
 }
 
 /// Takes the rows of several statements: the number of the statement, and a row.
 pub(crate) type EachRow<'a> = dyn FnMut(usize, &dyn Columns) -> Result<(), StoreError> + 'a;
 
+/// What runs statements.
+pub(crate) trait Run {
+    /// Runs statements one after the other, in as few round trips as the database allows, and hands on their rows.
+    fn run(&self, statements: &[Statement<'_>], each: &mut EachRow<'_>) -> Result<(), StoreError>;
+}
+
 /// A connection to a database.
 ///
 /// Its functions fail with [`StoreError::Contention`] when the whole transaction must be made again, and with
 /// [`StoreError::Unreachable`] when the connection is gone.
-pub(crate) trait Connection: Send {
-    /// Runs statements one after the other, in as few round trips as the database allows, and hands on their rows.
-    fn run(&self, statements: &[Statement<'_>], each: &mut EachRow<'_>) -> Result<(), StoreError>;
-
+pub(crate) trait Connection: Run + Send {
     /// Begins a transaction that reads one consistent state.
     fn begin_reading(&self) -> Result<(), StoreError>;
 
     /// Begins a transaction that behaves as if it were alone.
     fn begin_writing(&self) -> Result<(), StoreError>;
 
-    /// Makes the transaction durable. [`StoreError::Unreachable`] leaves open whether it did.
+    /// Makes the transaction durable. Only after [`StoreError::Contention`] is it certain that it did not.
     fn commit(&self) -> Result<(), StoreError>;
 
     /// Ends a transaction without a trace.
@@ -76,6 +81,11 @@ pub(crate) trait Connection: Send {
 
     /// Whether a transaction is still open: a database may end one by itself, as on a full disk.
     fn in_transaction(&self) -> bool;
+
+    /// Whether it is worth trying again on this connection, as far as is known without asking.
+    fn usable(&self) -> bool {
+        true
+    }
 
     /// Called before a writing connection ends for good.
     fn finish(&self) {}
@@ -94,11 +104,14 @@ pub(crate) trait Backend: Send + Sync + 'static {
 
     /// How many connections may read at once.
     fn readers(&self) -> usize;
+
+    /// Waits a moment before a database that went away is tried again; longer with each time.
+    fn pause(&self, _times: usize) {}
 }
 
 /// Runs one statement and reads each of its rows.
 pub(crate) fn query<T>(
-    connection: &dyn Connection,
+    connection: &dyn Run,
     sql: &'static str,
     values: &[Value<'_>],
     mut read: impl FnMut(&dyn Columns) -> Result<T, StoreError>,
@@ -113,7 +126,7 @@ pub(crate) fn query<T>(
 
 /// Runs one statement and reads its first row, if it has one.
 pub(crate) fn query_first<T>(
-    connection: &dyn Connection,
+    connection: &dyn Run,
     sql: &'static str,
     values: &[Value<'_>],
     read: impl FnMut(&dyn Columns) -> Result<T, StoreError>,
@@ -123,7 +136,7 @@ pub(crate) fn query_first<T>(
 
 /// Runs one statement that counts something.
 pub(crate) fn query_count(
-    connection: &dyn Connection,
+    connection: &dyn Run,
     sql: &'static str,
     values: &[Value<'_>],
 ) -> Result<i64, StoreError> {

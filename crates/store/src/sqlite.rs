@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{OpenFlags, ToSql};
 
+use crate::engine::Snapshot;
 use crate::error::StoreError;
-use crate::sql::{Backend, Columns, Connection, EachRow, SqlEngine, Statement, Value};
+use crate::sql::{Backend, Columns, Connection, EachRow, Run, SqlEngine, Statement, Value, inspect};
 
 /// The newest schema this program knows. Each number has a file in `schema/sqlite/`.
 const MIGRATIONS: &[&str] = &[include_str!("schema/sqlite/0001.sql"), include_str!("schema/sqlite/0002.sql")];
@@ -25,9 +26,14 @@ pub(crate) struct Sqlite {
 impl Sqlite {
     /// Opens the database, or creates it, brings its schema up to date and starts the writer.
     pub(crate) fn open(path: &Path) -> Result<SqlEngine, StoreError> {
+        SqlEngine::start(Self::at(path), Self::connect(path)?)
+    }
+
+    /// A connection that writes, to a database whose schema is up to date.
+    pub(crate) fn connect(path: &Path) -> Result<Box<dyn Connection>, StoreError> {
         let writer = Handle::open(path)?;
         migrate(&writer.0)?;
-        SqlEngine::start(Self::at(path), Box::new(writer))
+        Ok(Box::new(writer))
     }
 
     /// A database file whose schema is up to date.
@@ -35,12 +41,33 @@ impl Sqlite {
         Self { path: path.to_path_buf() }
     }
 
-    /// A connection that cannot write, for looking at a database from outside.
-    pub(crate) fn inspect(path: &Path) -> Result<Box<dyn Connection>, StoreError> {
-        let connection = rusqlite::Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    /// A view of a database that is only looked at, also while a server writes it.
+    pub(crate) fn inspect(path: &Path) -> Result<Box<dyn Snapshot>, StoreError> {
+        inspect(Inspected { path: path.to_path_buf() })
+    }
+}
+
+/// A database file that is not to be changed.
+struct Inspected {
+    path: PathBuf,
+}
+
+impl Backend for Inspected {
+    const EXCLUSIVE: bool = false;
+
+    fn reader(&self) -> Result<Box<dyn Connection>, StoreError> {
+        let connection = rusqlite::Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         connection.busy_timeout(PATIENCE)?;
         check_schema(&connection)?;
         Ok(Box::new(Handle(connection)))
+    }
+
+    fn writer(&self) -> Result<Box<dyn Connection>, StoreError> {
+        Err(StoreError::Closed)
+    }
+
+    fn readers(&self) -> usize {
+        1
     }
 }
 
@@ -84,7 +111,7 @@ impl Handle {
     }
 }
 
-impl Connection for Handle {
+impl Run for Handle {
     fn run(&self, statements: &[Statement<'_>], each: &mut EachRow<'_>) -> Result<(), StoreError> {
         for (number, statement) in statements.iter().enumerate() {
             let mut prepared = self.0.prepare_cached(statement.sql)?;
@@ -99,7 +126,9 @@ impl Connection for Handle {
         }
         Ok(())
     }
+}
 
+impl Connection for Handle {
     fn begin_reading(&self) -> Result<(), StoreError> {
         self.simply("BEGIN DEFERRED")
     }
@@ -149,6 +178,10 @@ impl Columns for rusqlite::Row<'_> {
 
     fn text(&self, column: usize) -> Result<&str, StoreError> {
         self.get_ref(column)?.as_str().map_err(damaged)
+    }
+
+    fn text_or_null(&self, column: usize) -> Result<Option<&str>, StoreError> {
+        self.get_ref(column)?.as_str_or_null().map_err(damaged)
     }
 
     fn bytes(&self, column: usize) -> Result<&[u8], StoreError> {

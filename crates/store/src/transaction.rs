@@ -11,7 +11,7 @@ use vault::{ChangeKind, Edit, ProtectedItem, RecoveryPoint, RepositoryCredential
 use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row};
 use crate::document::{Document, Free};
 use crate::engine::{LedgerRow, Snapshot};
-use crate::{Access, Object, ObjectType, Store};
+use crate::{Access, Object, ObjectType, Store, retryable};
 
 /// A decision under way. It sees the store as it was when the decision began, and its own writes. Nothing is written
 /// before the decision returns; then all of it is, if everything it read still holds.
@@ -23,6 +23,7 @@ pub struct Transaction {
     /// Ledger entries that are kept even when the decision ends in a refusal.
     refusals: Vec<Entry>,
     audited: bool,
+    outdated: bool,
 }
 
 impl Transaction {
@@ -34,6 +35,7 @@ impl Transaction {
             access: None,
             refusals: Vec::new(),
             audited: false,
+            outdated: false,
         })
     }
 
@@ -86,22 +88,24 @@ impl Transaction {
     }
 
     /// Who is who and who may do what, as of this decision.
+    ///
+    /// # Errors
+    /// When that has changed since the decision began; then the decision is made again, whatever it does with the error.
     pub fn access(&mut self) -> Result<Arc<Access>> {
         if let Some(access) = &self.access {
             return Ok(Arc::clone(access));
         }
         let revision = self.snapshot.access()?;
         self.batch.conditions.push(Condition::Access(revision));
-        let access = match self.store.cached_access(revision) {
-            Some(access) => access,
-            None => {
-                let access = Arc::new(Access::load(&*self.snapshot, revision)?);
-                self.store.cache_access(&access);
-                access
-            }
-        };
-        self.access = Some(Arc::clone(&access));
-        Ok(access)
+        self.access = self.store.current_access().at(&*self.snapshot, revision)?;
+        self.outdated = self.access.is_none();
+        self.access.clone().ok_or_else(|| retryable("rights have changed since the decision began"))
+    }
+
+    /// Whether the decision asked for what is not known any more for its snapshot. It must be made again, whatever it
+    /// came to.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.outdated
     }
 
     /// Writes a document that belongs to no vault.

@@ -48,7 +48,7 @@ pub enum ResponseMode {
 }
 
 /// A checked authorization request: all that the sign-in page needs until somebody has signed in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Authorization {
     /// The client.
     pub client: Uuid,

@@ -12,6 +12,10 @@ use crate::{Method, Person, User};
 
 /// The life of an access token, in seconds. Verification refuses any token made for longer.
 pub const ACCESS_SECONDS: i64 = 60 * 60;
+/// How far in the future a token may have been made, in seconds (RFC 7519, section 4.1.5: "some small leeway, usually
+/// no more than a few minutes, to account for clock skew"). Another server on the same store made it, whose clock is
+/// ahead. It lives no longer for that: its end is compared without leeway.
+const SKEW_SECONDS: i64 = 60;
 /// The longest token looked at, in bytes. Ours have about 1 KiB.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
@@ -166,7 +170,7 @@ pub fn verify(
     if claims.exp.checked_sub(claims.iat).is_none_or(|life| life > ACCESS_SECONDS) {
         return Err(TokenFault::Invalid);
     }
-    if now < claims.nbf || now < claims.iat {
+    if now < claims.nbf.saturating_sub(SKEW_SECONDS) || now < claims.iat.saturating_sub(SKEW_SECONDS) {
         return Err(TokenFault::NotYetValid);
     }
     if now >= claims.exp {
@@ -307,8 +311,14 @@ mod tests {
             ("the last second", with(|_| {}), end - 1, None),
             ("exactly at exp", with(|_| {}), end, Some(TokenFault::Expired)),
             ("long after", with(|_| {}), end * 2, Some(TokenFault::Expired)),
-            ("before nbf", with(|_| {}), NOW - 1, Some(TokenFault::NotYetValid)),
-            ("made in the future", with(|c| c.iat = NOW + 5), NOW, Some(TokenFault::NotYetValid)),
+            ("from a server whose clock is ahead", with(|_| {}), NOW - SKEW_SECONDS, None),
+            ("before nbf", with(|_| {}), NOW - SKEW_SECONDS - 1, Some(TokenFault::NotYetValid)),
+            (
+                "made in the future",
+                with(|c| c.iat = NOW + SKEW_SECONDS + 1),
+                NOW,
+                Some(TokenFault::NotYetValid),
+            ),
             (
                 "another service",
                 with(|c| c.aud = "https://localhost:8444".into()),

@@ -4,8 +4,8 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use directory::oauth::AuthorizeRequest;
+use directory::page::{End, Purpose};
 
-use super::attempts::{End, Purpose};
 use super::fault::{Outcome, blocking, decide};
 use super::form::Form;
 use super::pages::{MessagePage, Needs, page, problem};
@@ -48,7 +48,7 @@ async fn begin(app: App, visit: Visit, segment: String, form: Form) -> Response 
         move |app| read(app, &visit, &segment, &form)
     });
     match purpose.await {
-        Ok(purpose) => sign_in_page(&app, &visit, &purpose, &hint, None),
+        Ok(purpose) => sign_in_page(&app, &visit, &purpose, &hint, None).await,
         Err(fault) => problem(&app, &visit, &fault),
     }
 }

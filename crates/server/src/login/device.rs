@@ -6,13 +6,13 @@ use axum::response::Response;
 use directory::SecretDigest;
 use directory::Tenant;
 use directory::oauth::{DeviceAnswer, DeviceCode, OAuthError, Scope, UserCode, public_client};
+use directory::page::{Attempt, End, Purpose};
 use jiff::Timestamp;
 use store::Transaction;
 
 use super::answer;
-use super::attempts::{Attempt, End, Purpose};
 use super::credentials;
-use super::desk::{keep, pace};
+use super::desk::{keep, pace, starting};
 use super::fault::{Fault, Outcome, blocking, decide};
 use super::form::Form;
 use super::gate::Gate;
@@ -37,7 +37,7 @@ pub async fn start(
     visit: Visit,
     form: Form,
 ) -> Response {
-    let outcome = blocking(&app, {
+    let outcome = starting(&app, {
         let visit = visit.clone();
         move |app| begin(app, &visit, &segment, &form)
     });
@@ -48,10 +48,10 @@ fn begin(app: &App, visit: &Visit, segment: &str, form: &Form) -> Outcome<Device
     let client = public_client(form.get("client_id"))?;
     let scope = Scope::parse(form.get("scope").unwrap_or_default())?;
     audience(app, visit, &scope)?;
-    pace(app, visit)?;
     let page = format!("{}{PAGE}", visit.origin.arm);
     decide(app, |tx, now| {
         let tenant = Place::find(tx, segment)?.id();
+        pace(tx, visit, now)?;
         for _ in 0..DRAWS {
             let random = (app.edge.bytes(), app.edge.bytes());
             let (answer, document) = DeviceCode::start(client, tenant, scope.clone(), &page, now, random);
@@ -71,7 +71,7 @@ fn with_user_code(tx: &mut Transaction, code: &UserCode) -> arm::Result<Vec<Devi
 
 /// `GET /device`
 pub async fn ask(State(app): State<App>, visit: Visit) -> Response {
-    user_code_page(&app, &visit, "", None)
+    user_code_page(&app, &visit, "", None).await
 }
 
 /// `POST /device`: the forms of all pages on this way.
@@ -79,8 +79,11 @@ pub async fn post(State(app): State<App>, visit: Visit, form: Form) -> Response 
     proceed(app, visit, form).await
 }
 
-fn user_code_page(app: &App, visit: &Visit, typed: &str, fault: Option<&Fault>) -> Response {
-    let secret = keep(app, visit, Attempt::UserCode);
+async fn user_code_page(app: &App, visit: &Visit, typed: &str, fault: Option<&Fault>) -> Response {
+    let secret = match keep(app, visit, Attempt::UserCode).await {
+        Ok(secret) => secret,
+        Err(failed) => return problem(app, visit, &failed),
+    };
     let words = fault.map(|fault| fault.error().description);
     let template = UserCodePage { transaction: secret.expose(), typed, problem: words.as_deref() };
     let mut response = page(visit, fault.map_or(StatusCode::OK, status), &template, Needs::default());
@@ -110,22 +113,27 @@ pub async fn look_up(app: App, visit: Visit, form: Form) -> Response {
         }
     });
     match outcome.await {
-        Ok((purpose, user_code)) => {
-            let secret = keep(&app, &visit, Attempt::Consent(purpose.clone()));
-            let template = ConsentPage {
-                transaction: secret.expose(),
-                client: client_name(purpose.client),
-                tenant: purpose.tenant_name(),
-                user_code: &user_code.to_string(),
-            };
-            page(&visit, StatusCode::OK, &template, Needs::default())
-        }
+        Ok((purpose, user_code)) => consent_page(&app, &visit, &purpose, &user_code).await,
         Err(fault @ Fault::Failed(_)) => problem(&app, &visit, &fault),
         Err(fault) => {
             credentials::note::<()>(&app, &visit, "device", &Err(fault.clone()));
-            user_code_page(&app, &visit, &typed, Some(&fault))
+            user_code_page(&app, &visit, &typed, Some(&fault)).await
         }
     }
+}
+
+async fn consent_page(app: &App, visit: &Visit, purpose: &Purpose, user_code: &UserCode) -> Response {
+    let secret = match keep(app, visit, Attempt::Consent(purpose.clone())).await {
+        Ok(secret) => secret,
+        Err(failed) => return problem(app, visit, &failed),
+    };
+    let template = ConsentPage {
+        transaction: secret.expose(),
+        client: client_name(purpose.client),
+        tenant: purpose.tenant_name(),
+        user_code: &user_code.to_string(),
+    };
+    page(visit, StatusCode::OK, &template, Needs::default())
 }
 
 /// The open device code that somebody typed, and what a sign-in for it is about.
@@ -148,10 +156,10 @@ fn find(tx: &mut Transaction, typed: &str, now: Timestamp) -> arm::Result<Option
 /// A person decided whether to go on. Anything but a clear yes is a no.
 pub async fn consent(app: App, visit: Visit, purpose: Purpose, form: Form) -> Response {
     if form.get("decision") == Some("continue") {
-        return sign_in_page(&app, &visit, &purpose, "", None);
+        return sign_in_page(&app, &visit, &purpose, "", None).await;
     }
     let End::Device(digest) = purpose.end else {
-        return user_code_page(&app, &visit, "", None);
+        return user_code_page(&app, &visit, "", None).await;
     };
     match blocking(&app, move |app| deny(app, digest)).await {
         Ok(()) => {

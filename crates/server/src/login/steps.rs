@@ -4,13 +4,13 @@ use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use directory::oauth::{Authorization, DeviceCode, OAuthError, ResponseMode};
+use directory::page::{Attempt, End, Proved, Purpose};
 use directory::token::client_info;
 use directory::{PasswordProof, Secret, SignIn, admit};
 use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use store::Transaction;
 
-use super::attempts::{Attempt, End, Purpose};
 use super::credentials::{self, Shown};
 use super::desk::{keep, proving, take};
 use super::device;
@@ -45,15 +45,13 @@ pub async fn proceed(app: App, visit: Visit, form: Form) -> Response {
         let text = "This form was sent by another web site. Nothing was done with it.";
         return not_counted(&visit, StatusCode::FORBIDDEN, text);
     }
-    let attempt = form.get("transaction").and_then(|secret| take(&app, secret));
-    match attempt {
-        Some(Attempt::UserCode) => device::look_up(app, visit, form).await,
-        Some(Attempt::Consent(purpose)) => device::consent(app, visit, purpose, form).await,
-        Some(Attempt::Password(purpose)) => password(app, visit, purpose, form).await,
-        Some(Attempt::SecondFactor { purpose, username, proof }) => {
-            second_factor(app, visit, purpose, (username, proof), form).await
-        }
-        None => {
+    match take(&app, form.get("transaction").unwrap_or_default()).await {
+        Ok(Some(Attempt::UserCode)) => device::look_up(app, visit, form).await,
+        Ok(Some(Attempt::Consent(purpose))) => device::consent(app, visit, purpose, form).await,
+        Ok(Some(Attempt::Password(purpose))) => password(app, visit, purpose, form).await,
+        Ok(Some(Attempt::SecondFactor(proved))) => second_factor(app, visit, *proved, form).await,
+        Err(fault) => problem(&app, &visit, &fault),
+        Ok(None) => {
             let text = "The page was open for too long, or its form was sent before. \
                         Go back to where you were asked to sign in and start again.";
             not_counted(&visit, StatusCode::BAD_REQUEST, text)
@@ -62,14 +60,17 @@ pub async fn proceed(app: App, visit: Visit, form: Form) -> Response {
 }
 
 /// The page that asks for user name and password.
-pub fn sign_in_page(
+pub async fn sign_in_page(
     app: &App,
     visit: &Visit,
     purpose: &Purpose,
     username: &str,
     fault: Option<&Fault>,
 ) -> Response {
-    let secret = keep(app, visit, Attempt::Password(purpose.clone()));
+    let secret = match keep(app, visit, Attempt::Password(purpose.clone())).await {
+        Ok(secret) => secret,
+        Err(failed) => return problem(app, visit, &failed),
+    };
     let words = fault.map(|fault| {
         if fault.is(&OAuthError::invalid_credentials()) {
             "The user name or the password is not right.".into()
@@ -88,22 +89,18 @@ pub fn sign_in_page(
     show(app, visit, purpose, &template, fault)
 }
 
-fn second_factor_page(
-    app: &App,
-    visit: &Visit,
-    purpose: &Purpose,
-    (username, proof): (&str, PasswordProof),
-    fault: Option<&Fault>,
-) -> Response {
-    let attempt = Attempt::SecondFactor { purpose: purpose.clone(), username: username.into(), proof };
-    let secret = keep(app, visit, attempt);
+async fn second_factor_page(app: &App, visit: &Visit, proved: Proved, fault: Option<&Fault>) -> Response {
+    let secret = match keep(app, visit, Attempt::SecondFactor(Box::new(proved.clone()))).await {
+        Ok(secret) => secret,
+        Err(failed) => return problem(app, visit, &failed),
+    };
     let template = SecondFactorPage {
         transaction: secret.expose(),
-        action: &purpose.action,
-        username,
+        action: &proved.purpose.action,
+        username: &proved.username,
         problem: fault.map(|_| "That code is not right, or it was used before. Wait for the next one."),
     };
-    show(app, visit, purpose, &template, fault)
+    show(app, visit, &proved.purpose, &template, fault)
 }
 
 fn show(
@@ -140,38 +137,34 @@ async fn password(app: App, visit: Visit, purpose: Purpose, form: Form) -> Respo
         }
     });
     match outcome.await {
-        Ok(Step::SecondFactor(proof)) => second_factor_page(&app, &visit, &purpose, (&username, proof), None),
-        Ok(Step::Done(done)) => end(&app, &visit, &purpose, Ok(done), &username),
-        Err(fault) => end(&app, &visit, &purpose, Err(fault), &username),
+        Ok(Step::SecondFactor(proof)) => {
+            let proved = Proved { purpose, username: username.trim().into(), proof, at: app.edge.now() };
+            second_factor_page(&app, &visit, proved, None).await
+        }
+        Ok(Step::Done(done)) => end(&app, &visit, &purpose, Ok(done), &username).await,
+        Err(fault) => end(&app, &visit, &purpose, Err(fault), &username).await,
     }
 }
 
-async fn second_factor(
-    app: App,
-    visit: Visit,
-    purpose: Purpose,
-    (username, proof): (String, PasswordProof),
-    form: Form,
-) -> Response {
+async fn second_factor(app: App, visit: Visit, proved: Proved, form: Form) -> Response {
     // Nothing typed is no guess.
     let Some(code) = form.owned("code").filter(|code| !code.trim().is_empty()) else {
-        return second_factor_page(&app, &visit, &purpose, (&username, proof), None);
+        return second_factor_page(&app, &visit, proved, None).await;
     };
     let outcome = proving(&app, {
-        let (visit, purpose) = (visit.clone(), purpose.clone());
-        let (username, proof) = (username.clone(), proof.clone());
+        let (visit, proved) = (visit.clone(), proved.clone());
         move |app| {
-            let gate = Gate::of_account(&visit, &username);
-            let shown = Shown { username: &username, proof: Some(&proof), code: Some(&code) };
-            sign_in(app, &purpose, &gate, &shown)
+            let gate = Gate::of_account(&visit, &proved.username);
+            let shown = Shown { username: &proved.username, proof: Some(&proved.proof), code: Some(&code) };
+            sign_in(app, &proved.purpose, &gate, &shown)
         }
     });
     match outcome.await {
         Err(fault) if fault.is(&OAuthError::invalid_credentials()) => {
-            credentials::note::<Done>(&app, &visit, purpose.way(), &Err(fault.clone()));
-            second_factor_page(&app, &visit, &purpose, (&username, proof), Some(&fault))
+            credentials::note::<Done>(&app, &visit, proved.purpose.way(), &Err(fault.clone()));
+            second_factor_page(&app, &visit, proved, Some(&fault)).await
         }
-        outcome => end(&app, &visit, &purpose, outcome, &username),
+        outcome => end(&app, &visit, &proved.purpose, outcome, &proved.username).await,
     }
 }
 
@@ -213,7 +206,13 @@ fn finish(
 }
 
 /// The last page of a sign-in, or the first one again with what went wrong.
-fn end(app: &App, visit: &Visit, purpose: &Purpose, outcome: Outcome<Done>, username: &str) -> Response {
+async fn end(
+    app: &App,
+    visit: &Visit,
+    purpose: &Purpose,
+    outcome: Outcome<Done>,
+    username: &str,
+) -> Response {
     credentials::note(app, visit, purpose.way(), &outcome);
     match (outcome, &purpose.end) {
         (Ok(Done::Browser { code, client_info }), End::Browser(request)) => {
@@ -228,7 +227,7 @@ fn end(app: &App, visit: &Visit, purpose: &Purpose, outcome: Outcome<Done>, user
         }
         (Err(fault @ (Fault::Failed(_) | Fault::Hasty)), _) => problem(app, visit, &fault),
         (Err(fault), _) if fault.is(&OAuthError::bad_user_code()) => problem(app, visit, &fault),
-        (Err(fault), _) => sign_in_page(app, visit, purpose, username, Some(&fault)),
+        (Err(fault), _) => sign_in_page(app, visit, purpose, username, Some(&fault)).await,
     }
 }
 

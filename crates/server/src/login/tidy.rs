@@ -1,18 +1,24 @@
 //! Deleting what nobody can use any more. No decision waits for it: expiry is a comparison, made when it is asked.
+//!
+//! Of several servers on one store, the one that holds the lease does it. Nothing is lost when two do.
 
 use std::time::Duration;
 
 use arm::Result;
 use directory::oauth::{AuthorizationCode, DeviceCode, RefreshToken, RevokedFamily};
-use directory::throttle::Counter;
+use directory::page::OpenPage;
+use directory::throttle::{Counter, Pace};
 use jiff::{SignedDuration, Timestamp};
-use store::Free;
+use store::{Free, Lease};
 use tokio::sync::watch;
 
 use crate::app::App;
 
 /// How often it is done.
 const EVERY: Duration = Duration::from_secs(5 * 60);
+/// The lease, and how long it lasts: its holder renews it every time, and once may be late.
+const LEASE: &str = "tidy-sign-in";
+const LEASE_TERM: SignedDuration = SignedDuration::from_mins(11);
 /// How long a code is kept after it has expired: a used one that turns up again has leaked, and still has to name the
 /// family that is to be revoked.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
@@ -24,28 +30,48 @@ pub async fn keep_tidy(app: App, mut stop: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
-            _ = stop.wait_for(|stop| *stop) => return,
+            _ = stop.wait_for(|stop| *stop) => break,
         }
-        if let Err(error) = app.blocking(tidy).await {
+        if let Err(error) = app.blocking(take_turn).await {
             let internal = error.internal.as_deref().unwrap_or(&error.message);
             tracing::warn!(%internal, "the sign-in could not be tidied up; it will be tried again");
         }
     }
+    if let Err(error) = app.blocking(leave).await {
+        let internal = error.internal.as_deref().unwrap_or(&error.message);
+        tracing::warn!(%internal, "a lease could not be given back; it ends by itself");
+    }
 }
 
-/// Deletes expired codes and tokens, and throttles that say nothing any more.
+/// Tidies up, unless it is another server's turn. Returns whether it did.
+fn take_turn(app: &App) -> Result<bool> {
+    let hold = || app.store.transact(|tx| Lease::hold(tx, LEASE, app.server, app.edge.now(), LEASE_TERM));
+    let mine = hold()?;
+    if mine {
+        tidy(app)?;
+    }
+    Ok(mine)
+}
+
+/// Leaves the next turn to another server.
+fn leave(app: &App) -> Result<()> {
+    app.store.transact(|tx| Lease::release(tx, LEASE, app.server))
+}
+
+/// Deletes expired pages, codes and tokens, and throttles that say nothing any more.
 ///
 /// # Errors
 /// When the store fails.
-pub fn tidy(app: &App) -> Result<()> {
+fn tidy(app: &App) -> Result<()> {
     let past = |expires: Timestamp, now: Timestamp| now.duration_since(expires) >= REMEMBERED;
-    app.desk.tidy(app.edge.now());
+    sweep(app, |page: &OpenPage, now| page.is_over(now))?;
     sweep(app, |code: &AuthorizationCode, now| past(code.expires, now))?;
     sweep(app, |code: &DeviceCode, now| past(code.expires, now))?;
     sweep(app, |token: &RefreshToken, now| {
         now >= token.expires || token.revoked.is_some_and(|at| past(at, now))
     })?;
     sweep(app, |family: &RevokedFamily, now| family.is_moot(now))?;
+    sweep(app, |pace: &Pace, now| pace.is_over(now))?;
     sweep(app, |counter: &Counter, now| counter.throttle.is_idle(now))
 }
 
@@ -73,6 +99,7 @@ mod tests {
     use std::sync::Arc;
 
     use directory::oauth::{AZURE_CLI, Scope};
+    use directory::page::Attempt;
     use directory::throttle::{FAILURES_PER_ADDRESS, SignInThrottle};
     use directory::{Method, Person, SecretDigest, SignIn};
     use parking_lot::Mutex;
@@ -103,6 +130,8 @@ mod tests {
             keys: Arc::default(),
             origins: Arc::new(Origins { arm_port: 8443, graph_port: 8444, public_name: None }),
             metrics: Metrics::default(),
+            server: Uuid::from_u128(1),
+            work: Default::default(),
             desk: Arc::default(),
         }
     }
@@ -123,7 +152,10 @@ mod tests {
             key: "address:192.0.2.1".into(),
             throttle: SignInThrottle::default().failed(FAILURES_PER_ADDRESS, at(0)),
         };
+        let page = OpenPage::open([(0, None)], SecretDigest::of("page"), "address", Attempt::UserCode, at(0));
         let written = app.store.transact(|tx| {
+            tx.put(page.as_ref().unwrap())?;
+            tx.put(&Pace::start(None, "address", at(0)).unwrap())?;
             tx.put(&live)?;
             tx.put(&revoked)?;
             tx.put(&device)?;
@@ -145,6 +177,7 @@ mod tests {
                 count::<RevokedFamily>(&app),
                 count::<DeviceCode>(&app),
                 count::<RefreshToken>(&app),
+                count::<OpenPage>(&app) + count::<Pace>(&app),
             )
         };
         let after = |hours| {
@@ -152,11 +185,35 @@ mod tests {
             tidy(&app).unwrap();
             counts()
         };
-        assert_eq!(after(0), (1, 1, 1, 2));
-        assert_eq!(after(1), (0, 0, 1, 2), "counted and revoked an hour ago");
-        assert_eq!(after(24), (0, 0, 1, 1), "revoked a day ago");
-        assert_eq!(after(25), (0, 0, 0, 1), "void for a day");
-        assert_eq!(after(90 * 24 - 1), (0, 0, 0, 1));
-        assert_eq!(after(90 * 24), (0, 0, 0, 0), "not used for 90 days");
+        assert_eq!(after(0), (1, 1, 1, 2, 2));
+        assert_eq!(after(1), (0, 0, 1, 2, 0), "counted and revoked an hour ago");
+        assert_eq!(after(24), (0, 0, 1, 1, 0), "revoked a day ago");
+        assert_eq!(after(25), (0, 0, 0, 1, 0), "void for a day");
+        assert_eq!(after(90 * 24 - 1), (0, 0, 0, 1, 0));
+        assert_eq!(after(90 * 24), (0, 0, 0, 0, 0), "not used for 90 days");
+    }
+
+    #[test]
+    fn one_of_two_servers_tidies_up_and_the_other_one_takes_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(TestClock(Mutex::new(at(0))));
+        let a = app(folder.path(), Arc::clone(&clock));
+        let b = App { server: Uuid::from_u128(2), ..a.clone() };
+        let turns = || (take_turn(&a).unwrap(), take_turn(&b).unwrap());
+        let passed = |minutes| *clock.0.lock() = at(0) + SignedDuration::from_mins(minutes);
+        assert_eq!(turns(), (true, false));
+        passed(5);
+        assert_eq!(turns(), (true, false));
+        leave(&b).unwrap();
+        assert_eq!(turns(), (true, false), "nobody gives back what another holds");
+        leave(&a).unwrap();
+        assert!(take_turn(&b).unwrap(), "a stop gives it back at once");
+        // The holder dies.
+        passed(15);
+        assert!(!take_turn(&a).unwrap());
+        passed(16);
+        fill(&a);
+        assert!(take_turn(&a).unwrap());
+        assert_eq!(count::<OpenPage>(&a), 0, "and does what there was to do");
     }
 }

@@ -5,13 +5,15 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use directory::throttle::{FAILURES_PER_ADDRESS, SignInThrottle, address_key};
+use directory::throttle::{Counter, FAILURES_PER_ADDRESS, repository_key};
 use jiff::Timestamp;
 use parking_lot::Mutex;
+use store::Transaction;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::admission::Client;
 use super::refusal::Refusal;
+use crate::app::App;
 
 /// Uploads at a time. Each has a thread and a few buffers.
 const UPLOADS: usize = 48;
@@ -19,23 +21,17 @@ const UPLOADS: usize = 48;
 const UPLOADS_PER_REPOSITORY: usize = 16;
 /// How long an upload waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Addresses whose failures are remembered.
-const ADDRESSES: usize = 10_000;
 
-/// The state of the gate, of one process. It is no part of what is kept: a restart forgives.
+/// The turns of uploads. They are those of one process, because the threads and buffers that they bound are those of one
+/// machine.
 pub struct Gate {
     uploads: Arc<Semaphore>,
     repositories: Mutex<HashMap<String, Weak<Semaphore>>>,
-    failures: Mutex<HashMap<String, SignInThrottle>>,
 }
 
 impl Default for Gate {
     fn default() -> Self {
-        Self {
-            uploads: Arc::new(Semaphore::new(UPLOADS)),
-            repositories: Mutex::default(),
-            failures: Mutex::default(),
-        }
+        Self { uploads: Arc::new(Semaphore::new(UPLOADS)), repositories: Mutex::default() }
     }
 }
 
@@ -77,28 +73,38 @@ impl Gate {
         repositories.insert(repository.to_string(), Arc::downgrade(&fresh));
         fresh
     }
+}
 
-    /// Counts a refusal for wrong credentials, and turns it into 429 when there were too many from that address.
-    ///
-    /// It is asked after the check, not before: the secrets have 256 random bits, so that no number of guesses matters,
-    /// and a lock would shut out every good client behind the same address.
-    pub fn count_failure(&self, client: &Client, refusal: Refusal, now: Timestamp) -> Refusal {
-        let Some(address) = client.address.filter(|_| refusal.status == StatusCode::UNAUTHORIZED) else {
-            return refusal;
-        };
-        let mut failures = self.failures.lock();
-        if failures.len() >= ADDRESSES {
-            failures.retain(|_, throttle| !throttle.is_idle(now));
+/// Counts a refusal for wrong credentials, and turns it into 429 when there were too many from that address. All servers
+/// on one store count together; whoever has the right secret adds nothing to the store.
+///
+/// It is asked after the check, not before: the secrets have 256 random bits, so that no number of guesses matters,
+/// and a lock would shut out every good client behind the same address.
+pub async fn count_failure(app: &App, client: &Client, refusal: Refusal) -> Refusal {
+    let Some(key) = client.address.map(repository_key) else {
+        return refusal;
+    };
+    let counted = app.blocking(move |app| app.store.transact(|tx| count(tx, &key, app.edge.now())));
+    match counted.await {
+        Ok(None) => refusal,
+        Ok(Some(seconds)) => {
+            let text = "too many attempts with wrong credentials came from this address";
+            Refusal::later(StatusCode::TOO_MANY_REQUESTS, seconds, text)
         }
-        if failures.len() >= ADDRESSES {
-            failures.clear();
+        Err(error) => {
+            // It is refused in any case. When many fail at the same time, some are not counted.
+            tracing::debug!(internal = error.internal, "a failed attempt could not be counted");
+            refusal
         }
-        let throttle = failures.entry(address_key(address)).or_default();
-        let Some(until) = throttle.locked_until(now) else {
-            *throttle = throttle.failed(FAILURES_PER_ADDRESS, now);
-            return refusal;
-        };
-        let text = "too many attempts with wrong credentials came from this address";
-        Refusal::later(StatusCode::TOO_MANY_REQUESTS, until.as_second() - now.as_second() + 1, text)
     }
+}
+
+/// Counts a failure, or says for how many seconds none is counted any more.
+fn count(tx: &mut Transaction, key: &str, now: Timestamp) -> arm::Result<Option<i64>> {
+    let throttle = tx.get::<Counter>(key)?.map(|counter| counter.throttle).unwrap_or_default();
+    if let Some(until) = throttle.locked_until(now) {
+        return Ok(Some(until.as_second() - now.as_second() + 1));
+    }
+    tx.put(&Counter { key: key.to_string(), throttle: throttle.failed(FAILURES_PER_ADDRESS, now) })?;
+    Ok(None)
 }

@@ -13,6 +13,7 @@ use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use jiff::{SignedDuration, Timestamp};
 use store::{Finished, Object, ObjectType, Transaction};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::Visit;
@@ -68,12 +69,15 @@ pub async fn save(
         }
     };
     let _turn = visit.gate.turn(&repository).await?;
-    let (sender, pieces) = channel(PIECES);
+    let beside = visit.app.works_beside();
+    let (sender, pieces) = channel(if beside { PIECES } else { Semaphore::MAX_PERMITS });
     let work = upload.clone();
-    let (fed, taken) = tokio::join!(
-        feed(body, sender, object_type, IDLE),
-        visit.app.blocking(move |app| work.take_in(app, &repository, pieces))
-    );
+    let feeding = feed(body, sender, object_type, IDLE);
+    let taking = visit.app.blocking(move |app| work.take_in(app, &repository, pieces));
+    let (fed, taken) = match beside {
+        true => tokio::join!(feeding, taking),
+        false => (feeding.await, taking.await),
+    };
     fed?;
     let size = taken?;
     let labels = visit.labels(object_type);

@@ -51,7 +51,13 @@ impl Harness {
     /// A server with resource groups: `backup` for vaults, and `security` for guards in three subscriptions.
     pub async fn with_groups() -> Self {
         let server = Self::start().await;
-        server.seed(|tx| {
+        server.add_groups();
+        server
+    }
+
+    /// Makes those groups.
+    pub fn add_groups(&self) {
+        self.seed(|tx| {
             tx.put(&Subscription {
                 id: OTHER_SUB,
                 tenant: CONTOSO,
@@ -75,7 +81,6 @@ impl Harness {
             }
             Ok(())
         });
-        server
     }
 
     /// Gives somebody a role at a scope; answers with the assignment's key.

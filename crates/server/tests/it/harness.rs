@@ -1,5 +1,6 @@
 //! A server of two organisations on free ports, a clock that tests set, and callers with tokens.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -36,6 +37,9 @@ pub const AUTOMATION_GUEST: ObjectId = ObjectId(Uuid::from_u128(0xab));
 pub const AUTOMATION_APP: Uuid = Uuid::from_u128(0xa99);
 /// Everybody's password.
 pub const PASSWORD: &str = "Correct-Horse-9";
+
+/// The name that clients know several servers by.
+const PUBLIC_NAME: &str = "backup.example";
 
 /// A clock that only tests move.
 pub struct TestClock(AtomicI64);
@@ -96,22 +100,48 @@ pub struct Caller<'a> {
 impl Harness {
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        store.transact(|tx| seed(tx, real_now())).unwrap();
+        let listen = [SocketAddr::from(([127, 0, 0, 1], 0)); 2];
+        Self::on(store, folder, listen, None).await
+    }
+
+    /// Two servers on one store, each with a listener, a clock and a data folder of its own. Clients know both by one
+    /// name and the same ports, as behind a balancer: what is sent through the one or the other goes to that one.
+    pub async fn two() -> [Self; 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        store.transact(|tx| seed(tx, real_now())).unwrap();
+        let listen = [SocketAddr::from(([127, 0, 0, 1], 0)); 2];
+        let a = Self::on(store.clone(), folder, listen, Some(PUBLIC_NAME)).await;
+        let port = |address: &str| address.rsplit_once(':').unwrap().1.parse().unwrap();
+        let listen = [&a.running.address, &a.running.graph_address]
+            .map(|address| SocketAddr::from(([127, 0, 0, 2], port(address))));
+        let b = Self::on(store, tempfile::tempdir().unwrap(), listen, Some(PUBLIC_NAME)).await;
+        [a, b]
+    }
+
+    async fn on(
+        store: Store,
+        folder: tempfile::TempDir,
+        [listen, graph_listen]: [SocketAddr; 2],
+        public_name: Option<&str>,
+    ) -> Self {
         let clock = Arc::new(TestClock(AtomicI64::new(real_now().as_microsecond())));
         let edge = Edge::new(clock.clone(), Arc::new(SystemEntropy));
-        let store = Store::open(folder.path()).unwrap();
-        store.transact(|tx| seed(tx, clock.now())).unwrap();
         let config = Config {
             data: folder.path().to_path_buf(),
-            listen: "127.0.0.1:0".parse().unwrap(),
-            graph_listen: "127.0.0.1:0".parse().unwrap(),
+            listen,
+            graph_listen,
             userrealm_listen: None,
-            public_name: None,
+            public_name: public_name.map(String::from),
         };
         let running = server::start(&config, store, edge).await.unwrap();
         let ca = std::fs::read(folder.path().join("tls/ca.pem")).unwrap();
         let http = reqwest::Client::builder()
             .tls_certs_only([reqwest::Certificate::from_pem(&ca).unwrap()])
             .redirect(reqwest::redirect::Policy::none())
+            .resolve(PUBLIC_NAME, listen)
             .build()
             .unwrap();
         Self { running, clock, folder, http }
@@ -142,7 +172,7 @@ impl Harness {
 
     /// Everything in the ledger, which is checked on the way.
     pub fn ledger(&self) -> Vec<ledger::Entry> {
-        let inspector = Inspector::open(self.folder.path()).unwrap();
+        let inspector = Inspector::open(self.folder.path(), &store::Database::Sqlite).unwrap();
         inspector.verify_ledger(None).unwrap().unwrap();
         inspector.entries(0, u32::MAX).unwrap()
     }

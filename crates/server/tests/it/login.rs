@@ -1,11 +1,11 @@
 //! Signing in, through HTTPS, as clients and browsers do.
 
-mod browser;
-mod device;
+pub mod browser;
+pub mod device;
 mod discovery;
 mod grants;
 mod refresh;
-mod throttle;
+pub mod throttle;
 
 use arm::{ObjectId, TenantId};
 use base64::Engine;

@@ -26,5 +26,6 @@ mod policies;
 mod repository;
 mod resources;
 mod smoke;
+mod two_servers;
 mod unlocking;
 mod vaults;

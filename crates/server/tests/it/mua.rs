@@ -32,12 +32,17 @@ impl Place {
     /// A server with a guard in this place, its owner and its reader.
     pub async fn server(&self) -> Harness {
         let server = Harness::with_groups().await;
+        self.prepare(&server).await;
+        server
+    }
+
+    /// Makes the guard and those who know of it.
+    pub async fn prepare(&self, server: &Harness) {
         server.grant(BOB, role_ids::CONTRIBUTOR, &group(BACKUP_SUB, "backup"));
         server.grant(AUTOMATION, role_ids::OWNER, &format!("/subscriptions/{OTHER_SUB}"));
         let guard = json!({"location": "westeurope", "properties": {"description": "Ask the security team"}});
         server.as_(self.owner).put(&self.guard(), guard).await.expect(200);
         server.grant(self.holder, role_ids::READER, &self.guard());
-        server
     }
 
     pub fn guard(&self) -> String {

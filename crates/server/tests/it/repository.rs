@@ -4,4 +4,4 @@ mod item_state;
 mod objects;
 mod protocol;
 mod uploads;
-mod world;
+pub mod world;

@@ -13,12 +13,12 @@ use crate::mua::{PLACES, Place, link, proxy};
 
 const REMOVE: &str = "deleteResourceGuardProxyRequests";
 
-fn unlock_path(vault: &str) -> String {
+pub fn unlock_path(vault: &str) -> String {
     format!("{}/unlockDelete", proxy(vault))
 }
 
 /// What az sends.
-fn unlock(place: &Place) -> Value {
+pub fn unlock(place: &Place) -> Value {
     json!({"resourceGuardOperationRequests": [place.request(REMOVE)]})
 }
 

@@ -13,6 +13,7 @@ use super::{Backend, Connection};
 use crate::batch::Batch;
 use crate::engine::{Engine, Snapshot, Tally};
 use crate::error::{CommitError, StoreError};
+use crate::moving::fenced;
 
 /// An SQL database.
 pub(crate) struct SqlEngine {
@@ -25,6 +26,9 @@ pub(crate) struct SqlEngine {
 impl SqlEngine {
     /// Starts on a database whose schema is up to date, with the connection that made it so.
     pub(crate) fn start<B: Backend>(backend: B, writer: Box<dyn Connection>) -> Result<Self, StoreError> {
+        if fenced(&*writer)? {
+            return Err(StoreError::Moved);
+        }
         let backend = Arc::new(backend);
         let counters = Arc::new(Counters::default());
         let (queue, jobs) = channel();
@@ -40,6 +44,11 @@ impl SqlEngine {
             counters,
         })
     }
+}
+
+/// A view of a database that is only looked at.
+pub(crate) fn inspect(backend: impl Backend) -> Result<Box<dyn Snapshot>, StoreError> {
+    Ok(Box::new(Reading::begin(Pool::new(Arc::new(backend)).lend()?)))
 }
 
 impl Engine for SqlEngine {

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 
-use super::writing::{Heads, apply};
-use super::{Backend, Connection};
+use super::ticket::{self, Ticket};
+use super::writing::{Heads, SAVEPOINT, apply, no_rows};
+use super::{Backend, Connection, statement};
 use crate::batch::Batch;
 use crate::engine::Tally;
 use crate::error::{CommitError, StoreError};
@@ -13,8 +14,12 @@ use crate::error::{CommitError, StoreError};
 /// How many batches go into one flush at the most.
 const BATCHES_PER_FLUSH: usize = 256;
 
-/// How often a flush is made again that the database refused because another server's came between.
-const ATTEMPTS: usize = 32;
+/// How often a flush is made again because another server's came between. Each time that one was committed, so that
+/// somebody gets on; it is a matter of luck who does.
+const ATTEMPTS: usize = 256;
+
+/// How often a database that went away is tried again in one flush.
+const RECONNECTS: usize = 6;
 
 /// A batch that waits for the writer.
 pub(super) struct Job {
@@ -46,15 +51,27 @@ pub(super) struct Writer<B> {
     connection: Option<Box<dyn Connection>>,
     /// Where the database stands, if nobody else can have moved it.
     heads: Option<Heads>,
+    /// If others can.
+    ticket: Option<Ticket>,
+    /// A flush whose commit was not answered. Before it is settled, nothing else is written.
+    doubt: Option<Doubt>,
     counters: Arc<Counters>,
 }
 
 /// The results of a flush's batches, in their order.
 type Results = Vec<Result<(), CommitError>>;
 
+/// What is not known of a flush is whether it was committed.
+enum Doubt {
+    /// The batches still wait. These are their results if it was.
+    Waiting(Results),
+    /// They were told that it is not known.
+    Told,
+}
+
 impl<B: Backend> Writer<B> {
     pub(super) fn new(backend: Arc<B>, connection: Box<dyn Connection>, counters: Arc<Counters>) -> Self {
-        Self { backend, connection: Some(connection), heads: None, counters }
+        Self { backend, connection: Some(connection), heads: None, ticket: None, doubt: None, counters }
     }
 
     /// Writes until nobody can send any more.
@@ -65,6 +82,11 @@ impl<B: Backend> Writer<B> {
             self.flush(waiting);
         }
         if let Some(connection) = &self.connection {
+            if let (Some(ticket), None) = (self.ticket, &self.doubt)
+                && let Err(error) = ticket.give_back(&**connection)
+            {
+                tracing::debug!(%error, "this server's row stays in the database");
+            }
             connection.finish();
         }
     }
@@ -80,137 +102,133 @@ impl<B: Backend> Writer<B> {
 
     /// Writes batches in one commit. This is the one place where a commit is tried again.
     fn write(&mut self, batches: &[Batch]) -> Results {
-        let mut why = StoreError::Contention;
-        for _ in 0..ATTEMPTS {
-            match self.attempt(batches) {
+        let (mut contentions, mut reconnects) = (0, 0);
+        let why = loop {
+            let why = match self.attempt(batches) {
                 Ok(results) => {
                     let committed = results.iter().filter(|result| result.is_ok()).count();
                     self.counters.batches.fetch_add(committed as u64, Ordering::Relaxed);
                     self.counters.flushes.fetch_add(u64::from(committed > 0), Ordering::Relaxed);
                     return results;
                 }
-                Err(error) => {
-                    self.heads = None;
-                    if !self.undo() {
-                        self.connection = None;
-                    }
-                    why = error;
+                Err(why) => why,
+            };
+            match &why {
+                StoreError::Contention if contentions < ATTEMPTS => {
+                    self.counters.contentions.fetch_add(1, Ordering::Relaxed);
+                    contentions += 1;
                 }
+                // Nothing of the flush was committed, or that is settled first.
+                StoreError::Unreachable(_) if reconnects < RECONNECTS => {
+                    tracing::warn!(%why, "the database went away during a flush; it is tried again");
+                    self.backend.pause(reconnects);
+                    reconnects += 1;
+                }
+                _ => break why,
             }
-            if !matches!(why, StoreError::Contention) {
-                break;
-            }
-            self.counters.contentions.fetch_add(1, Ordering::Relaxed);
-        }
-        tracing::error!(%why, "a flush failed; nothing of it was written");
-        batches.iter().map(|_| Err(CommitError::Failed(why.again()))).collect()
+        };
+        let unknown = matches!(self.doubt, Some(Doubt::Waiting(_)));
+        tracing::error!(%why, unknown, "a flush failed");
+        self.doubt = self.doubt.take().map(|_| Doubt::Told);
+        let result = || match unknown {
+            true => StoreError::Unknown(why.to_string()),
+            false => why.again(),
+        };
+        batches.iter().map(|_| Err(CommitError::Failed(result()))).collect()
     }
 
-    /// One transaction. Fails as a whole, or tells for each batch whether it was committed.
+    /// One transaction, after what is in doubt has been settled. Fails as a whole, or tells for each batch whether it
+    /// was committed.
     fn attempt(&mut self, batches: &[Batch]) -> Result<Results, StoreError> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.backend.writer()?,
         };
-        let connection = &**self.connection.insert(connection);
-        connection.begin_writing()?;
-        let mut heads = match &self.heads {
-            Some(heads) => heads.clone(),
-            None => Heads::read(connection)?,
+        let outcome = match self.settle(&*connection) {
+            Ok(Some(results)) => Ok(results),
+            Ok(None) => self.transact(&*connection, batches),
+            Err(error) => Err(error),
         };
-        let mut results = Vec::with_capacity(batches.len());
-        for batch in batches {
-            let result = apply(connection, &mut heads, batch);
-            // On a full disk, for one, the database may end the transaction by itself. Then everything before is undone,
-            // and what comes after would be committed alone.
-            if !connection.in_transaction() {
-                return Err(match result {
-                    Err(CommitError::Failed(why)) => why,
-                    _ => StoreError::Engine("the database ended the transaction".into()),
-                });
-            }
-            match result {
-                Err(CommitError::Failed(why @ (StoreError::Contention | StoreError::Unreachable(_)))) => {
-                    return Err(why);
-                }
-                result => results.push(result),
-            }
+        if outcome.is_err() {
+            self.heads = None;
         }
-        if results.iter().any(Result::is_ok) {
-            connection.commit()?;
-            self.heads = B::EXCLUSIVE.then_some(heads);
-        } else {
-            connection.rollback()?;
+        if outcome.is_ok() || undo(&*connection) {
+            self.connection = Some(connection);
         }
+        outcome
+    }
+
+    /// Settles what is in doubt. Returns the results of the batches that wait, if they turn out to be committed.
+    fn settle(&mut self, connection: &dyn Connection) -> Result<Option<Results>, StoreError> {
+        let (Some(ticket), Some(doubt)) = (&mut self.ticket, &mut self.doubt) else {
+            return Ok(None);
+        };
+        let committed = ticket.settle(connection)?;
+        let results = match doubt {
+            Doubt::Waiting(results) if committed => Some(std::mem::take(results)),
+            Doubt::Waiting(_) => None,
+            Doubt::Told => {
+                tracing::warn!(committed, "what became of an earlier flush is known now");
+                None
+            }
+        };
+        self.doubt = None;
         Ok(results)
     }
 
-    /// Ends a transaction that failed. Returns whether the connection can still be used.
-    fn undo(&self) -> bool {
-        let undone = self.connection.as_ref().map(|connection| match connection.in_transaction() {
-            true => connection.rollback(),
-            false => Ok(()),
-        });
-        matches!(undone, Some(Ok(())))
+    fn transact(&mut self, connection: &dyn Connection, batches: &[Batch]) -> Result<Results, StoreError> {
+        if !B::EXCLUSIVE && self.ticket.is_none() {
+            self.ticket = Some(Ticket::draw(connection)?);
+        }
+        connection.begin_writing()?;
+        let mut heads = self.open(connection)?;
+        let mut results = Vec::with_capacity(batches.len());
+        for batch in batches {
+            results.push(apply(connection, &mut heads, batch)?);
+        }
+        if !results.iter().any(Result::is_ok) {
+            connection.rollback()?;
+            return Ok(results);
+        }
+        match connection.commit() {
+            Ok(()) => {}
+            Err(why) if B::EXCLUSIVE || matches!(why, StoreError::Contention) => return Err(why),
+            Err(why) => {
+                self.doubt = Some(Doubt::Waiting(results));
+                return Err(StoreError::Unreachable(why.to_string()));
+            }
+        }
+        if let Some(ticket) = &mut self.ticket {
+            ticket.advance();
+        }
+        self.heads = B::EXCLUSIVE.then_some(heads);
+        Ok(results)
+    }
+
+    /// Opens a flush: takes its turn, and finds out where the database stands.
+    fn open(&self, connection: &dyn Connection) -> Result<Heads, StoreError> {
+        let mut opening = self.ticket.map(Ticket::opening).unwrap_or_default();
+        let numbers = opening.len();
+        opening.push(statement(SAVEPOINT, []));
+        if let Some(heads) = &self.heads {
+            connection.run(&opening, &mut no_rows)?;
+            return Ok(heads.clone());
+        }
+        let (heads, answers) = Heads::read(connection, opening)?;
+        match answers.iter().take(numbers).all(Option::is_some) {
+            true => Ok(heads),
+            false => Err(ticket::lost()),
+        }
+    }
+}
+
+/// Ends a transaction that failed. Returns whether the connection can still be used.
+fn undo(connection: &dyn Connection) -> bool {
+    match connection.in_transaction() {
+        true => connection.rollback().is_ok(),
+        false => connection.usable(),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::mpsc::channel;
-
-    use super::*;
-    use crate::batch::DocumentWrite;
-    use crate::sql::{Columns, query, statement};
-    use crate::sqlite::Sqlite;
-
-    fn batch(key: &str, bytes: usize) -> Batch {
-        let mut batch = Batch::default();
-        let write = DocumentWrite::Put { lookup: None, body: "x".repeat(bytes) };
-        batch.documents.insert(("test", key.to_string()), write);
-        batch
-    }
-
-    fn flush(writer: &mut Writer<Sqlite>, batches: Vec<Batch>) -> Vec<bool> {
-        let (jobs, answers): (Vec<_>, Vec<_>) = batches
-            .into_iter()
-            .map(|batch| {
-                let (done, answer) = channel();
-                (Job { batch, done }, answer)
-            })
-            .unzip();
-        writer.flush(jobs);
-        answers.into_iter().map(|answer| answer.recv().unwrap().is_ok()).collect()
-    }
-
-    fn run(writer: &Writer<Sqlite>, sql: &'static str) {
-        let ignore = &mut |_: usize, _: &dyn Columns| Ok(());
-        writer.connection.as_ref().unwrap().run(&[statement(sql, [])], ignore).unwrap();
-    }
-
-    fn keys(writer: &Writer<Sqlite>) -> Vec<String> {
-        let connection = &**writer.connection.as_ref().unwrap();
-        let sql = "SELECT key FROM documents ORDER BY key";
-        query(connection, sql, &[], |row| Ok(row.text(0)?.to_string())).unwrap()
-    }
-
-    /// A full disk makes the engine roll back by itself, in the middle of a flush.
-    #[test]
-    fn a_flush_that_the_engine_ends_fails_as_a_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("test.db");
-        Sqlite::open(&path).unwrap();
-        let backend = Arc::new(Sqlite::at(&path));
-        let connection = backend.writer().unwrap();
-        let mut writer = Writer::new(backend, connection, Arc::default());
-        assert_eq!(flush(&mut writer, vec![batch("a", 10)]), [true]);
-        run(&writer, "PRAGMA max_page_count = 40");
-        let full = vec![batch("b", 10), batch("c", 4 << 20), batch("d", 10)];
-        assert_eq!(flush(&mut writer, full), [false, false, false]);
-        assert_eq!(keys(&writer), ["a"]);
-        run(&writer, "PRAGMA max_page_count = 1000000");
-        assert_eq!(flush(&mut writer, vec![batch("b", 10), batch("d", 10)]), [true, true]);
-        assert_eq!(keys(&writer), ["a", "b", "d"]);
-        assert_eq!(writer.counters.tally(), Tally { batches: 3, flushes: 2, contentions: 0 });
-    }
-}
+mod tests;

@@ -1,11 +1,12 @@
 //! The connections that read. Each is lent for the life of one snapshot.
 
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-use super::{Backend, Connection};
+use super::{Backend, Connection, EachRow, Run, Statement};
 use crate::error::StoreError;
 
 /// How many idle connections are kept.
@@ -48,18 +49,15 @@ impl Pool {
         Arc::new(Self { backend, state: Mutex::default(), returned: Condvar::new() })
     }
 
-    /// A connection with a reading transaction. One that broke while it was idle is replaced.
+    /// A connection with a reading transaction.
     pub(crate) fn lend(self: &Arc<Self>) -> Result<Lent, StoreError> {
         let mut lent = self.place()?;
-        if let Some(idle) = &lent.connection
+        if let Some(idle) = lent.connection.get_mut()
             && idle.begin_reading().is_ok()
         {
             return Ok(lent);
         }
-        lent.connection = None;
-        let fresh = self.backend.reader()?;
-        fresh.begin_reading()?;
-        lent.connection = Some(fresh);
+        lent.replace()?;
         Ok(lent)
     }
 
@@ -72,7 +70,8 @@ impl Pool {
             }
         }
         state.lent += 1;
-        Ok(Lent { connection: state.idle.pop(), pool: Arc::clone(self) })
+        let connection = RefCell::new(state.idle.pop());
+        Ok(Lent { connection, tried: Cell::new(false), pool: Arc::clone(self) })
     }
 
     /// Closes the idle connections.
@@ -83,13 +82,44 @@ impl Pool {
 
 /// A connection for one snapshot. Dropped, it ends its transaction and goes back.
 pub(crate) struct Lent {
-    connection: Option<Box<dyn Connection>>,
+    connection: RefCell<Option<Box<dyn Connection>>>,
+    /// Whether it is known to work. One that was idle may have broken meanwhile.
+    tried: Cell<bool>,
     pool: Arc<Pool>,
 }
 
 impl Lent {
-    pub(crate) fn connection(&self) -> Result<&dyn Connection, StoreError> {
-        self.connection.as_deref().ok_or(StoreError::Closed)
+    /// Takes a fresh connection.
+    fn replace(&self) -> Result<(), StoreError> {
+        *self.connection.borrow_mut() = None;
+        let fresh = self.pool.backend.reader()?;
+        fresh.begin_reading()?;
+        *self.connection.borrow_mut() = Some(fresh);
+        self.tried.set(true);
+        Ok(())
+    }
+
+    fn ask(&self, statements: &[Statement<'_>], each: &mut EachRow<'_>) -> Result<(), StoreError> {
+        let connection = self.connection.borrow();
+        connection.as_deref().ok_or(StoreError::Closed)?.run(statements, each)
+    }
+}
+
+impl Run for Lent {
+    /// If the connection turns out to be broken before it has answered anything, another one is asked.
+    fn run(&self, statements: &[Statement<'_>], each: &mut EachRow<'_>) -> Result<(), StoreError> {
+        let mut answered = self.tried.replace(true);
+        let outcome = self.ask(statements, &mut |number, row| {
+            answered = true;
+            each(number, row)
+        });
+        match outcome {
+            Err(StoreError::Unreachable(_)) if !answered => {
+                self.replace()?;
+                self.ask(statements, each)
+            }
+            outcome => outcome,
+        }
     }
 }
 

@@ -1,11 +1,10 @@
 //! Snapshots: how each question of a decision is put to the database.
 
 use super::pool::Lent;
-use super::{Columns, Value, query, query_count, query_first};
+use super::{Columns, Run, Value, query, query_count, query_first};
 use crate::batch::Row;
 use crate::engine::{AccessChange, EachRow, LedgerRow, ObjectRow, Snapshot};
 use crate::error::StoreError;
-use crate::sql::Connection;
 use crate::sql::writing::{ALIVE, KNOWN};
 
 /// A transaction that reads.
@@ -20,14 +19,26 @@ impl Reading {
     }
 
     fn rows(&self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
-        query(self.connection.connection()?, sql, values, read_row)
+        query(&self.connection, sql, values, read_row)
     }
 }
 
 impl Snapshot for Reading {
     fn document(&self, kind: &str, key: &str) -> Result<Option<Row>, StoreError> {
         let sql = "SELECT key, revision, body FROM documents WHERE kind = $1 AND key = $2";
-        query_first(self.connection.connection()?, sql, &[Value::Text(kind), Value::Text(key)], read_row)
+        query_first(&self.connection, sql, &[Value::Text(kind), Value::Text(key)], read_row)
+    }
+
+    fn documents(&self, kind: &str, keys: &[String]) -> Result<Vec<Row>, StoreError> {
+        let sql = "SELECT key, revision, body FROM documents WHERE kind = $1 AND key = $2";
+        let statements: Vec<_> =
+            keys.iter().map(|key| super::statement(sql, [Value::Text(kind), Value::Text(key)])).collect();
+        let mut rows = Vec::new();
+        self.connection.run(&statements, &mut |_, row| {
+            rows.push(read_row(row)?);
+            Ok(())
+        })?;
+        Ok(rows)
     }
 
     fn range(&self, kind: &str, lower: &str, upper: &str) -> Result<Vec<Row>, StoreError> {
@@ -38,7 +49,7 @@ impl Snapshot for Reading {
     fn each(&self, kind: &str, each: &mut EachRow<'_>) -> Result<(), StoreError> {
         let sql = "SELECT key, body FROM documents WHERE kind = $1 ORDER BY key";
         let statement = super::statement(sql, [Value::Text(kind)]);
-        self.connection.connection()?.run(&[statement], &mut |_, row| each(row.text(0)?, row.text(1)?))
+        self.connection.run(&[statement], &mut |_, row| each(row.text(0)?, row.text(1)?))
     }
 
     fn lookup(&self, kind: &str, lookup: &str) -> Result<Vec<Row>, StoreError> {
@@ -47,14 +58,19 @@ impl Snapshot for Reading {
     }
 
     fn access(&self) -> Result<i64, StoreError> {
-        query_count(self.connection.connection()?, "SELECT value FROM counters WHERE name = 'access'", &[])
+        // Every decision asks this. One on a database that was moved away would be made on rights of yesterday.
+        let sql = "SELECT name, value FROM counters WHERE name = 'access' OR (name = 'moved' AND value <> 0)";
+        let read = |row: &dyn Columns| Ok((row.text(0)? == "access", row.int(1)?));
+        query(&self.connection, sql, &[], read)?.into_iter().try_fold(0, |found, (access, value)| {
+            if access { Ok(found + value) } else { Err(StoreError::Moved) }
+        })
     }
 
     fn access_changes(&self, after: i64) -> Result<Option<Vec<AccessChange>>, StoreError> {
         let now = self.access()?;
         let sql =
             "SELECT revision, kind, key FROM access_log WHERE revision > $1 ORDER BY revision, kind, key";
-        let changes = query(self.connection.connection()?, sql, &[Value::Int(after)], |row| {
+        let changes = query(&self.connection, sql, &[Value::Int(after)], |row| {
             let (kind, key) = (row.text(1)?.to_string(), row.text(2)?.to_string());
             Ok(AccessChange { revision: row.int(0)?, kind, key })
         })?;
@@ -72,12 +88,12 @@ impl Snapshot for Reading {
         let sql = "SELECT name, sequence, content, size, created_at, created_by FROM objects
              WHERE repository = $1 AND type = $2 AND name = $3 AND deleted_sequence IS NULL";
         let values = [Value::Text(repository), Value::Text(object_type), Value::Text(name)];
-        query_first(self.connection.connection()?, sql, &values, read_object)
+        query_first(&self.connection, sql, &values, read_object)
     }
 
     fn object_known(&self, repository: &str, object_type: &str, name: &str) -> Result<bool, StoreError> {
         let values = [Value::Text(repository), Value::Text(object_type), Value::Text(name)];
-        Ok(query_count(self.connection.connection()?, KNOWN, &values)? > 0)
+        Ok(query_count(&self.connection, KNOWN, &values)? > 0)
     }
 
     fn refers_to(&self, repository: &str, object_type: &str, content: &str) -> Result<bool, StoreError> {
@@ -87,15 +103,11 @@ impl Snapshot for Reading {
              WHERE repository = $1 AND type = $2 AND name = $3 AND content = $4 LIMIT 1) AS found";
         let values =
             [Value::Text(repository), Value::Text(object_type), Value::Text(name), Value::Text(content)];
-        Ok(query_count(self.connection.connection()?, sql, &values)? > 0)
+        Ok(query_count(&self.connection, sql, &values)? > 0)
     }
 
     fn alive(&self, repository: &str, object_type: &str) -> Result<i64, StoreError> {
-        query_count(
-            self.connection.connection()?,
-            ALIVE,
-            &[Value::Text(repository), Value::Text(object_type)],
-        )
+        query_count(&self.connection, ALIVE, &[Value::Text(repository), Value::Text(object_type)])
     }
 
     fn objects(
@@ -110,45 +122,41 @@ impl Snapshot for Reading {
              ORDER BY sequence LIMIT $4";
         let values =
             [Value::Text(repository), Value::Text(object_type), Value::Int(after), Value::Int(limit)];
-        query(self.connection.connection()?, sql, &values, read_object)
+        query(&self.connection, sql, &values, read_object)
     }
 
     fn usage(&self, repository: &str) -> Result<(i64, i64), StoreError> {
         let sql = "SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM objects
              WHERE repository = $1 AND deleted_sequence IS NULL";
         let read = |row: &dyn Columns| Ok((row.int(0)?, row.int(1)?));
-        let usage = query_first(self.connection.connection()?, sql, &[Value::Text(repository)], read)?;
+        let usage = query_first(&self.connection, sql, &[Value::Text(repository)], read)?;
         Ok(usage.unwrap_or_default())
     }
 
     fn dropped(&self) -> Result<Vec<String>, StoreError> {
         let sql = "SELECT repository FROM repositories WHERE state = 'dropped'";
-        query(self.connection.connection()?, sql, &[], |row| Ok(row.text(0)?.to_string()))
+        query(&self.connection, sql, &[], |row| Ok(row.text(0)?.to_string()))
     }
 
     fn ledger(&self, from: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError> {
-        read_ledger(self.connection.connection()?, from, limit)
+        read_ledger(&self.connection, from, limit)
     }
 
     fn ledger_back(&self, before: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError> {
         let sql = "SELECT sequence, canonical, leaf, chain FROM ledger WHERE sequence < $1
              ORDER BY sequence DESC LIMIT $2";
-        query(self.connection.connection()?, sql, &[Value::Int(before), Value::Int(limit)], read_ledger_row)
+        query(&self.connection, sql, &[Value::Int(before), Value::Int(limit)], read_ledger_row)
     }
 
     fn is_empty(&self) -> Result<bool, StoreError> {
         let sql = "SELECT (SELECT count(*) FROM (SELECT 1 FROM documents LIMIT 1) AS some_document)
              + (SELECT count(*) FROM (SELECT 1 FROM ledger LIMIT 1) AS some_entry)";
-        Ok(query_count(self.connection.connection()?, sql, &[])? == 0)
+        Ok(query_count(&self.connection, sql, &[])? == 0)
     }
 }
 
 /// Ledger entries from a sequence on, oldest first.
-pub(crate) fn read_ledger(
-    connection: &dyn Connection,
-    from: i64,
-    limit: i64,
-) -> Result<Vec<LedgerRow>, StoreError> {
+pub(crate) fn read_ledger(connection: &dyn Run, from: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError> {
     let sql = "SELECT sequence, canonical, leaf, chain FROM ledger WHERE sequence >= $1
          ORDER BY sequence LIMIT $2";
     query(connection, sql, &[Value::Int(from), Value::Int(limit)], read_ledger_row)

@@ -2,9 +2,11 @@
 
 use ledger::{Chain, Digest, Head};
 
-use super::{Columns, Connection, Statement, Value, query_first, statement};
+use super::{Columns, Connection, Statement, Value, statement};
 use crate::batch::{Batch, Condition, DocumentWrite, ObjectWrite};
+use crate::engine::ACCESS_LOG;
 use crate::error::{CommitError, StoreError};
+use crate::moving::FENCE;
 
 /// Whether an object ever existed: a count that is 0 or 1.
 pub(super) const KNOWN: &str = "SELECT count(*) FROM (SELECT 1 FROM objects
@@ -14,8 +16,8 @@ pub(super) const KNOWN: &str = "SELECT count(*) FROM (SELECT 1 FROM objects
 pub(super) const ALIVE: &str =
     "SELECT count(*) FROM objects WHERE repository = $1 AND type = $2 AND deleted_sequence IS NULL";
 
-/// How many revisions of access can be followed change by change. Who is further behind reads everything.
-const ACCESS_LOG: i64 = 100_000;
+/// What a batch that fails goes back to. It is set from the beginning of a flush to its end.
+pub(super) const SAVEPOINT: &str = "SAVEPOINT batch";
 
 /// What the next batch continues.
 #[derive(Clone, Debug)]
@@ -28,89 +30,94 @@ pub(crate) struct Heads {
 }
 
 impl Heads {
-    /// Reads where the database stands.
-    pub(crate) fn read(connection: &dyn Connection) -> Result<Self, StoreError> {
+    /// Reads where the database stands, after the statements that a flush opens with. Those may answer with one number
+    /// each, which comes back in their order.
+    pub(super) fn read(
+        connection: &dyn Connection,
+        opening: Vec<Statement<'_>>,
+    ) -> Result<(Self, Vec<Option<i64>>), StoreError> {
+        let first = opening.len();
+        let mut answers = vec![None; first];
         let (mut revision, mut access) = (0, 0);
         let mut head = Head::EMPTY;
-        let statements = [
-            statement("SELECT name, value FROM counters", []),
-            statement("SELECT sequence, chain FROM ledger ORDER BY sequence DESC LIMIT 1", []),
-        ];
+        let mut statements = opening;
+        statements.push(statement("SELECT name, value FROM counters", []));
+        statements.push(statement("SELECT sequence, chain FROM ledger ORDER BY sequence DESC LIMIT 1", []));
         connection.run(&statements, &mut |number, row| {
-            if number == 0 {
+            if let Some(answer) = answers.get_mut(number) {
+                *answer = Some(row.int(0)?);
+            } else if number == first {
                 match row.text(0)? {
                     "revision" => revision = row.int(1)?,
                     "access" => access = row.int(1)?,
+                    FENCE if row.int(1)? != 0 => return Err(StoreError::Moved),
                     _ => {}
                 }
-                return Ok(());
+            } else {
+                let size = u64::try_from(row.int(0)? + 1)
+                    .map_err(|_| StoreError::Corrupt("ledger sequence".into()))?;
+                head = Head { size, chain: digest(row.bytes(1)?)? };
             }
-            let size =
-                u64::try_from(row.int(0)? + 1).map_err(|_| StoreError::Corrupt("ledger sequence".into()))?;
-            head = Head { size, chain: digest(row.bytes(1)?)? };
             Ok(())
         })?;
-        Ok(Self { revision, access, chain: Chain::resume(head) })
+        Ok((Self { revision, access, chain: Chain::resume(head) }, answers))
     }
 }
 
 /// Checks a batch's conditions against everything before it, earlier batches of the same flush included, and writes it.
-/// A batch that fails leaves no trace.
+/// A batch that fails leaves no trace; when that is not certain, the whole flush fails. It began with [`SAVEPOINT`].
 pub(crate) fn apply(
     connection: &dyn Connection,
     heads: &mut Heads,
     batch: &Batch,
-) -> Result<(), CommitError> {
-    if !hold(connection, heads, &batch.conditions)? {
-        return Err(CommitError::Conflict);
-    }
-    connection.run(&[statement("SAVEPOINT batch", [])], &mut no_rows)?;
-    let mut after = heads.clone();
-    match write(connection, &mut after, batch) {
-        Ok(()) => {
-            *heads = after;
-            Ok(())
-        }
-        // The whole flush is to be made again, or cannot be finished: there is nothing to go back to.
-        Err(error @ (StoreError::Contention | StoreError::Unreachable(_))) => Err(error.into()),
-        Err(error) => {
-            if connection.in_transaction() {
-                let undo =
-                    [statement("ROLLBACK TO SAVEPOINT batch", []), statement("RELEASE SAVEPOINT batch", [])];
-                connection.run(&undo, &mut no_rows)?;
-            }
-            Err(error.into())
-        }
-    }
-}
-
-fn no_rows(_: usize, _: &dyn Columns) -> Result<(), StoreError> {
-    Ok(())
-}
-
-/// Whether everything that a decision read still reads the same.
-fn hold(connection: &dyn Connection, heads: &Heads, conditions: &[Condition]) -> Result<bool, StoreError> {
+) -> Result<Result<(), CommitError>, StoreError> {
     let access_holds = |condition: &Condition| match condition {
         Condition::Access(revision) => *revision == heads.access,
         _ => true,
     };
-    if !conditions.iter().all(access_holds) {
-        return Ok(false);
+    if !batch.conditions.iter().all(access_holds) || !hold(connection, &batch.conditions)? {
+        return Ok(Err(CommitError::Conflict));
     }
+    let mut after = heads.clone();
+    match write(connection, &mut after, batch) {
+        Ok(()) => {
+            *heads = after;
+            Ok(Ok(()))
+        }
+        Err(why @ (StoreError::Contention | StoreError::Unreachable(_))) => Err(why),
+        // On a full disk, for one, the database may end the transaction by itself. Then everything before is undone, and
+        // what comes after would be committed alone.
+        Err(why) if !connection.in_transaction() => Err(why),
+        Err(why) => {
+            connection.run(&[statement("ROLLBACK TO SAVEPOINT batch", [])], &mut no_rows)?;
+            Ok(Err(why.into()))
+        }
+    }
+}
+
+pub(super) fn no_rows(_: usize, _: &dyn Columns) -> Result<(), StoreError> {
+    Ok(())
+}
+
+/// Moves the savepoint behind the batch before. Whether everything that the decision read still reads the same.
+fn hold(connection: &dyn Connection, conditions: &[Condition]) -> Result<bool, StoreError> {
     let asked: Vec<(&Condition, Statement<'_>)> =
         conditions.iter().filter_map(|condition| Some((condition, question(condition)?))).collect();
-    let (conditions, statements): (Vec<&Condition>, Vec<Statement<'_>>) = asked.into_iter().unzip();
+    let (asked, questions): (Vec<&Condition>, Vec<Statement<'_>>) = asked.into_iter().unzip();
+    let savepoint = [statement("RELEASE SAVEPOINT batch", []), statement(SAVEPOINT, [])];
+    let before = savepoint.len();
+    let statements: Vec<Statement<'_>> = savepoint.into_iter().chain(questions).collect();
     // What no row says is not there.
-    let mut answers: Vec<[Option<i64>; 2]> = vec![[None; 2]; statements.len()];
+    let mut answers: Vec<[Option<i64>; 2]> = vec![[None; 2]; asked.len()];
     connection.run(&statements, &mut |number, row| {
-        if let Some(answer) = answers.get_mut(number) {
-            let second =
-                matches!(conditions.get(number), Some(Condition::Range { .. } | Condition::Lookup { .. }));
+        let at = number.saturating_sub(before);
+        if let (Some(answer), Some(condition)) = (answers.get_mut(at), asked.get(at)) {
+            let second = matches!(condition, Condition::Range { .. } | Condition::Lookup { .. });
             *answer = [row.int_or_null(0)?, if second { row.int_or_null(1)? } else { None }];
         }
         Ok(())
     })?;
-    Ok(conditions.iter().zip(answers).all(|(condition, answer)| holds(condition, answer)))
+    Ok(asked.iter().zip(answers).all(|(condition, answer)| holds(condition, answer)))
 }
 
 /// What to ask the database about a condition. The revision of access is known already.
@@ -149,7 +156,7 @@ fn holds(condition: &Condition, answer: [Option<i64>; 2]) -> bool {
         Condition::Access(_) => true,
         Condition::Document { revision, .. } => answer == [*revision, None],
         Condition::Range { seen, .. } | Condition::Lookup { seen, .. } => {
-            answer == [Some(seen.count), Some(seen.highest)]
+            answer.map(Option::unwrap_or_default) == [seen.count, seen.highest]
         }
         Condition::Object { sequence, .. } => answer == [*sequence, None],
         Condition::ObjectKnown { known, .. } => answer == [Some(i64::from(*known)), None],
@@ -159,9 +166,6 @@ fn holds(condition: &Condition, answer: [Option<i64>; 2]) -> bool {
 
 /// Writes a batch behind the heads, and moves them.
 fn write(connection: &dyn Connection, heads: &mut Heads, batch: &Batch) -> Result<(), StoreError> {
-    for object in &batch.objects {
-        write_object(connection, object)?;
-    }
     let links = batch
         .entries
         .iter()
@@ -174,7 +178,8 @@ fn write(connection: &dyn Connection, heads: &mut Heads, batch: &Batch) -> Resul
             Ok((sequence, link))
         })
         .collect::<Result<Vec<_>, StoreError>>()?;
-    let mut statements = Vec::new();
+    let mut statements: Vec<Statement<'_>> = batch.objects.iter().flat_map(write_object).collect();
+    let needed = needed_answers(&statements);
     if !batch.documents.is_empty() {
         heads.revision += 1;
         statements.push(set_counter("revision", heads.revision));
@@ -206,8 +211,15 @@ fn write(connection: &dyn Connection, heads: &mut Heads, batch: &Batch) -> Resul
             ],
         ));
     }
-    statements.push(statement("RELEASE SAVEPOINT batch", []));
-    connection.run(&statements, &mut no_rows)
+    let mut answered = Vec::new();
+    connection.run(&statements, &mut |number, _| {
+        answered.push(number);
+        Ok(())
+    })?;
+    match answered == needed {
+        true => Ok(()),
+        false => Err(StoreError::Corrupt("there is no such repository to write to".into())),
+    }
 }
 
 fn set_counter(name: &'static str, value: i64) -> Statement<'static> {
@@ -238,59 +250,56 @@ fn put<'a>(kind: &'a str, key: &'a str, write: &'a DocumentWrite, revision: i64)
     }
 }
 
-fn write_object(connection: &dyn Connection, write: &ObjectWrite) -> Result<(), StoreError> {
+/// The next place in a repository's order. One that was given up, or never was, gets no objects any more: then there is
+/// no answer.
+const NEXT_SEQUENCE: &str = "UPDATE repositories SET sequence = sequence + 1
+     WHERE repository = $1 AND state = 'live' RETURNING sequence";
+
+/// Which of the statements must have answered with a row for the rest to mean anything.
+fn needed_answers(statements: &[Statement<'_>]) -> Vec<usize> {
+    let next = |(_, statement): &(usize, &Statement<'_>)| statement.sql == NEXT_SEQUENCE;
+    statements.iter().enumerate().filter(next).map(|(number, _)| number).collect()
+}
+
+fn write_object(write: &ObjectWrite) -> Vec<Statement<'_>> {
     match write {
         ObjectWrite::Put { repository, object_type, name, content, size, at, by } => {
-            let sequence = next_sequence(connection, repository)?;
             let sql = "INSERT INTO objects (repository, type, name, sequence, content, size, created_at, created_by)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-            let [repository, object_type, name, content, by] =
+                 VALUES ($1, $2, $3, (SELECT sequence FROM repositories WHERE repository = $4), $5, $6, $7, $8)";
+            let [place, object_type, name, content, by] =
                 [repository, *object_type, name, content, by].map(Value::Text);
-            let [sequence, size, at] = [sequence, *size, *at].map(Value::Int);
-            run(connection, sql, [repository, object_type, name, sequence, content, size, at, by])
+            let [size, at] = [*size, *at].map(Value::Int);
+            let insert = [place, object_type, name, place, content, size, at, by];
+            vec![statement(NEXT_SEQUENCE, [place]), statement(sql, insert)]
         }
         ObjectWrite::Tombstone { repository, object_type, name, at, by } => {
-            let sequence = next_sequence(connection, repository)?;
-            let sql = "UPDATE objects SET deleted_sequence = $1, deleted_at = $2, deleted_by = $3
+            let sql = "UPDATE objects
+                 SET deleted_sequence = (SELECT sequence FROM repositories WHERE repository = $1),
+                     deleted_at = $2, deleted_by = $3
                  WHERE repository = $4 AND type = $5 AND name = $6 AND deleted_sequence IS NULL";
-            let [by, repository, object_type, name] = [by, repository, *object_type, name].map(Value::Text);
-            run(connection, sql, [Value::Int(sequence), Value::Int(*at), by, repository, object_type, name])
+            let [by, place, object_type, name] = [by, repository, *object_type, name].map(Value::Text);
+            let hide = [place, Value::Int(*at), by, place, object_type, name];
+            vec![statement(NEXT_SEQUENCE, [place]), statement(sql, hide)]
         }
         ObjectWrite::Forget { repository, object_type, name } => {
             let sql = "DELETE FROM objects WHERE repository = $1 AND type = $2 AND name = $3";
-            run(connection, sql, [repository, *object_type, name].map(Value::Text))
+            vec![statement(sql, [repository, *object_type, name].map(Value::Text))]
         }
         ObjectWrite::CreateRepository { repository } => {
             let sql = "INSERT INTO repositories (repository, sequence, state) VALUES ($1, 0, 'live')";
-            run(connection, sql, [Value::Text(repository)])
+            vec![statement(sql, [Value::Text(repository)])]
         }
         ObjectWrite::DropRepository { repository } => {
-            run(connection, "DELETE FROM objects WHERE repository = $1", [Value::Text(repository)])?;
-            set_state(connection, repository, "dropped")
+            let objects = "DELETE FROM objects WHERE repository = $1";
+            vec![statement(objects, [Value::Text(repository)]), set_state(repository, "dropped")]
         }
-        ObjectWrite::RepositoryGone { repository } => set_state(connection, repository, "gone"),
+        ObjectWrite::RepositoryGone { repository } => vec![set_state(repository, "gone")],
     }
 }
 
-fn run<const N: usize>(
-    connection: &dyn Connection,
-    sql: &'static str,
-    values: [Value<'_>; N],
-) -> Result<(), StoreError> {
-    connection.run(&[statement(sql, values)], &mut no_rows)
-}
-
-fn set_state(connection: &dyn Connection, repository: &str, state: &str) -> Result<(), StoreError> {
+fn set_state<'a>(repository: &'a str, state: &'static str) -> Statement<'a> {
     let sql = "UPDATE repositories SET state = $1 WHERE repository = $2";
-    run(connection, sql, [Value::Text(state), Value::Text(repository)])
-}
-
-/// The next place in a repository's order. One that was given up, or never was, gets no objects any more.
-fn next_sequence(connection: &dyn Connection, repository: &str) -> Result<i64, StoreError> {
-    let sql = "UPDATE repositories SET sequence = sequence + 1 WHERE repository = $1 AND state = 'live'
-         RETURNING sequence";
-    query_first(connection, sql, &[Value::Text(repository)], |row| row.int(0))?
-        .ok_or_else(|| StoreError::Corrupt(format!("there is no repository `{repository}` to write to")))
+    statement(sql, [Value::Text(state), Value::Text(repository)])
 }
 
 /// Reads a stored hash.

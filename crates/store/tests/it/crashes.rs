@@ -1,19 +1,22 @@
 //! What was answered is there after the end of the process, however it ended.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use store::{ObjectType, Store, StoreError};
+use store::{ObjectType, Place, Store, StoreError};
 use vault::Edit;
 
 use crate::world::{
-    ITEM, edit_item, entry, group, item, ledger, object, operation, save, store, store_with_item, upload,
-    verify,
+    Engine, ITEM, World, database, edit_item, entry, file, group, item, ledger, object, operation, save,
+    store, store_with_item, upload, verify,
 };
 
 const FOLDER: &str = "STORE_TEST_FOLDER";
+const ADDRESS: &str = "STORE_TEST_ADDRESS";
 const DATA: ObjectType = ObjectType::Data;
 
 #[test]
@@ -46,30 +49,35 @@ fn everything_is_found_again_after_a_clean_end() {
 #[test]
 fn unfinished_uploads_are_gone_at_the_next_start() {
     let (store, folder) = store_with_item();
-    let mut begun = store.blobs().begin(ITEM, DATA, "begun").unwrap();
-    begun.write(b"half of it").unwrap();
-    // As a crash leaves them: nobody tidies up.
-    std::mem::forget(begun);
-    std::mem::forget(upload(&store, DATA, b"finished, not kept"));
+    drop(store);
+    crash(folder.path(), "crashes::crashes_in_the_middle_of_uploads");
     let uploads = folder.path().join("repositories/.uploads");
     assert_eq!(fs::read_dir(&uploads).unwrap().count(), 2);
-    drop(store);
     let _store = Store::open(folder.path()).unwrap();
     assert_eq!(fs::read_dir(&uploads).unwrap().count(), 0);
+}
+
+/// Not a test of its own: what the test above starts.
+#[test]
+#[ignore = "started by another test, in a process of its own"]
+fn crashes_in_the_middle_of_uploads() {
+    let Some(store) = store_to_crash() else {
+        return;
+    };
+    let mut begun = store.blobs().begin(ITEM, DATA, "begun").unwrap();
+    begun.write(b"half of it").unwrap();
+    let _finished = upload(&store, DATA, b"finished, not kept");
+    std::process::abort();
 }
 
 #[test]
 fn a_repository_that_was_given_up_before_a_crash_goes_at_the_next_start() {
     let (store, folder) = store_with_item();
     save(&store, DATA, b"bytes").unwrap();
-    // The upload holds the removal up, until the "crash".
-    let kept = upload(&store, DATA, b"bytes").keep().unwrap();
-    store.transact(|tx| edit_item(tx, Edit::delete(item(ITEM)))).unwrap();
-    store.finish_purges().unwrap();
+    drop(store);
+    crash(folder.path(), "crashes::crashes_while_an_upload_holds_up_a_removal");
     let bytes = folder.path().join("repositories").join(ITEM);
     assert!(bytes.exists());
-    drop(store);
-    std::mem::forget(kept);
     let store = Store::open(folder.path()).unwrap();
     store.finish_purges().unwrap();
     assert!(!bytes.exists());
@@ -81,6 +89,19 @@ fn a_repository_that_was_given_up_before_a_crash_goes_at_the_next_start() {
     assert!(bytes.exists());
     let again = Edit::create(item(ITEM));
     assert!(store.transact(|tx| edit_item(tx, again.clone())).is_err());
+}
+
+/// Not a test of its own: what the test above starts.
+#[test]
+#[ignore = "started by another test, in a process of its own"]
+fn crashes_while_an_upload_holds_up_a_removal() {
+    let Some(store) = store_to_crash() else {
+        return;
+    };
+    let _kept = upload(&store, DATA, b"bytes").keep().unwrap();
+    store.transact(|tx| edit_item(tx, Edit::delete(item(ITEM)))).unwrap();
+    store.finish_purges().unwrap();
+    std::process::abort();
 }
 
 #[test]
@@ -147,30 +168,39 @@ fn a_ledger_that_was_tampered_with_is_found_out() {
     assert!(format!("{broken:?}").contains('1'), "{broken:?}");
 }
 
-/// Kills a process in the middle of its writing, again and again, and looks for all that it had been told was written.
 #[test]
 fn what_was_acknowledged_before_a_kill_is_there() {
-    let (store, folder) = store_with_item();
+    kill_again_and_again(Engine::Sqlite);
+}
+
+#[test]
+fn what_was_acknowledged_before_a_kill_is_there_on_postgres() {
+    kill_again_and_again(Engine::Postgres);
+}
+
+/// Kills a process in the middle of its writing, again and again, and looks for all that it had been told was written.
+fn kill_again_and_again(engine: Engine) {
+    let (store, world) = engine.store_with_item();
     drop(store);
     let mut acknowledged = Vec::new();
     for round in 0..4 {
-        let mut child = spawn(folder.path());
+        let mut child = spawn(world.path(), world.address(), "crashes::writes_until_it_is_killed");
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         // Kept open: a process that nobody reads from ends by itself.
         let mut acks =
             lines.map_while(Result::ok).filter_map(|line| Some(line.split_once("ack ")?.1.to_string()));
         acknowledged.extend(acks.by_ref().take(5 + 7 * round));
-        assert!(matches!(Store::open(folder.path()).err(), Some(StoreError::InUse(_))));
+        assert!(matches!(world.try_open().err(), Some(StoreError::InUse(_))));
         child.kill().unwrap();
         child.wait().unwrap();
-        check(folder.path(), &acknowledged);
+        check(&world, &acknowledged);
     }
     assert_eq!(acknowledged.len(), 62);
 }
 
-fn check(folder: &Path, acknowledged: &[String]) {
-    let store = Store::open(folder).unwrap();
-    assert!(verify(folder).is_ok());
+fn check(world: &World, acknowledged: &[String]) {
+    let store = world.open();
+    assert!(world.verify().is_ok());
     let told = ledger(&store);
     let (objects, _) = store.transact(|tx| tx.objects(ITEM, DATA, 0, 100_000)).unwrap();
     for name in acknowledged {
@@ -181,23 +211,34 @@ fn check(folder: &Path, acknowledged: &[String]) {
     }
     // What was not acknowledged is there wholly or not at all.
     for object in &objects {
-        let path = folder
-            .join("repositories")
-            .join(ITEM)
-            .join("data")
-            .join(object.name.get(..2).unwrap())
-            .join(&object.name);
-        let bytes = fs::read(path).unwrap();
+        let bytes = fs::read(file(world.path(), DATA, object)).unwrap();
         assert_eq!(ledger::Digest::of(&bytes).to_string(), object.content);
         assert!(told.contains(&object.name));
     }
-    assert_eq!(fs::read_dir(folder.join("repositories/.uploads")).unwrap().count(), 0);
+    assert_eq!(world.unfinished(), BTreeMap::new());
 }
 
-fn spawn(folder: &Path) -> Child {
+/// Runs one of the functions here in a process of its own that ends by itself, and not well.
+fn crash(folder: &Path, name: &str) {
+    let ended = spawn(folder, None, name).wait().unwrap();
+    assert_eq!(ended.signal(), Some(6), "it is to abort: {ended}");
+}
+
+/// The store that a process opens in order to crash; none when nobody asked for that.
+fn store_to_crash() -> Option<Store> {
+    let folder = std::env::var_os(FOLDER)?;
+    let place = Place {
+        database: database(std::env::var(ADDRESS).ok().as_deref()),
+        ..Place::folder(Path::new(&folder))
+    };
+    Some(Store::open_at(&place).unwrap())
+}
+
+fn spawn(folder: &Path, address: Option<&str>, name: &str) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "crashes::writes_until_it_is_killed", "--ignored", "--nocapture"])
+        .args(["--exact", name, "--ignored", "--nocapture"])
         .env(FOLDER, folder)
+        .envs(address.map(|address| (ADDRESS, address)))
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -208,10 +249,9 @@ fn spawn(folder: &Path) -> Child {
 #[test]
 #[ignore = "started by another test, in a process of its own"]
 fn writes_until_it_is_killed() {
-    let Some(folder) = std::env::var_os(FOLDER) else {
+    let Some(store) = store_to_crash() else {
         return;
     };
-    let store = Store::open(Path::new(&folder)).unwrap();
     let from = ledger(&store).len();
     for n in from.. {
         let bytes = vec![n as u8; 50_000 + n];

@@ -8,9 +8,24 @@ use store::{ObjectType, Store, Transaction};
 use vault::{Edit, VaultChange};
 
 use crate::world::{
-    ITEM, SUBSCRIPTION, clear, edit_item, entry, group, item, ledger, object, operation, store,
-    store_with_item, tenant, vault, verify,
+    Engine, ITEM, SUBSCRIPTION, clear, edit_item, entry, group, item, ledger, object, operation, tenant,
+    vault,
 };
+
+on_every_engine!(
+    a_decision_is_made_again_when_what_it_read_has_changed,
+    what_was_not_there_may_not_come,
+    a_range_has_no_phantoms,
+    a_second_key_finds_all_and_is_part_of_the_condition,
+    what_decisions_about_access_read_is_part_of_the_condition,
+    objects_are_part_of_the_condition,
+    of_many_writers_none_loses_what_another_wrote,
+    a_decision_that_is_never_left_alone_is_given_up,
+    state_and_ledger_are_written_together_or_not_at_all,
+    a_refusal_is_kept_when_the_decision_fails_and_nothing_else_is,
+    a_decision_sees_its_own_writes_and_nobody_elses,
+    a_change_must_start_from_what_is_stored,
+);
 
 fn put(store: &Store, group: &ResourceGroup) {
     store
@@ -40,9 +55,8 @@ fn raced<T: PartialEq + std::fmt::Debug>(
     (seen.len(), seen)
 }
 
-#[test]
-fn a_decision_is_made_again_when_what_it_read_has_changed() {
-    let (store, _folder) = store();
+fn a_decision_is_made_again_when_what_it_read_has_changed(engine: Engine) {
+    let (store, _world) = engine.store();
     put(&store, &group("rg", "westeurope"));
     let id = group("rg", "westeurope").id;
     let read = |tx: &mut Transaction| Ok(tx.resource::<ResourceGroup>(&id)?.unwrap().location.to_string());
@@ -57,18 +71,16 @@ fn a_decision_is_made_again_when_what_it_read_has_changed() {
     assert_eq!(store.retries(), 2);
 }
 
-#[test]
-fn what_was_not_there_may_not_come() {
-    let (store, _folder) = store();
+fn what_was_not_there_may_not_come(engine: Engine) {
+    let (store, _world) = engine.store();
     let id = group("rg", "westeurope").id;
     let absent = |tx: &mut Transaction| Ok(tx.resource::<ResourceGroup>(&id)?.is_none());
     let (times, seen) = raced(&store, absent, |store| put(store, &group("RG", "westeurope")));
     assert_eq!((times, seen), (2, vec![true, false]));
 }
 
-#[test]
-fn a_range_has_no_phantoms() {
-    let (store, _folder) = store();
+fn a_range_has_no_phantoms(engine: Engine) {
+    let (store, _world) = engine.store();
     let scope = arm::ResourceId::parse(SUBSCRIPTION).unwrap();
     for name in ["a", "b"] {
         put(&store, &group(name, "westeurope"));
@@ -108,9 +120,8 @@ fn a_range_has_no_phantoms() {
     assert_eq!(seen, [2]);
 }
 
-#[test]
-fn a_second_key_finds_all_and_is_part_of_the_condition() {
-    let (store, _folder) = store();
+fn a_second_key_finds_all_and_is_part_of_the_condition(engine: Engine) {
+    let (store, _world) = engine.store();
     let add = |store: &Store, id: u128, domain: &str| {
         let add = |tx: &mut Transaction| {
             tx.record(entry("tenant"));
@@ -129,9 +140,8 @@ fn a_second_key_finds_all_and_is_part_of_the_condition() {
     assert_eq!(seen, [1]);
 }
 
-#[test]
-fn what_decisions_about_access_read_is_part_of_the_condition() {
-    let (store, _folder) = store();
+fn what_decisions_about_access_read_is_part_of_the_condition(engine: Engine) {
+    let (store, _world) = engine.store();
     let tenants = |tx: &mut Transaction| Ok(tx.access()?.tenants().count());
     let (_, seen) = raced(&store, tenants, |store| {
         let add = |tx: &mut Transaction| {
@@ -145,9 +155,8 @@ fn what_decisions_about_access_read_is_part_of_the_condition() {
     assert_eq!(seen, [1]);
 }
 
-#[test]
-fn objects_are_part_of_the_condition() {
-    let (store, _folder) = store_with_item();
+fn objects_are_part_of_the_condition(engine: Engine) {
+    let (store, _world) = engine.store_with_item();
     let data = ObjectType::Data;
     let one = object(b"one");
     let add = |store: &Store, bytes: &[u8]| {
@@ -187,9 +196,8 @@ fn objects_are_part_of_the_condition() {
     assert_eq!(raced(&store, fresh, flash).1, [false, true]);
 }
 
-#[test]
-fn of_many_writers_none_loses_what_another_wrote() {
-    let (store, folder) = store();
+fn of_many_writers_none_loses_what_another_wrote(engine: Engine) {
+    let (store, world) = engine.store();
     put(&store, &group("rg", "westeurope"));
     let (threads, rounds) = (4, 25);
     let barrier = Barrier::new(threads);
@@ -218,12 +226,11 @@ fn of_many_writers_none_loses_what_another_wrote() {
     let tags = store.transact(|tx| Ok(tx.resource::<ResourceGroup>(&id)?.unwrap().tags.len())).unwrap();
     assert_eq!(tags, threads * rounds);
     assert_eq!(ledger(&store).len(), threads * rounds + 1);
-    assert!(verify(folder.path()).is_ok());
+    assert!(world.verify().is_ok());
 }
 
-#[test]
-fn a_decision_that_is_never_left_alone_is_given_up() {
-    let (store, _folder) = store();
+fn a_decision_that_is_never_left_alone_is_given_up(engine: Engine) {
+    let (store, _world) = engine.store();
     let mut times = 0;
     let refused = store
         .transact(|tx| {
@@ -238,9 +245,8 @@ fn a_decision_that_is_never_left_alone_is_given_up() {
     assert_eq!(store.transact(|tx| Ok(tx.get::<vault::Operation>("mine")?.is_none())), Ok(true));
 }
 
-#[test]
-fn state_and_ledger_are_written_together_or_not_at_all() {
-    let (store, _folder) = store();
+fn state_and_ledger_are_written_together_or_not_at_all(engine: Engine) {
+    let (store, _world) = engine.store();
     let id = group("rg", "westeurope").id;
     let exists = || store.transact(|tx| Ok(tx.resource::<ResourceGroup>(&id)?.is_some())).unwrap();
     // A change that says nothing is not written.
@@ -272,9 +278,8 @@ fn state_and_ledger_are_written_together_or_not_at_all() {
     assert_eq!((times, exists(), ledger(&store)), (3, true, vec!["done".to_string()]));
 }
 
-#[test]
-fn a_refusal_is_kept_when_the_decision_fails_and_nothing_else_is() {
-    let (store, folder) = store();
+fn a_refusal_is_kept_when_the_decision_fails_and_nothing_else_is(engine: Engine) {
+    let (store, world) = engine.store();
     let refused = store.transact::<()>(|tx| {
         tx.put(&group("rg", "westeurope"))?;
         tx.record(entry("done"));
@@ -301,12 +306,11 @@ fn a_refusal_is_kept_when_the_decision_fails_and_nothing_else_is() {
     });
     assert_eq!((allowed, times), (Ok(()), 2));
     assert_eq!(ledger(&store), ["refused"]);
-    assert!(verify(folder.path()).is_ok());
+    assert!(world.verify().is_ok());
 }
 
-#[test]
-fn a_decision_sees_its_own_writes_and_nobody_elses() {
-    let (store, _folder) = store();
+fn a_decision_sees_its_own_writes_and_nobody_elses(engine: Engine) {
+    let (store, _world) = engine.store();
     store
         .transact(|tx| {
             tx.put(&operation("mine"))?;
@@ -326,9 +330,8 @@ fn a_decision_sees_its_own_writes_and_nobody_elses() {
         .unwrap();
 }
 
-#[test]
-fn a_change_must_start_from_what_is_stored() {
-    let (store, _folder) = store_with_item();
+fn a_change_must_start_from_what_is_stored(engine: Engine) {
+    let (store, _world) = engine.store_with_item();
     let mut renamed = item(ITEM);
     renamed.friendly_name = "renamed".into();
     for edit in [

@@ -6,9 +6,19 @@ use std::sync::Barrier;
 use store::{Object, ObjectType, Store, StoreError};
 use vault::Edit;
 
-use crate::world::{
-    ITEM, edit_item, file, item, named_item, now, object, save, store, store_with_item, upload, verify,
-};
+use crate::world::{Engine, ITEM, edit_item, file, item, named_item, now, object, save, upload};
+
+on_every_engine!(
+    an_upload_is_nothing_until_it_is_kept,
+    bytes_of_another_length_are_not_handed_out,
+    order_is_a_sequence_and_lists_come_in_pages,
+    bytes_are_removed_only_when_no_row_and_no_upload_needs_them,
+    locks_that_come_and_go_at_once_never_lose_bytes_that_a_row_needs,
+    a_repository_that_is_given_up_loses_its_rows_at_once_and_its_bytes_for_good,
+    a_repository_waits_for_the_upload_that_is_just_being_decided,
+    a_short_name_is_never_used_again,
+    an_object_needs_a_repository,
+);
 
 const DATA: ObjectType = ObjectType::Data;
 
@@ -20,10 +30,9 @@ fn readable(store: &Store, object: &Object) -> bool {
     store.blobs().open_object(ITEM, DATA, &object.content, object.size).is_ok()
 }
 
-#[test]
-fn an_upload_is_nothing_until_it_is_kept() {
-    let (store, folder) = store_with_item();
-    let temporary = || fs::read_dir(folder.path().join("repositories/.uploads")).unwrap().count();
+fn an_upload_is_nothing_until_it_is_kept(engine: Engine) {
+    let (store, world) = engine.store_with_item();
+    let temporary = || world.unfinished().len();
     let finished = upload(&store, DATA, b"bytes");
     assert_eq!((finished.content.as_str(), finished.size), (object(b"bytes").name.as_str(), 5));
     assert_eq!((temporary(), readable(&store, &object(b"bytes"))), (1, false));
@@ -33,24 +42,22 @@ fn an_upload_is_nothing_until_it_is_kept() {
     assert_eq!((temporary(), readable(&store, &object(b"bytes"))), (0, true));
 }
 
-#[test]
-fn bytes_of_another_length_are_not_handed_out() {
-    let (store, folder) = store_with_item();
+fn bytes_of_another_length_are_not_handed_out(engine: Engine) {
+    let (store, world) = engine.store_with_item();
     let object = save(&store, DATA, b"bytes").unwrap();
     assert!(readable(&store, &object));
     for damaged in ["byte", "bytes!"] {
-        fs::write(file(&folder, DATA, &object), damaged).unwrap();
+        fs::write(file(world.path(), DATA, &object), damaged).unwrap();
         let opened = store.blobs().open_object(ITEM, DATA, &object.content, object.size);
         assert!(matches!(opened, Err(StoreError::Corrupt(_))));
     }
-    fs::remove_file(file(&folder, DATA, &object)).unwrap();
+    fs::remove_file(file(world.path(), DATA, &object)).unwrap();
     let opened = store.blobs().open_object(ITEM, DATA, &object.content, object.size);
     assert!(matches!(opened, Err(StoreError::Io(..))));
 }
 
-#[test]
-fn order_is_a_sequence_and_lists_come_in_pages() {
-    let (store, _folder) = store_with_item();
+fn order_is_a_sequence_and_lists_come_in_pages(engine: Engine) {
+    let (store, _world) = engine.store_with_item();
     let names: Vec<String> = (0..7_u8).map(|n| save(&store, DATA, &[n]).unwrap().name).collect();
     let revive = |name: &str| {
         store
@@ -77,9 +84,8 @@ fn order_is_a_sequence_and_lists_come_in_pages() {
     assert_eq!(store.transact(|tx| tx.objects(ITEM, ObjectType::Keys, 0, 3)), Ok((vec![], None)));
 }
 
-#[test]
-fn bytes_are_removed_only_when_no_row_and_no_upload_needs_them() {
-    let (store, folder) = store_with_item();
+fn bytes_are_removed_only_when_no_row_and_no_upload_needs_them(engine: Engine) {
+    let (store, world) = engine.store_with_item();
     let discard = |object: &Object| store.discard(ITEM, DATA, &object.content).unwrap();
     // A row refers to them, alive or not.
     let kept = save(&store, DATA, b"kept").unwrap();
@@ -98,7 +104,7 @@ fn bytes_are_removed_only_when_no_row_and_no_upload_needs_them() {
     drop(first);
     assert!(!discard(&object) && readable(&store, &object));
     drop(second);
-    assert!(discard(&object) && !file(&folder, DATA, &object).exists());
+    assert!(discard(&object) && !file(world.path(), DATA, &object).exists());
     assert!(discard(&object), "gone is gone");
     // The config's bytes do not have its name.
     let config = Object { name: "config".into(), ..crate::world::object(b"config") };
@@ -107,9 +113,8 @@ fn bytes_are_removed_only_when_no_row_and_no_upload_needs_them() {
     assert!(!store.discard(ITEM, ObjectType::Config, &config.content).unwrap());
 }
 
-#[test]
-fn locks_that_come_and_go_at_once_never_lose_bytes_that_a_row_needs() {
-    let (store, folder) = store_with_item();
+fn locks_that_come_and_go_at_once_never_lose_bytes_that_a_row_needs(engine: Engine) {
+    let (store, world) = engine.store_with_item();
     let locks = ObjectType::Locks;
     let barrier = Barrier::new(3);
     std::thread::scope(|scope| {
@@ -135,39 +140,36 @@ fn locks_that_come_and_go_at_once_never_lose_bytes_that_a_row_needs() {
         });
     });
     let alive = store.transact(|tx| tx.object(ITEM, locks, &object(b"lock").name)).unwrap();
-    assert!(alive.is_none() || file(&folder, locks, &object(b"lock")).exists());
+    assert!(alive.is_none() || file(world.path(), locks, &object(b"lock")).exists());
 }
 
-#[test]
-fn a_repository_that_is_given_up_loses_its_rows_at_once_and_its_bytes_for_good() {
-    let (store, folder) = store_with_item();
+fn a_repository_that_is_given_up_loses_its_rows_at_once_and_its_bytes_for_good(engine: Engine) {
+    let (store, world) = engine.store_with_item();
     let object = save(&store, DATA, b"bytes").unwrap();
     drop_item(&store);
     assert_eq!(store.transact(|tx| tx.objects(ITEM, DATA, 0, 10)), Ok((vec![], None)));
     assert_eq!(store.transact(|tx| tx.object_known(ITEM, DATA, &object.name)), Ok(false));
     store.finish_purges().unwrap();
-    assert!(!folder.path().join("repositories").join(ITEM).exists());
+    assert!(!world.path().join("repositories").join(ITEM).exists());
     // Late uploads have nowhere to go, neither on the disk nor in the database.
     assert!(upload(&store, DATA, b"late").keep().is_err());
     assert!(store.transact(|tx| tx.put_object(ITEM, DATA, &object)).is_err());
-    assert!(!folder.path().join("repositories").join(ITEM).exists());
+    assert!(!world.path().join("repositories").join(ITEM).exists());
 }
 
-#[test]
-fn a_repository_waits_for_the_upload_that_is_just_being_decided() {
-    let (store, folder) = store_with_item();
+fn a_repository_waits_for_the_upload_that_is_just_being_decided(engine: Engine) {
+    let (store, world) = engine.store_with_item();
     let kept = upload(&store, DATA, b"bytes").keep().unwrap();
     drop_item(&store);
     store.finish_purges().unwrap();
-    assert!(file(&folder, DATA, &object(b"bytes")).exists());
+    assert!(file(world.path(), DATA, &object(b"bytes")).exists());
     drop(kept);
     store.finish_purges().unwrap();
-    assert!(!folder.path().join("repositories").join(ITEM).exists());
+    assert!(!world.path().join("repositories").join(ITEM).exists());
 }
 
-#[test]
-fn a_short_name_is_never_used_again() {
-    let (store, _folder) = store_with_item();
+fn a_short_name_is_never_used_again(engine: Engine) {
+    let (store, _world) = engine.store_with_item();
     let another = || Edit::create(named_item("another", ITEM));
     assert!(store.transact(|tx| edit_item(tx, another())).is_err(), "while it is used");
     drop_item(&store);
@@ -178,12 +180,11 @@ fn a_short_name_is_never_used_again() {
     assert!(store.transact(|tx| edit_item(tx, fresh.clone())).is_ok());
 }
 
-#[test]
-fn an_object_needs_a_repository() {
-    let (store, folder) = store();
+fn an_object_needs_a_repository(engine: Engine) {
+    let (store, world) = engine.store();
     assert!(store.transact(|tx| tx.put_object(ITEM, DATA, &object(b"x"))).is_err());
     // A batch that fails leaves the writer as it was.
     assert!(store.transact(|tx| edit_item(tx, Edit::create(item(ITEM)))).is_ok());
     assert!(save(&store, DATA, b"x").is_ok());
-    assert!(verify(folder.path()).is_ok());
+    assert!(world.verify().is_ok());
 }

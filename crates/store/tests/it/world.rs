@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arm::{Region, ResourceId, TenantId};
 use directory::{Domain, Tenant};
@@ -9,7 +10,10 @@ use jiff::Timestamp;
 use ledger::{Actor, ActorKind, Entry, Verdict};
 use mua::{Clearance, GuardAnswer, Presented, VaultKind};
 use resources::ResourceGroup;
-use store::{Finished, Inspector, Object, ObjectType, Store, Transaction};
+use store::{
+    Database, Finished, Inspector, Memory, Object, ObjectType, Place, Store, StoreError, Transaction,
+};
+use tempfile::TempDir;
 use uuid::Uuid;
 use vault::{
     Edit, Feature, FreeSettings, Immutability, ProtectedItem, Protection, SoftDelete, Stamp, Vault,
@@ -23,15 +27,151 @@ pub fn now() -> Timestamp {
     Timestamp::from_second(1_800_000_000).unwrap()
 }
 
+/// A kind of database. Every test of what a store promises runs on each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Memory,
+    Postgres,
+}
+
+impl Engine {
+    /// A world with nothing in it.
+    pub fn world(self) -> World {
+        let address = (self == Self::Postgres).then(postgres);
+        let database = match self {
+            Self::Memory => Database::Memory(Memory::default()),
+            Self::Sqlite | Self::Postgres => database(address.as_deref()),
+        };
+        World { folder: tempfile::tempdir().unwrap(), database, address }
+    }
+
+    /// A store on a database of its own.
+    pub fn store(self) -> (Store, World) {
+        let world = self.world();
+        (world.open(), world)
+    }
+
+    /// A store with one item.
+    pub fn store_with_item(self) -> (Store, World) {
+        let (store, world) = self.store();
+        store.transact(|tx| edit_item(tx, Edit::create(item(ITEM)))).unwrap();
+        (store, world)
+    }
+}
+
+/// What `--database` means.
+pub fn database(address: Option<&str>) -> Database {
+    address.map_or(Database::Sqlite, |address| address.parse().unwrap())
+}
+
+/// A new database on the server that the tests were given.
+pub fn postgres() -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let first = std::env::var("COUNTERSIGN_TEST_DATABASE")
+        .expect("these tests need PostgreSQL: run them as `scripts/with-postgres cargo test …`");
+    let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let mut server = postgres::Client::connect(&first, postgres::NoTls).unwrap();
+    server.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0")).unwrap();
+    let (server, _) = first.rsplit_once('/').unwrap();
+    format!("{server}/{name}")
+}
+
+/// Makes each function, which takes an engine, a test on every engine.
+macro_rules! on_every_engine {
+    ($($test:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[test] fn $test() { super::$test(crate::world::Engine::Sqlite) })+
+        }
+        mod memory {
+            $(#[test] fn $test() { super::$test(crate::world::Engine::Memory) })+
+        }
+        mod postgres {
+            $(#[test] fn $test() { super::$test(crate::world::Engine::Postgres) })+
+        }
+    };
+}
+
+/// The same on the engines that several servers can share.
+macro_rules! on_servers {
+    ($($test:ident),+ $(,)?) => {
+        mod memory {
+            $(#[test] fn $test() { super::$test(crate::world::Engine::Memory) })+
+        }
+        mod postgres {
+            $(#[test] fn $test() { super::$test(crate::world::Engine::Postgres) })+
+        }
+    };
+}
+
+/// A database, and the folder of its first server.
+pub struct World {
+    folder: TempDir,
+    database: Database,
+    address: Option<String>,
+}
+
+impl World {
+    /// The first server's store.
+    pub fn open(&self) -> Store {
+        self.try_open().unwrap()
+    }
+
+    pub fn try_open(&self) -> Result<Store, StoreError> {
+        self.open_in(self.path())
+    }
+
+    /// Another server's store on the same database, with a data folder of its own and the same repositories.
+    pub fn another(&self) -> (Store, TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        (self.open_in(folder.path()).unwrap(), folder)
+    }
+
+    /// The files of uploads that are not finished, with their sizes.
+    pub fn unfinished(&self) -> BTreeMap<PathBuf, u64> {
+        let files = std::fs::read_dir(self.path().join("repositories/.uploads")).unwrap();
+        files.map(|file| file.unwrap()).map(|file| (file.path(), file.metadata().unwrap().len())).collect()
+    }
+
+    /// A store on the same database whose repositories are in its own data folder.
+    pub fn open_elsewhere(&self, folder: &Path) -> Store {
+        let database = self.database.clone();
+        Store::open_at(&Place { database, ..Place::folder(folder) }).unwrap()
+    }
+
+    fn open_in(&self, folder: &Path) -> Result<Store, StoreError> {
+        Store::open_at(&Place {
+            folder: folder.to_path_buf(),
+            database: self.database.clone(),
+            repositories: Some(self.path().join("repositories")),
+        })
+    }
+
+    /// The address of the database, if it has one.
+    pub fn address(&self) -> Option<&str> {
+        self.address.as_deref()
+    }
+
+    /// The folder of the first server.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Checks the ledger as an auditor would, from outside.
+    pub fn verify(&self) -> Result<ledger::Head, ledger::Break> {
+        Inspector::open(self.path(), &self.database).unwrap().verify_ledger(None).unwrap()
+    }
+}
+
 /// A store in a folder of its own.
-pub fn store() -> (Store, tempfile::TempDir) {
+pub fn store() -> (Store, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     (Store::open(folder.path()).unwrap(), folder)
 }
 
-/// Checks the ledger as an auditor would, from outside.
+/// Checks the ledger in a folder as an auditor would, from outside.
 pub fn verify(folder: &Path) -> Result<ledger::Head, ledger::Break> {
-    Inspector::open(folder).unwrap().verify_ledger(None).unwrap()
+    Inspector::open(folder, &Database::Sqlite).unwrap().verify_ledger(None).unwrap()
 }
 
 pub fn group(name: &str, region: &str) -> ResourceGroup {
@@ -176,9 +316,8 @@ pub fn save(store: &Store, object_type: ObjectType, bytes: &[u8]) -> arm::Result
 }
 
 /// Where the bytes of an object lie.
-pub fn file(folder: &tempfile::TempDir, object_type: ObjectType, object: &Object) -> PathBuf {
+pub fn file(folder: &Path, object_type: ObjectType, object: &Object) -> PathBuf {
     folder
-        .path()
         .join("repositories")
         .join(ITEM)
         .join(object_type.as_str())

@@ -6,7 +6,7 @@ use ledger::Digest;
 use super::*;
 use crate::harness::{ALICE, ALICE_GUEST, FABSEC};
 
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const REDIRECT: &str = "http://localhost:54321";
 
 /// What az puts into the address of the page; later ones replace earlier ones.
@@ -42,7 +42,7 @@ fn authorize(server: &Harness, place: &str, changes: &[(&str, &str)]) -> String 
     format!("/{place}/oauth2/v2.0/authorize?{}", query.join("&"))
 }
 
-async fn open(server: &Harness, place: &str, changes: &[(&str, &str)]) -> Answer {
+pub async fn open(server: &Harness, place: &str, changes: &[(&str, &str)]) -> Answer {
     server.anonymous("GET", &authorize(server, place, changes)).await
 }
 
@@ -53,7 +53,7 @@ async fn signed_in_page(server: &Harness, place: &str) -> Answer {
     submit(server, &page, &fields).await
 }
 
-async fn redeem(server: &Harness, place: &str, code: &str, verifier: &str) -> Answer {
+pub async fn redeem(server: &Harness, place: &str, code: &str, verifier: &str) -> Answer {
     let scope = arm_scope(server);
     let form = [
         ("client_id", CLI),

@@ -8,7 +8,7 @@ use crate::harness::{ALICE, ALICE_GUEST, FABSEC};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-async fn start(server: &Harness, place: &str) -> Value {
+pub async fn start(server: &Harness, place: &str) -> Value {
     let scope = arm_scope(server);
     let path = format!("/{place}/oauth2/v2.0/devicecode");
     let form = [("client_id", CLI), ("scope", scope.as_str())];
@@ -16,7 +16,7 @@ async fn start(server: &Harness, place: &str) -> Value {
 }
 
 /// A poll as MSAL sends it: without the scope, and with the code under two names.
-async fn poll(server: &Harness, place: &str, started: &Value) -> Answer {
+pub async fn poll(server: &Harness, place: &str, started: &Value) -> Answer {
     let code = started["device_code"].as_str().unwrap();
     let form = [
         ("client_id", CLI),
@@ -28,12 +28,12 @@ async fn poll(server: &Harness, place: &str, started: &Value) -> Answer {
     token(server, place, &form).await
 }
 
-fn error(answer: &Answer) -> &str {
+pub fn error(answer: &Answer) -> &str {
     answer.body["error"].as_str().unwrap_or_default()
 }
 
 /// Types the code; the page that asks whether to go on.
-async fn type_code(server: &Harness, code: &str) -> Answer {
+pub async fn type_code(server: &Harness, code: &str) -> Answer {
     let page = server.anonymous("GET", "/device").await;
     submit(server, &page, &[("user_code", code)]).await
 }

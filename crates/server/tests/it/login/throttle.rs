@@ -6,7 +6,7 @@ use ledger::Verdict;
 use super::*;
 use crate::harness::{ALICE, AUTOMATION_APP};
 
-async fn guess(server: &Harness, name: &str) -> Answer {
+pub async fn guess(server: &Harness, name: &str) -> Answer {
     password(server, "organizations", name, "wrong-password").await
 }
 
@@ -82,7 +82,7 @@ async fn attempts_at_the_same_time_do_not_pass_together() {
     assert_eq!(wrong, 10, "no more is told than the limit allows");
 }
 
-async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+pub async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut pinned: Vec<_> = futures.map(Box::pin).collect();
     let mut done: Vec<Option<F::Output>> = pinned.iter().map(|_| None).collect();
     std::future::poll_fn(|context| {

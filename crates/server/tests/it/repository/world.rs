@@ -56,7 +56,11 @@ impl Got {
 
 impl World {
     pub async fn new() -> Self {
-        let server = Harness::start().await;
+        Self::on(Harness::start().await)
+    }
+
+    /// Makes the vault and its items on a server.
+    pub fn on(server: Harness) -> Self {
         let world = Self { server };
         let now = world.server.now();
         for short in [VAULT, OTHER_VAULT] {
