@@ -21,6 +21,7 @@ pub fn load(estate: &Estate) -> (Index, f64) {
     loop {
         let some: Vec<_> = documents.by_ref().take(10_000).collect();
         if some.is_empty() {
+            time += timed(|| index.shrink_to_fit()).0;
             return (index, time);
         }
         time += timed(|| some.iter().for_each(|assignment| index.put_assignment(assignment))).0;

@@ -40,7 +40,7 @@ impl ResourceId {
             return Err(invalid("the resource id is longer than 2048 bytes"));
         }
         let mut clean = String::with_capacity(text.len() + 1);
-        let mut start = 0;
+        let (mut start, mut segments) = (0, 0);
         while start < text.len() {
             let end = slash_from(text, start);
             let segment = text.get(start..end).unwrap_or_default();
@@ -48,25 +48,23 @@ impl ResourceId {
                 check_segment(segment)?;
                 clean.push('/');
                 clean.push_str(segment);
+                segments += 1;
             }
             start = end + 1;
         }
-        if clean.is_empty() {
-            return Ok(Self::root());
-        }
-        Ok(Self::of_clean(clean))
+        Ok(if clean.is_empty() { Self::root() } else { Self::of_clean(clean, segments) })
     }
 
-    /// The id with this text, which has a leading slash and no empty segment.
-    fn of_clean(text: String) -> Self {
+    /// The id with this text, which has a leading slash and so many segments, none of them empty.
+    fn of_clean(text: String, segments: usize) -> Self {
         let folded = text.to_ascii_lowercase();
-        let ends = Ends::of(&folded);
+        let ends = Ends::of(&folded, segments.is_multiple_of(2));
         Self { text, folded, ends }
     }
 
     /// The scope of a whole subscription.
     pub fn subscription(id: SubscriptionId) -> Self {
-        Self::of_clean(format!("/subscriptions/{id}"))
+        Self::of_clean(format!("/subscriptions/{id}"), 2)
     }
 
     /// This id with more segments below it.
@@ -84,7 +82,8 @@ impl ResourceId {
             text.push('/');
             text.push_str(segment);
         }
-        Ok(if text.is_empty() { Self::root() } else { Self::of_clean(text) })
+        let segments = text.bytes().filter(|byte| *byte == b'/').count();
+        Ok(if text.is_empty() { Self::root() } else { Self::of_clean(text, segments) })
     }
 
     /// This id's first segments: it, or a scope above it.
@@ -92,7 +91,7 @@ impl ResourceId {
         let begins = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'/').map(|(at, _)| at);
         match begins.skip(segments).next().and_then(|end| self.text.get(..end)) {
             Some("") => Self::root(),
-            Some(text) => Self::of_clean(text.to_string()),
+            Some(text) => Self::of_clean(text.to_string(), segments),
             None => self.clone(),
         }
     }
@@ -213,7 +212,9 @@ impl ResourceId {
     /// It gives what `lineage` gives, without making anything.
     #[inline]
     pub fn steps(&self) -> Steps<'_> {
-        Steps { text: if self.is_root() { "" } else { &self.folded }, known: self.ends.0.iter(), start: None }
+        let text = if self.is_root() { "" } else { self.folded.as_str() };
+        let pairs = self.ends.0.first() == Some(&0);
+        Steps { text, known: self.ends.0.iter(), pairs, start: None }
     }
 
     /// Whether `self` is `other` or lies below it.
@@ -230,12 +231,14 @@ impl ResourceId {
 
 /// Where the first steps of an id end; what is not needed is zero. Found once, because a decision about access begins
 /// with it.
+///
+/// Ids of resources are pairs of a kind and a name: only their lineage reaches the root, which is their first step, and
+/// ends at zero. That of any other id, such as a collection's, ends at its first segment.
 #[derive(Clone, Copy, Default)]
 struct Ends([u16; 8]);
 
 impl Ends {
-    fn of(folded: &str) -> Self {
-        let pairs = has_pairs(folded);
+    fn of(folded: &str, pairs: bool) -> Self {
         let mut ends = Self::default();
         let mut end = if pairs { 0 } else { slash_from(folded, 1) };
         for place in &mut ends.0 {
@@ -255,6 +258,7 @@ impl Ends {
 pub struct Steps<'a> {
     text: &'a str,
     known: std::slice::Iter<'a, u16>,
+    pairs: bool,
     /// Where the next step starts, once there was one.
     start: Option<usize>,
 }
@@ -270,7 +274,7 @@ impl<'a> Iterator for Steps<'a> {
         }
         let end = match self.known.next() {
             Some(end) => usize::from(*end),
-            None => next_end(self.text, start, has_pairs(self.text)),
+            None => next_end(self.text, start, self.pairs),
         };
         self.start = Some(end);
         self.text.get(start..end)
@@ -278,12 +282,6 @@ impl<'a> Iterator for Steps<'a> {
 }
 
 const PROVIDERS: &str = "/providers/";
-
-/// Whether an id is made of pairs of a kind and a name, as all ids of resources are. Only their lineage reaches the root,
-/// which is their first step. That of any other id, such as a collection's, ends at its first segment.
-fn has_pairs(text: &str) -> bool {
-    text.bytes().fold(0, |odd, byte| odd ^ u8::from(byte == b'/')) == 0
-}
 
 /// Where the step ends that starts here, which is not the first one.
 fn next_end(text: &str, start: usize, pairs: bool) -> usize {

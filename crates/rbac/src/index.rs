@@ -16,18 +16,18 @@ mod scopes;
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;
+use std::hint::black_box;
 
 use arm::{ObjectId, ResourceId, RoleId};
 use jiff::Timestamp;
 
 pub use self::questions::Visibility;
 
-use self::held::{HAND, Hand, Slot};
+use self::held::{HAND, Hand, Held, Slot};
 use self::key::HashKey;
-use self::people::{People, as_near, unmarked};
+use self::people::{People, as_near};
 use self::records::{Records, role_of};
-use self::ring::Sought;
-use self::roles::Roles;
+use self::roles::{Asked, Roles};
 use self::scopes::{LEVELS, Scopes};
 use crate::{Action, Assignment, Decision, Grant, RoleDefinition};
 
@@ -70,6 +70,15 @@ impl Default for Index {
     fn default() -> Self {
         Self::with_hash_key(HashKey::drawn())
     }
+}
+
+/// What is asked.
+struct Question<'a> {
+    asked: Asked<'a>,
+    /// The principal and its groups.
+    reach: &'a [u32],
+    scope: &'a ResourceId,
+    now: Timestamp,
 }
 
 /// An assignment found for a question.
@@ -123,7 +132,15 @@ impl Index {
         index.people.add_all(index.key, memberships);
         roles.into_iter().for_each(|role| index.put_role(role));
         assignments.into_iter().for_each(|assignment| index.put_assignment(assignment));
+        index.shrink_to_fit();
         index
+    }
+
+    /// Gives back room that is kept for more: of use after much was put, and before little is.
+    pub fn shrink_to_fit(&mut self) {
+        self.people.shrink();
+        self.scopes.shrink();
+        self.records.shrink();
     }
 
     /// Says that an action will be asked about: which roles grant it is then decided whenever a role changes, and not
@@ -161,7 +178,7 @@ impl Index {
         let gone = self.scopes.remove(self.key, record.scope, record.principal, at);
         self.records.remove(self.key, at);
         self.people.release(self.key, record.principal);
-        gone.iter().for_each(|slot| self.roles.release(role_of(slot)));
+        gone.iter().for_each(|slot| self.roles.release(role_of(slot.role)));
     }
 
     /// Puts a principal, which may be a group, directly into a group.
@@ -196,71 +213,64 @@ impl Index {
         scope: &'a ResourceId,
         now: Timestamp,
     ) -> Decision<'a> {
+        // All that lies far apart is asked for before any of it is needed, so that the processor waits for it once.
         let sought = self.people.seek(self.key, principal);
-        let asked = self.roles.ask(self.key, action);
-        let allows = |slot: &Slot| asked.is_granted_by(role_of(slot)) && self.records.is_live(slot, now);
-        match self.nearest(sought, principal, scope, allows) {
-            None => Decision::Denied,
-            Some((asker, Found { level, slot, .. })) => {
-                Decision::Allowed(Grant::new(Reason { index: self, asked: scope, asker, level, slot }))
-            }
-        }
-    }
-
-    /// The number of a principal, and of the assignments that it and its groups hold at a scope and above it, the one to
-    /// name of those that are wanted.
-    ///
-    /// All that is read far apart is asked for before it is needed, so that the processor waits for it once.
-    fn nearest(
-        &self,
-        sought: Sought,
-        principal: ObjectId,
-        scope: &ResourceId,
-        wanted: impl Fn(&Slot) -> bool,
-    ) -> Option<(u32, Found)> {
         let mut walk = self.scopes.walk(self.key, scope);
-        let (mut nodes, mut count) = walk.next();
-        let asker = self.people.found(sought, principal)?;
+        walk.seek();
+        let asked = self.roles.ask(self.key, action);
+        let Some(asker) = self.people.found(sought, principal) else { return Decision::Denied };
         let reach = self.people.reach(asker);
-        let reach = reach.marked();
-        let (mut best, mut above): (Option<Found>, _) = (None, 0);
-        while count > 0 {
-            for (at, holders) in reach.chunks(HAND).enumerate() {
-                let hand = Hand::new(self.key, holders);
-                let mut candidates = [0; LEVELS];
-                for (candidates, node) in candidates.iter_mut().zip(&nodes).take(count) {
-                    *candidates = self.scopes.held(*node).map_or(0, |held| held.candidates(&hand));
-                }
-                for (level, (node, candidates)) in nodes.iter().zip(candidates).enumerate().take(count).rev()
-                {
-                    let level = above + level;
-                    if best.is_some_and(|best| best.level > level) {
-                        break;
-                    }
-                    self.show_held(*node, &hand, candidates, |place, slot| {
-                        let found = Found { level, holder: at * HAND + place, slot };
-                        let first = |best: Found| self.naming_order(&found, &best, reach, scope).is_lt();
-                        if wanted(&slot) && best.is_none_or(first) {
-                            best = Some(found);
-                        }
-                    });
-                }
+        let question = Question { asked, reach: reach.marked(), scope, now };
+        let (mut best, mut above) = (None, 0);
+        loop {
+            let nodes = walk.find();
+            self.nearest(&question, nodes, above, &mut best);
+            if nodes.len() < LEVELS {
+                break;
             }
             above += LEVELS;
-            (nodes, count) = walk.next();
+            walk.seek();
         }
-        best.map(|best| (asker, best))
+        best.map_or(Decision::Denied, |Found { level, slot, .. }| {
+            Decision::Allowed(Grant::new(Reason { index: self, asked: scope, asker, level, slot }))
+        })
     }
 
-    /// Shows all that these of a hand hold at a node.
-    fn show_held(&self, node: u32, hand: &Hand<'_>, mut candidates: u32, mut show: impl FnMut(usize, Slot)) {
-        let Some(held) = self.scopes.held(node) else { return };
-        while candidates != 0 {
-            let place = candidates.trailing_zeros() as usize;
-            candidates &= candidates - 1;
-            if let Some(holder) = hand.holders.get(place) {
-                let slots = held.of(self.scopes.shelf(), self.key, unmarked(*holder));
-                slots.for_each(|slot| show(place, slot));
+    /// Of the assignments that allow what is asked, held at these scopes or found before, the one to name. The number of
+    /// the first scope is counted from the top.
+    #[inline]
+    fn nearest(&self, question: &Question<'_>, nodes: &[u32], above: usize, best: &mut Option<Found>) {
+        let Question { asked, reach, scope, now } = question;
+        let roles = asked.mask();
+        let (mut places, mut some) = ([None; LEVELS], false);
+        for (held, node) in places.iter_mut().zip(nodes) {
+            *held = self.scopes.held_with(*node, roles);
+            some |= held.is_some();
+        }
+        for (at, holders) in reach.chunks(HAND).enumerate().filter(|_| some) {
+            let hand = Hand::new(self.key, holders);
+            let mut candidates = [0; LEVELS];
+            for (candidates, held) in candidates.iter_mut().zip(&places) {
+                *candidates = held.map_or(0, |held| held.candidates(&hand));
+            }
+            let glance = |(held, candidates): (&Option<&Held>, &u32)| {
+                held.map_or(0, |held| held.glance(self.scopes.shelf(), &hand, *candidates))
+            };
+            black_box(places.iter().zip(&candidates).map(glance).fold(0, |seen, word| seen | word));
+            for (level, (held, candidates)) in places.iter().zip(&candidates).enumerate().rev() {
+                let level = above + level;
+                if best.is_some_and(|best| best.level > level) {
+                    break;
+                }
+                let Some(held) = held.filter(|_| *candidates != 0) else { continue };
+                let grants = |role| asked.is_granted_by(role_of(role));
+                held.show(self.scopes.shelf(), &hand, *candidates, grants, |place, slot| {
+                    let found = Found { level, holder: at * HAND + place, slot };
+                    let first = |best: Found| self.naming_order(&found, &best, reach, scope).is_lt();
+                    if self.records.is_live(&slot, *now) && best.is_none_or(first) {
+                        *best = Some(found);
+                    }
+                });
             }
         }
     }
@@ -295,7 +305,7 @@ impl<'a> Reason<'a> {
     }
 
     pub(crate) fn role(&self) -> Option<&'a RoleDefinition> {
-        self.index.roles.definition(role_of(&self.slot))
+        self.index.roles.definition(role_of(self.slot.role))
     }
 
     pub(crate) fn scope(&self) -> ResourceId {

@@ -111,6 +111,61 @@ impl Held {
         found
     }
 
+    /// Reads where `show` will begin to look. Of no use but that what lies far apart, at this scope and at others, is then
+    /// read at once, and not each after the one before has been looked at.
+    #[inline]
+    pub(super) fn glance(&self, shelf: &Shelf, hand: &Hand<'_>, mut candidates: u32) -> u64 {
+        match self {
+            _ if candidates == 0 => 0,
+            Self::Few { at, .. } => shelf.slots.get(*at as usize).map_or(0, |slot| u64::from(slot.principal)),
+            Self::Many(crowd) => {
+                let ((_, places, _), mut seen) = (crowd.parts(), 0);
+                while candidates != 0 {
+                    let tag = hand.tags.get(candidates.trailing_zeros() as usize).copied().unwrap_or(0);
+                    candidates &= candidates - 1;
+                    seen |= places.get(home(places.len(), tag)).copied().unwrap_or(0);
+                }
+                seen
+            }
+        }
+    }
+
+    /// Shows what these of a hand hold here of the roles that are wanted, and the place of each in the hand.
+    #[inline]
+    pub(super) fn show(
+        &self,
+        shelf: &Shelf,
+        hand: &Hand<'_>,
+        mut candidates: u32,
+        wanted: impl Fn(u32) -> bool,
+        mut show: impl FnMut(usize, Slot),
+    ) {
+        while candidates != 0 {
+            let place = candidates.trailing_zeros() as usize;
+            candidates &= candidates - 1;
+            let (Some(holder), Some(tag)) = (hand.holders.get(place), hand.tags.get(place)) else { return };
+            let principal = unmarked(*holder);
+            match self {
+                Self::Few { at, count, .. } => {
+                    for slot in shelf.list(*at, *count) {
+                        if slot.principal == principal && wanted(slot.role) {
+                            show(place, *slot);
+                        }
+                    }
+                }
+                Self::Many(crowd) => crowd.show(principal, *tag, &wanted, |slot| show(place, slot)),
+            }
+        }
+    }
+
+    /// All assignments here, if they are few.
+    pub(super) fn few<'a>(&self, shelf: &'a Shelf) -> Option<&'a [Slot]> {
+        match self {
+            Self::Few { at, count, .. } => Some(shelf.list(*at, *count)),
+            Self::Many(_) => None,
+        }
+    }
+
     /// All assignments here, in no order.
     pub(super) fn iter<'a>(&'a self, shelf: &'a Shelf) -> impl Iterator<Item = Slot> {
         let (few, many) = self.parts(shelf);
@@ -141,7 +196,7 @@ impl Held {
         match self {
             Self::Few { at, count, .. } if usize::from(*count) < FEW => {
                 let list = shelf.take(*at, *count).chain([slot]);
-                *self = Self::few(shelf, key, list);
+                *self = Self::of_few(shelf, key, list);
             }
             Self::Few { at, count, .. } => {
                 let list: Vec<Slot> = shelf.take(*at, *count).chain([slot]).collect();
@@ -163,21 +218,21 @@ impl Held {
         match self {
             Self::Few { at, count, .. } => {
                 let list = shelf.take(*at, *count).filter(|slot| slot.record != record);
-                *self = Self::few(shelf, key, list);
+                *self = Self::of_few(shelf, key, list);
             }
             Self::Many(crowd) => {
                 crowd.remove(key, slot);
                 // Half, so that one assignment that comes and goes does not turn a list into a table each time.
                 if crowd.count as usize <= FEW / 2 {
                     let list: Vec<Slot> = crowd.iter().collect();
-                    *self = Self::few(shelf, key, list.into_iter());
+                    *self = Self::of_few(shelf, key, list.into_iter());
                 }
             }
         }
         Some(slot)
     }
 
-    fn few(shelf: &mut Shelf, key: HashKey, slots: impl Iterator<Item = Slot>) -> Self {
+    fn of_few(shelf: &mut Shelf, key: HashKey, slots: impl Iterator<Item = Slot>) -> Self {
         let mut list = [Slot { principal: 0, record: 0, role: 0 }; FEW];
         let (mut count, mut filter) = (0, 0);
         for (place, slot) in list.iter_mut().zip(slots) {
@@ -237,6 +292,19 @@ impl Crowd {
         own.map(move |(place, word)| (place, Self::slot(word, records, place)))
     }
 
+    /// Shows what a principal with this hash holds of the roles that are wanted.
+    #[inline]
+    fn show(&self, principal: u32, tag: u32, wanted: impl Fn(u32) -> bool, mut show: impl FnMut(Slot)) {
+        let (_, places, records) = self.parts();
+        let mut place = home(places.len(), tag);
+        while let Some(word) = places.get(place).copied().filter(|word| *word != EMPTY) {
+            if high(word) == principal && wanted(low(word)) {
+                show(Self::slot(word, records, place));
+            }
+            place = if place + 1 < places.len() { place + 1 } else { 0 };
+        }
+    }
+
     fn insert(&mut self, key: HashKey, slot: Slot) {
         let places = self.words.len() / 13 * 8;
         if (self.count as usize + 1) * 8 > places * 7 {
@@ -291,6 +359,11 @@ fn set_record(pair: &mut u64, place: usize, record: u32) {
 }
 
 impl Shelf {
+    /// Gives back room that is kept for more.
+    pub(super) fn shrink(&mut self) {
+        self.slots.shrink_to_fit();
+    }
+
     fn list(&self, at: u32, count: u8) -> &[Slot] {
         let at = at as usize;
         self.slots.get(at..at + usize::from(count)).unwrap_or_default()

@@ -36,18 +36,19 @@ impl HashKey {
     }
 
     /// The state after more of a text.
+    #[inline]
     pub(super) fn more(self, mut state: u64, text: &[u8]) -> u64 {
-        let (blocks, rest) = text.as_chunks::<16>();
+        let (blocks, _) = text.as_chunks::<16>();
         for block in blocks {
-            let whole = u128::from_le_bytes(*block);
-            state = mix(whole as u64 ^ state, (whole >> 64) as u64 ^ self.stretch);
+            let (one, two) = halves(block);
+            state = mix(one ^ state, two ^ self.stretch);
         }
-        // The rest in two words that may overlap, and its length, so that no two rests are one.
-        let (one, two) = match (rest.first_chunk::<8>(), rest.last_chunk::<8>()) {
-            (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
-            _ => short(rest),
+        // The end once more, with what no block held, and the length, so that no two texts are one.
+        let (one, two) = match text.last_chunk::<16>() {
+            Some(last) => halves(last),
+            None => short(text),
         };
-        mix(one ^ state, two ^ self.stretch.wrapping_add(rest.len() as u64))
+        mix(one ^ state, two ^ self.stretch.wrapping_add(text.len() as u64))
     }
 
     /// The hash of what has led to this state.
@@ -72,13 +73,21 @@ impl HashKey {
     }
 }
 
-/// Less than eight bytes, as two words.
-fn short(rest: &[u8]) -> (u64, u64) {
-    match (rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
-        (Some(first), Some(last)) => {
-            (u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last)))
+fn halves(block: &[u8; 16]) -> (u64, u64) {
+    let whole = u128::from_le_bytes(*block);
+    (whole as u64, (whole >> 64) as u64)
+}
+
+/// Less than 16 bytes, as two words, which may overlap.
+fn short(text: &[u8]) -> (u64, u64) {
+    let wide = (text.first_chunk::<8>(), text.last_chunk::<8>());
+    let narrow = (text.first_chunk::<4>(), text.last_chunk::<4>());
+    match (wide, narrow) {
+        ((Some(first), Some(last)), _) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+        (_, (Some(first), Some(last))) => {
+            (u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into())
         }
-        _ => (rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)), 0),
+        _ => (text.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)), 0),
     }
 }
 

@@ -103,16 +103,25 @@ impl People {
         self.found(self.seek(key, id), id)
     }
 
-    /// Begins to look for a principal.
+    /// Begins to look for a principal: reads what is where it should be.
     #[inline]
-    pub(super) fn seek(&self, key: HashKey, id: ObjectId) -> Sought {
-        self.by_id.seek(key.guid(id.0))
+    pub(super) fn seek(&self, key: HashKey, id: ObjectId) -> (Sought, Option<ObjectId>) {
+        let sought = self.by_id.seek(key.guid(id.0));
+        (sought, self.id(sought.guess()))
     }
 
     /// The number of a principal that was looked for, if it is known.
     #[inline]
-    pub(super) fn found(&self, sought: Sought, id: ObjectId) -> Option<u32> {
-        self.by_id.find(sought, |at| self.people.get(at as usize).is_some_and(|person| person.id == id))
+    pub(super) fn found(&self, (sought, guess): (Sought, Option<ObjectId>), id: ObjectId) -> Option<u32> {
+        let is = |at| if at == sought.guess() { guess == Some(id) } else { self.id(at) == Some(id) };
+        self.by_id.find(sought, is)
+    }
+
+    /// Gives back room that is kept for more.
+    pub(super) fn shrink(&mut self) {
+        self.by_id.shrink();
+        self.people.shrink_to_fit();
+        self.links.shrink_to_fit();
     }
 
     /// Whether nobody is known.

@@ -53,7 +53,7 @@ impl Index {
         let role = self.roles.number_of(role)?;
         let held = self.scopes.held(self.scopes.find(self.key, scope)?)?;
         let holds = |slot: &Slot| {
-            role_of(slot) == role && self.records.window(slot).is_none_or(|window| window.contains(now))
+            role_of(slot.role) == role && self.records.window(slot).is_none_or(|window| window.contains(now))
         };
         let twins = held.of(self.scopes.shelf(), self.key, holder).filter(holds);
         let first = twins.min_by(|one, two| self.records.order(one, two, scope.folded()))?;
@@ -73,7 +73,7 @@ impl Index {
         let mut held: Vec<Found> = Vec::new();
         for (level, node) in self.scopes.path(self.key, scope).into_iter().enumerate() {
             for (at, holders) in reach.marked().chunks(HAND).enumerate() {
-                self.show_all_held(node, &Hand::new(self.key, holders), |place, slot| {
+                self.show_held(node, &Hand::new(self.key, holders), |place, slot| {
                     if self.gives(&slot, now) {
                         held.push(Found { level, holder: at * HAND + place, slot });
                     }
@@ -82,7 +82,7 @@ impl Index {
         }
         held.sort_by(|one, two| self.naming_order(one, two, reach.marked(), scope));
         let mut seen = HashSet::new();
-        let roles = held.iter().map(|found| role_of(&found.slot)).filter(|role| seen.insert(*role));
+        let roles = held.iter().map(|found| role_of(found.slot.role)).filter(|role| seen.insert(*role));
         let definitions = roles.filter_map(|role| self.roles.definition(role));
         definitions.flat_map(|role| role.permissions.iter().cloned()).collect()
     }
@@ -100,7 +100,7 @@ impl Index {
         let nodes = path.into_iter().filter_map(|node| self.scopes.held(node));
         let slots = nodes.flat_map(|held| held.iter(self.scopes.shelf()));
         let granting =
-            slots.filter(|slot| self.records.is_live(slot, now) && asked.is_granted_by(role_of(slot)));
+            slots.filter(|slot| self.records.is_live(slot, now) && asked.is_granted_by(role_of(slot.role)));
         let holders: HashSet<u32> = granting.map(|slot| slot.principal).collect();
         let allowed: HashSet<u32> =
             holders.into_iter().flat_map(|holder| self.people.below(holder)).collect();
@@ -120,7 +120,7 @@ impl Index {
             let hand = Hand::new(self.key, holders);
             for node in self.scopes.all() {
                 let mut seen = false;
-                self.show_all_held(node, &hand, |_, slot| seen |= self.gives(&slot, now));
+                self.show_held(node, &hand, |_, slot| seen |= self.gives(&slot, now));
                 if !seen {
                     continue;
                 }
@@ -135,13 +135,14 @@ impl Index {
     }
 
     /// Shows all that a hand holds at a node.
-    fn show_all_held(&self, node: u32, hand: &Hand<'_>, show: impl FnMut(usize, Slot)) {
-        let candidates = self.scopes.held(node).map_or(0, |held| held.candidates(hand));
-        self.show_held(node, hand, candidates, show);
+    fn show_held(&self, node: u32, hand: &Hand<'_>, show: impl FnMut(usize, Slot)) {
+        if let Some(held) = self.scopes.held(node) {
+            held.show(self.scopes.shelf(), hand, held.candidates(hand), |_| true, show);
+        }
     }
 
     /// Whether an assignment gives a role that is defined, at this time.
     fn gives(&self, slot: &Slot, now: Timestamp) -> bool {
-        self.records.is_live(slot, now) && self.roles.definition(role_of(slot)).is_some()
+        self.records.is_live(slot, now) && self.roles.definition(role_of(slot.role)).is_some()
     }
 }

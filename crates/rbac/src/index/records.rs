@@ -24,9 +24,9 @@ const CONDITIONAL: u32 = 1 << 30;
 /// The id has not the form that is made anew from scope and GUID.
 const ODD: u32 = 1 << 29;
 
-/// The number of a slot's role.
-pub(super) fn role_of(slot: &Slot) -> u32 {
-    slot.role & !(TIMED | CONDITIONAL | ODD)
+/// The number of a role, without marks.
+pub(super) fn role_of(marked: u32) -> u32 {
+    marked & !(TIMED | CONDITIONAL | ODD)
 }
 
 /// All assignments of one index.
@@ -51,7 +51,9 @@ pub(super) struct Record {
 
 /// The GUID at the end of an assignment's id, if the id is its scope's text, [`BELOW`], and that GUID as ARM writes it.
 fn guid_below(id: &ResourceId) -> Option<(&str, Uuid)> {
-    let (scope, name) = id.folded().rsplit_once(FOLDED_BELOW)?;
+    let folded = id.folded();
+    let (above, name) = folded.split_at_checked(folded.len().checked_sub(Hyphenated::LENGTH)?)?;
+    let scope = above.strip_suffix(FOLDED_BELOW)?;
     let guid = Uuid::try_parse(name).ok()?;
     (guid.as_hyphenated().encode_lower(&mut [0; Hyphenated::LENGTH]) == name).then_some((scope, guid))
 }
@@ -143,6 +145,11 @@ impl Records {
         }
         self.windows.remove(&at);
         self.free.push(at);
+    }
+
+    /// Gives back room that is kept for more.
+    pub(super) fn shrink(&mut self) {
+        self.records.shrink_to_fit();
     }
 
     /// When an assignment holds; always, when absent.

@@ -70,10 +70,11 @@ pub(super) struct Table {
     count: usize,
 }
 
-/// A hash, and what is at its home.
+/// A hash, its home, and what is there.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Sought {
     tag: u32,
+    home: u32,
     first: u64,
 }
 
@@ -93,33 +94,43 @@ impl Table {
     #[inline]
     pub(super) fn seek(&self, hash: u64) -> Sought {
         let tag = high(hash);
-        let first = self.words.get(home(self.words.len(), tag)).copied().unwrap_or(EMPTY);
-        Sought { tag, first }
+        let home = home(self.words.len(), tag);
+        let first = self.words.get(home).copied().unwrap_or(EMPTY);
+        Sought { tag, home: home as u32, first }
     }
 
     /// The number with the hash that was sought of which this is true.
     #[inline]
     pub(super) fn find(&self, sought: Sought, is: impl Fn(u32) -> bool) -> Option<u32> {
-        if sought.first == EMPTY {
-            return None;
+        let (mut place, mut word) = (sought.home as usize, sought.first);
+        while word != EMPTY {
+            if high(word) == sought.tag && is(low(word)) {
+                return Some(low(word));
+            }
+            place = if place + 1 < self.words.len() { place + 1 } else { 0 };
+            word = self.words.get(place).copied().unwrap_or(EMPTY);
         }
-        if high(sought.first) == sought.tag && is(low(sought.first)) {
-            return Some(low(sought.first));
-        }
-        let mut words = probe(&self.words, home(self.words.len(), sought.tag)).skip(1);
-        words.find(|(_, word)| high(*word) == sought.tag && is(low(*word))).map(|(_, word)| low(word))
+        None
     }
 
     /// Adds a number, which is not in it.
     pub(super) fn insert(&mut self, hash: u64, number: u32) {
-        // Never more than three places of four are taken.
-        if (self.count + 1) * 4 > self.words.len() * 3 {
-            let larger = vec![EMPTY; self.words.len() * 3 / 2 + 8];
-            let words = std::mem::replace(&mut self.words, larger);
-            words.into_iter().filter(|word| *word != EMPTY).for_each(|word| self.put(word));
+        // Never more than two places of three are taken, so that most are found at their home or next to it.
+        if (self.count + 1) * 3 > self.words.len() * 2 {
+            self.resize(self.words.len() * 3 / 2 + 8);
         }
         self.put(word(high(hash), number));
         self.count += 1;
+    }
+
+    /// Gives back room that is kept for more.
+    pub(super) fn shrink(&mut self) {
+        self.resize(self.count * 3 / 2 + 2);
+    }
+
+    fn resize(&mut self, places: usize) {
+        let words = std::mem::replace(&mut self.words, vec![EMPTY; places]);
+        words.into_iter().filter(|word| *word != EMPTY).for_each(|word| self.put(word));
     }
 
     fn put(&mut self, word: u64) {
@@ -160,6 +171,8 @@ mod tests {
                 prop_assert_eq!(known.is_some(), set.contains(&number));
                 if put && set.insert(number) {
                     table.insert(hash(number), number);
+                } else if number == 7 {
+                    table.shrink();
                 } else if !put {
                     prop_assert_eq!(table.remove(hash(number), number), set.remove(&number));
                 }

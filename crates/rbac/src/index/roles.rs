@@ -46,7 +46,20 @@ pub(super) enum Asked<'a> {
     Unknown(&'a Roles, &'a str),
 }
 
+/// The bit of a role among 32, which it shares with others.
+pub(super) fn mask_of(role: u32) -> u32 {
+    1 << (role % 32)
+}
+
 impl Asked<'_> {
+    /// The bits of the roles that grant it: who has none of them does not.
+    pub(super) fn mask(&self) -> u32 {
+        match self {
+            Self::Known(granting) => granting.iter().fold(0, |mask, word| mask | (word | word >> 32) as u32),
+            Self::Unknown(..) => u32::MAX,
+        }
+    }
+
     /// Whether a role grants it.
     pub(super) fn is_granted_by(&self, role: u32) -> bool {
         match self {

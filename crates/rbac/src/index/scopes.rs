@@ -7,7 +7,9 @@
 use std::collections::HashMap;
 
 use super::held::{Held, Shelf, Slot};
+use super::records::role_of;
 use super::ring::{Sought, Table};
+use super::roles::mask_of;
 use super::{HashKey, NONE, number, push};
 use arm::{ResourceId, Steps};
 
@@ -15,6 +17,8 @@ use arm::{ResourceId, Steps};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scopes {
     by_path: Table,
+    /// The node of the root, which most paths begin with.
+    root: Option<u32>,
     nodes: Vec<Node>,
     free: Vec<u32>,
     kinds: Kinds,
@@ -31,6 +35,8 @@ struct Node {
     /// What comes before the name in the scope's own part of the path.
     kind: u32,
     children: u32,
+    /// The bits of the roles that are assigned here, and of some that were.
+    roles: u32,
 }
 
 /// The last segment of a path. Most names are short.
@@ -77,59 +83,82 @@ pub(super) struct Walk<'a> {
     steps: Steps<'a>,
     state: u64,
     parent: u32,
-    /// Whether it has come to the end of the path, or to where there is no node any more.
-    over: bool,
+    /// The steps that are looked up together, how many these are, and what is where their nodes should be.
+    taken: [&'a str; LEVELS],
+    count: usize,
+    sought: [Sought; LEVELS],
+    parents: [u32; LEVELS],
+    nodes: [u32; LEVELS],
 }
 
 impl Walk<'_> {
-    /// The next [`LEVELS`] nodes, and how many of these there are: fewer at the end alone.
-    ///
-    /// First it finds out where all of them should be, then it reads what is there, and only then it compares.
-    pub(super) fn next(&mut self) -> ([u32; LEVELS], usize) {
-        let (mut nodes, mut count) = ([NONE; LEVELS], 0);
-        if self.over {
-            return (nodes, count);
+    /// Begins to look for the next [`LEVELS`] nodes: finds out where all of them should be, and reads what is there.
+    #[inline]
+    pub(super) fn seek(&mut self) {
+        self.count = 0;
+        for ((sought, taken), step) in self.sought.iter_mut().zip(&mut self.taken).zip(&mut self.steps) {
+            if !step.is_empty() {
+                self.state = self.key.more(self.state, step.as_bytes());
+                *sought = self.scopes.by_path.seek(self.key.finish(self.state));
+            }
+            *taken = step;
+            self.count += 1;
         }
-        let (mut sought, mut steps, mut taken) = ([Sought::default(); LEVELS], [""; LEVELS], 0);
-        for ((sought, own), step) in sought.iter_mut().zip(&mut steps).zip(&mut self.steps) {
-            self.state = self.key.more(self.state, step.as_bytes());
-            *sought = self.scopes.by_path.seek(self.key.finish(self.state));
-            *own = step;
-            taken += 1;
-        }
-        let mut parents = [NONE; LEVELS];
-        for (parent, sought) in parents.iter_mut().zip(&sought).take(taken) {
+        for (parent, sought) in self.parents.iter_mut().zip(&self.sought).take(self.count) {
             *parent = self.scopes.nodes.get(sought.guess() as usize).map_or(NONE, |node| node.parent);
         }
-        for ((node, step), (sought, parent)) in
-            nodes.iter_mut().zip(steps).zip(sought.iter().zip(parents)).take(taken)
-        {
-            let right = |at: u32| {
-                (at != sought.guess() || parent == self.parent) && self.scopes.is(at, self.parent, step)
-            };
-            let Some(found) = self.scopes.by_path.find(*sought, right) else {
-                self.over = true;
-                return (nodes, count);
-            };
+    }
+
+    /// Those of the nodes that were looked for that are there: all [`LEVELS`], or fewer at the end alone.
+    #[inline]
+    pub(super) fn find(&mut self) -> &[u32] {
+        let mut count = 0;
+        let read = self.sought.iter().zip(&self.parents);
+        let all = self.nodes.iter_mut().zip(&self.taken).zip(read).take(self.count);
+        for ((node, step), (sought, guess)) in all {
+            let parent = self.parent;
+            let right =
+                |at: u32| (at != sought.guess() || *guess == parent) && self.scopes.is(at, parent, step);
+            let found =
+                if step.is_empty() { self.scopes.root } else { self.scopes.by_path.find(*sought, right) };
+            let Some(found) = found else { break };
             (*node, self.parent) = (found, found);
             count += 1;
         }
-        self.over = taken < LEVELS;
-        (nodes, count)
+        self.nodes.get(..count).unwrap_or_default()
     }
 }
 
 impl Scopes {
     /// A walk to a scope.
+    #[inline]
     pub(super) fn walk<'a>(&'a self, key: HashKey, scope: &'a ResourceId) -> Walk<'a> {
-        Walk { scopes: self, key, steps: scope.steps(), state: key.start(), parent: NONE, over: false }
+        Walk {
+            scopes: self,
+            key,
+            steps: scope.steps(),
+            state: key.start(),
+            parent: NONE,
+            taken: [""; LEVELS],
+            count: 0,
+            sought: [Sought::default(); LEVELS],
+            parents: [NONE; LEVELS],
+            nodes: [NONE; LEVELS],
+        }
     }
 
     /// The nodes of a scope and those above it, from the top, as far as there are any.
     pub(super) fn path(&self, key: HashKey, scope: &ResourceId) -> Vec<u32> {
         let mut walk = self.walk(key, scope);
-        let next = || Some(walk.next()).filter(|(_, count)| *count > 0);
-        std::iter::from_fn(next).flat_map(|(nodes, count)| nodes.into_iter().take(count)).collect()
+        let mut path = Vec::new();
+        loop {
+            walk.seek();
+            let nodes = walk.find();
+            path.extend(nodes);
+            if nodes.len() < LEVELS {
+                return path;
+            }
+        }
     }
 
     /// The node of a scope.
@@ -138,14 +167,27 @@ impl Scopes {
         path.last().copied().filter(|_| path.len() == scope.steps().count())
     }
 
+    /// Gives back room that is kept for more.
+    pub(super) fn shrink(&mut self) {
+        self.by_path.shrink();
+        self.nodes.shrink_to_fit();
+        self.shelf.shrink();
+    }
+
     /// Whether there is no node and no kind.
     pub(super) fn is_empty(&self) -> bool {
-        self.by_path.is_empty() && self.kinds.numbers.is_empty()
+        self.by_path.is_empty() && self.root.is_none() && self.kinds.numbers.is_empty()
     }
 
     /// The assignments at a scope.
     pub(super) fn held(&self, at: u32) -> Option<&Held> {
         self.nodes.get(at as usize).map(|node| &node.held)
+    }
+
+    /// The assignments at a scope, if some of them may be of a role with one of these bits.
+    #[inline]
+    pub(super) fn held_with(&self, at: u32, roles: u32) -> Option<&Held> {
+        self.nodes.get(at as usize).filter(|node| node.roles & roles != 0).map(|node| &node.held)
     }
 
     /// Where the lists of few assignments are.
@@ -173,15 +215,16 @@ impl Scopes {
     pub(super) fn insert(&mut self, key: HashKey, scope: &ResourceId, slot: Slot) -> u32 {
         let (mut parent, mut state) = (NONE, key.start());
         for step in scope.steps() {
-            state = key.more(state, step.as_bytes());
+            if !step.is_empty() {
+                state = key.more(state, step.as_bytes());
+            }
             let hash = key.finish(state);
-            parent = match self.child(hash, parent, step) {
-                Some(node) => node,
-                None => self.grow(hash, parent, step),
-            };
+            let known = if step.is_empty() { self.root } else { self.child(hash, parent, step) };
+            parent = known.unwrap_or_else(|| self.grow(hash, parent, step));
         }
         if let Some(node) = self.nodes.get_mut(parent as usize) {
             node.held.insert(&mut self.shelf, key, slot);
+            node.roles |= mask_of(role_of(slot.role));
         }
         parent
     }
@@ -190,6 +233,9 @@ impl Scopes {
     pub(super) fn remove(&mut self, key: HashKey, at: u32, principal: u32, record: u32) -> Option<Slot> {
         let node = self.nodes.get_mut(at as usize)?;
         let gone = node.held.remove(&mut self.shelf, key, principal, record);
+        if let Some(few) = node.held.few(&self.shelf) {
+            node.roles = few.iter().fold(0, |bits, slot| bits | mask_of(role_of(slot.role)));
+        }
         self.prune(key, at);
         gone
     }
@@ -211,7 +257,7 @@ impl Scopes {
     fn grow(&mut self, hash: u64, parent: u32, step: &str) -> u32 {
         let (kind, name) = split(step);
         let kind = self.kinds.take(kind);
-        let node = Node { held: Held::default(), name: Name::new(name), parent, kind, children: 0 };
+        let node = Node { held: Held::default(), name: Name::new(name), parent, kind, children: 0, roles: 0 };
         let reused = self.free.pop().and_then(|at| Some((at, self.nodes.get_mut(at as usize)?)));
         let at = match reused {
             Some((at, place)) => {
@@ -223,8 +269,21 @@ impl Scopes {
         if let Some(above) = self.nodes.get_mut(parent as usize) {
             above.children += 1;
         }
-        self.by_path.insert(hash, at);
+        if step.is_empty() {
+            self.root = Some(at);
+        } else {
+            self.by_path.insert(hash, at);
+        }
         at
+    }
+
+    /// The state of the hash after the path of a node.
+    fn path_state(&self, key: HashKey, at: u32) -> u64 {
+        let Some(node) = self.nodes.get(at as usize).filter(|_| self.root != Some(at)) else {
+            return key.start();
+        };
+        let step = [self.kinds.text(node.kind), node.name.as_bytes()].concat();
+        key.more(self.path_state(key, node.parent), &step)
     }
 
     /// Removes a scope that nothing is at or below, and those above it of which the same is then true.
@@ -233,9 +292,10 @@ impl Scopes {
             self.nodes.get(at as usize).filter(|node| node.children == 0 && node.held.is_empty())
         {
             let (parent, kind) = (node.parent, node.kind);
-            let hash = key.finish(path_state(&self.nodes, &self.kinds, key, at));
-            if !self.by_path.remove(hash, at) {
-                return;
+            if self.root == Some(at) {
+                self.root = None;
+            } else {
+                self.by_path.remove(key.finish(self.path_state(key, at)), at);
             }
             self.kinds.release(kind);
             self.free.push(at);
@@ -245,14 +305,6 @@ impl Scopes {
             at = parent;
         }
     }
-}
-
-/// The state of the hash after the path of a node.
-fn path_state(nodes: &[Node], kinds: &Kinds, key: HashKey, at: u32) -> u64 {
-    let Some(node) = nodes.get(at as usize) else { return key.start() };
-    let mut step = kinds.text(node.kind).to_vec();
-    step.extend_from_slice(node.name.as_bytes());
-    key.more(path_state(nodes, kinds, key, node.parent), &step)
 }
 
 /// The kinds of scopes, each kept once.
