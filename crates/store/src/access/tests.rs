@@ -15,7 +15,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::Access;
-use crate::{Document, Free, Store, Transaction};
+use crate::{Database, Document, Free, Memory, Place, Store, Transaction};
 
 const TENANTS: u8 = 3;
 const SUBSCRIPTIONS: u8 = 3;
@@ -347,7 +347,8 @@ proptest! {
         history in prop::collection::vec((prop::collection::vec(any::<Dice>(), 1..4), any::<u8>()), 1..40)
     ) {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
+        let database = Database::Memory(Memory::default());
+        let store = Store::open_at(&Place { database, ..Place::folder(folder.path()) }).unwrap();
         commit(&store, &[]);
         store.transact(|tx| { tx.record(entry()); begin(tx); Ok(()) }).unwrap();
         // What decisions still hold, and what it answered when they began.
