@@ -4,7 +4,7 @@
 PROFILE ?= release
 PROGRAM := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/countersign
 
-.PHONY: demo test lint unit acceptance demo-test restic help
+.PHONY: demo test lint unit simulate acceptance demo-test restic help
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -22,6 +22,11 @@ lint:
 # On a PostgreSQL server of its own.
 unit:
 	scripts/with-postgres cargo test --locked --workspace
+
+# Servers, clients and faults drawn from so many seeds; one that fails says how to replay it.
+SEEDS ?= 0..200
+simulate:
+	COUNTERSIGN_SEEDS=$(SEEDS) cargo test --locked -p server --test sim nothing_is_lost -- --nocapture
 
 # The real az CLI, the Azure SDKs and restic against a real process; and several processes on one PostgreSQL server.
 acceptance:

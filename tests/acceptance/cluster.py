@@ -1,10 +1,11 @@
 """Several `countersign serve` processes on one PostgreSQL database, as behind a balancer."""
 
+import json
 import os
 import subprocess
 from uuid import uuid4
 
-from server import Server, free_ports
+from server import Server, binary, free_ports
 
 
 def new_database():
@@ -37,3 +38,9 @@ class Cluster:
         for server in self.servers:
             server.stop()
         self.servers[0].verify_ledger()
+
+    def ledger(self):
+        """All entries, oldest first."""
+        command = [binary(), "ledger", "show", "--data", str(self.servers[0].data), "--database", self.database]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return [json.loads(line) for line in done.stdout.splitlines()]

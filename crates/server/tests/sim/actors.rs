@@ -106,9 +106,11 @@ async fn activate(client: &Client, board: &Board) {
     let name = client.dice.uuid();
     let length = client.dice.pick(&["PT30M", "PT1H", "PT2H"]).copied().unwrap_or("PT1H");
     let path = pim(&format!("roleAssignmentScheduleRequests/{name}"));
-    // She may not hear of it, and still it waits for its decision.
-    client.arm(&[ALICE_GUEST], "PUT", &path, &schedule("SelfActivate", length)).await;
-    board.asked.lock().push(name);
+    let answer = client.arm(&[ALICE_GUEST], "PUT", &path, &schedule("SelfActivate", length)).await;
+    // She may not have heard of it, and still it may wait for its decision.
+    if answer.is_none_or(|answer| answer.succeeded() || answer.status == 503) {
+        board.asked.lock().push(name);
+    }
 }
 
 async fn give_back(client: &Client, board: &Board) {
@@ -186,7 +188,11 @@ pub async fn approver(client: Client, board: Arc<Board>, who: Account) -> turmoi
 async fn decide(client: &Client, board: &Board, who: Account, name: uuid::Uuid) {
     let approval = format!("/providers/Microsoft.Authorization/roleAssignmentApprovals/{name}");
     let stages = client.arm(&[who], "GET", &format!("{}{approval}/stages", guard()), &Value::Null).await;
-    let Some(stages) = stages.filter(|stages| stages.succeeded()) else { return };
+    let Some(stages) = stages else { return };
+    if stages.status == 404 && client.dice.permille(300) {
+        // It never came to be.
+        board.asked.lock().retain(|other| *other != name);
+    }
     let Some(stage) = stages.body["value"][0]["id"].as_str() else { return };
     let verdict = if client.dice.permille(800) { "Approve" } else { "Deny" };
     let body = json!({"properties": {"reviewResult": verdict, "justification": "checked"}});

@@ -58,9 +58,20 @@ const LIES: [(&str, Lie); 12] = [
         last(ledger, |e| !e.consent.is_empty()).map(|n| ledger[n].consent.clear()).is_some()
     }),
     ("does not hold", |_, ledger| {
-        let later = jiff::SignedDuration::from_hours(5);
-        let ends = |e: &Entry| e.consent.iter().any(|consent| consent.expires.is_some());
-        last(ledger, ends).map(|n| ledger[n].at += later).is_some()
+        let critical =
+            last(ledger, |e| !e.consent.is_empty()).map(|n| ledger[n].consent[0].assignment.clone());
+        let Some(name) = critical.and_then(|id| id.rsplit('/').next().map(String::from)) else {
+            return false;
+        };
+        // Nobody gave that right.
+        let gives = |e: &Entry| {
+            let decides = e.operation.ends_with("/stages/write") && e.target.contains(&name);
+            done(e)
+                && (decides || e.operation.ends_with("roleAssignments/write") && e.target.ends_with(&name))
+        };
+        let before = ledger.len();
+        ledger.retain(|e| !gives(e));
+        ledger.len() < before
     }),
     ("a deletion without an unlock", |_, ledger| {
         let deletion =
@@ -78,8 +89,8 @@ const LIES: [(&str, Lie); 12] = [
         set_status(answered(events, |e| e.who == estate::BOB.name && e.status() == 403), 200)
     }),
     ("with a credential that was taken away", |events, ledger| {
-        let revoked = last(ledger, |e| e.operation.ends_with("repositoryCredentials/delete"));
-        let Some(user) = revoked.and_then(|n| ledger[n].facts.get("userName").cloned()) else { return false };
+        let revoked = ledger.iter().find(|e| e.operation.ends_with("repositoryCredentials/delete"));
+        let Some(user) = revoked.and_then(|entry| entry.facts.get("userName").cloned()) else { return false };
         let stored = answered(events, |e| e.path.starts_with("/repositories/") && e.succeeded());
         stored.map(|event| event.who = user).is_some()
     }),

@@ -72,7 +72,7 @@ fn document(n: u128, users: u128) -> Assignment {
     let holder = ObjectId(Uuid::from_u128(1000 + n % users));
     let role = builtin_roles()[usize::try_from(n % 7).unwrap()].id;
     Assignment {
-        window: (n % 10 == 0).then(|| rbac::Window { start: now(), end: None }),
+        window: n.is_multiple_of(10).then(|| rbac::Window { start: now(), end: None }),
         created_on: Some(now()),
         updated_on: Some(now()),
         created_by: Some(alice().id),
