@@ -180,10 +180,15 @@ impl Scopes {
                 None => self.grow(hash, parent, step),
             };
         }
-        if let Some(node) = self.nodes.get_mut(parent as usize) {
+        self.hold(key, parent, slot);
+        parent
+    }
+
+    /// Puts an assignment at a scope that has a number.
+    pub(super) fn hold(&mut self, key: HashKey, at: u32, slot: Slot) {
+        if let Some(node) = self.nodes.get_mut(at as usize) {
             node.held.insert(&mut self.shelf, key, slot);
         }
-        parent
     }
 
     /// Takes an assignment away from a scope, and gives what it was.
