@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use arm::{ObjectId, RequestId, ResourceId, RoleId};
-use rbac::{Assignment, Origin, PrincipalKind, Window};
+use arm::{ObjectId, ResourceId, RoleId};
+use rbac::{Assignment, PlainAssignment, Window};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -49,22 +49,19 @@ fn broken<D: Document>(key: &str, error: &dyn std::fmt::Display) -> StoreError {
 #[serde(rename_all = "camelCase")]
 struct View<'a> {
     #[serde(borrow)]
-    id: Cow<'a, str>,
-    #[serde(borrow)]
     scope: Cow<'a, str>,
     role: RoleId,
     principal: ObjectId,
-    principal_kind: PrincipalKind,
     window: Option<Window>,
     origin: OriginView,
+    /// That there is one is enough.
     condition: Option<IgnoredAny>,
 }
 
-/// [`Origin`], which serde reads in a roundabout way, as an enum with its tag inside.
+/// [`rbac::Origin`], which serde reads in a roundabout way, as an enum with its tag inside.
 #[derive(Deserialize)]
 struct OriginView {
     kind: OriginKind,
-    request: Option<RequestId>,
 }
 
 #[derive(Deserialize)]
@@ -74,32 +71,57 @@ enum OriginKind {
     Activated,
 }
 
-/// Reads what decisions need of role assignments. What they are for, and who made them when, is left out.
+/// Role assignments as they were read: what decides, without what they are for and who made them when.
 #[derive(Default)]
 pub(super) struct Assignments {
-    /// The one before. Read in the order of their keys, those of a scope come one after the other.
-    last: Option<Assignment>,
+    /// Scopes, and where the assignments at each end. Read in the order of their keys, those at one scope mostly come one
+    /// after the other.
+    scopes: Vec<(ResourceId, usize)>,
+    plain: Vec<PlainAssignment>,
+    /// Those that were activated, and those whose ids do not follow from their scopes.
+    other: Vec<Assignment>,
 }
 
 impl Assignments {
-    pub(super) fn read(&mut self, key: &str, body: &str) -> Result<&Assignment, StoreError> {
+    /// Adds one.
+    pub(super) fn read(&mut self, key: &str, body: &str) -> Result<(), StoreError> {
         let broken = |error: &dyn std::fmt::Display| broken::<Assignment>(key, error);
-        let resource = |text: &str| ResourceId::parse(text).map_err(|error| broken(&error.message));
         let view: View<'_> = serde_json::from_str(body).map_err(|error| broken(&error))?;
-        let origin = match (view.origin.kind, view.origin.request) {
-            (OriginKind::Assigned, _) => Origin::Assigned,
-            (OriginKind::Activated, Some(request)) => Origin::Activated { request },
-            (OriginKind::Activated, None) => return Err(broken(&"it names no request")),
-        };
-        let id = resource(&view.id)?;
-        let scope = match self.last.take() {
-            Some(last) if last.scope.as_str() == view.scope => last.scope,
-            Some(_) | None => resource(&view.scope)?,
-        };
-        let made = Assignment::new(id, scope, view.role, view.principal, view.principal_kind);
-        // That there is a condition is enough.
-        let condition = view.condition.map(|_| String::new());
-        Ok(self.last.insert(Assignment { window: view.window, origin, condition, ..made }))
+        if self.scopes.last().is_none_or(|(scope, _)| scope.as_str() != view.scope) {
+            let scope = ResourceId::parse(&view.scope).map_err(|error| broken(&error.message))?;
+            self.scopes.push((scope, self.plain.len()));
+        }
+        let Some((scope, end)) = self.scopes.last_mut() else { return Ok(()) };
+        let name = PlainAssignment::name_in(key, scope);
+        match (view.origin.kind, name) {
+            (OriginKind::Assigned, Some(name)) => {
+                self.plain.push(PlainAssignment {
+                    name,
+                    role: view.role,
+                    principal: view.principal,
+                    window: view.window,
+                    conditional: view.condition.is_some(),
+                });
+                *end = self.plain.len();
+            }
+            (OriginKind::Assigned, None) | (OriginKind::Activated, _) => self.other.push(parse(key, body)?),
+        }
+        Ok(())
+    }
+
+    /// What was read, by scope, but for [the others](Self::other).
+    pub(super) fn plain(&self) -> impl Iterator<Item = (&ResourceId, &[PlainAssignment])> {
+        let mut start = 0;
+        self.scopes.iter().map(move |(scope, end)| {
+            let plain = self.plain.get(start..*end).unwrap_or_default();
+            start = *end;
+            (scope, plain)
+        })
+    }
+
+    /// Those that were activated, and those whose ids do not follow from their scopes.
+    pub(super) fn other(&self) -> &[Assignment] {
+        &self.other
     }
 }
 

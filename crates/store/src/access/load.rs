@@ -75,17 +75,10 @@ impl Access {
     }
 
     fn take_assignments(&mut self, bundles: &Receiver<Bundle>) -> Result<(), StoreError> {
-        let mut reader = Assignments::default();
         for bundle in bundles {
             match bundle {
-                Bundle::Parsed(assignments) => {
-                    assignments.iter().for_each(|assignment| self.put_assignment(assignment));
-                }
-                Bundle::Rows(rows) => {
-                    for (key, body) in rows.iter() {
-                        self.put_assignment(reader.read(key, body)?);
-                    }
-                }
+                Bundle::Rows(rows) => self.put_assignments(&rows.parse()?),
+                Bundle::Parsed(assignments) => self.put_assignments(&assignments),
             }
         }
         Ok(())
@@ -119,7 +112,7 @@ fn send(out: &SyncSender<Bundle>, rows: Rows) -> Result<(), StoreError> {
 /// Some role assignments.
 enum Bundle {
     Rows(Rows),
-    Parsed(Vec<Assignment>),
+    Parsed(Assignments),
 }
 
 /// Keys and bodies, one behind the other.
@@ -147,8 +140,9 @@ impl Rows {
         })
     }
 
-    fn parse(&self) -> Result<Vec<Assignment>, StoreError> {
-        let mut reader = Assignments::default();
-        self.iter().map(|(key, body)| reader.read(key, body).cloned()).collect()
+    fn parse(&self) -> Result<Assignments, StoreError> {
+        let mut assignments = Assignments::default();
+        self.iter().try_for_each(|(key, body)| assignments.read(key, body))?;
+        Ok(assignments)
     }
 }
