@@ -4,6 +4,7 @@ use arm::{ObjectId, RequestId, ResourceId, RoleId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 /// What sort of principal holds an assignment. Written as ARM's `principalType`.
 ///
@@ -99,14 +100,15 @@ pub struct PlainAssignment {
 
 impl PlainAssignment {
     /// What comes between the scope and the name in a folded id.
-    pub(crate) const BELOW: &str = "/providers/microsoft.authorization/roleassignments/";
+    pub const BELOW: &str = "/providers/microsoft.authorization/roleassignments/";
 
     /// The name in the folded id of an assignment at this scope, if it has that form, down to how the GUID is written.
     pub fn name_in(id: &str, scope: &ResourceId) -> Option<Uuid> {
         let above = if scope.is_root() { "" } else { scope.folded() };
         let name = id.strip_prefix(above)?.strip_prefix(Self::BELOW)?;
-        let guid = Uuid::try_parse(name).ok()?;
-        (guid.as_hyphenated().encode_lower(&mut Uuid::encode_buffer()) == name).then_some(guid)
+        // Of the forms that a GUID is read from, only one is as long as that.
+        let usual = name.len() == Hyphenated::LENGTH && !name.bytes().any(|byte| byte.is_ascii_uppercase());
+        if usual { Uuid::try_parse(name).ok() } else { None }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Who is who and who may do what, compiled from the documents that say so, as of one revision.
 
 mod activations;
+mod assignments;
 mod current;
 mod documents;
 mod follow;
@@ -18,7 +19,7 @@ use jiff::Timestamp;
 use rbac::{Action, Assignment, Index, Origin, RoleDefinition};
 
 use activations::Activations;
-use documents::Assignments;
+use assignments::Assignments;
 
 pub(crate) use current::Current;
 pub use principal::Principal;

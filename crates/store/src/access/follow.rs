@@ -11,7 +11,8 @@ use directory::{Group, ServicePrincipal, Subscription, Tenant, User};
 use pim::{ActivationRequest, Eligibility};
 use rbac::{Assignment, RoleDefinition};
 
-use super::documents::{Assignments, assigned_principal, each, these};
+use super::assignments::{Assignments, assigned_principal};
+use super::documents::{each, these};
 use super::{Access, Principal};
 use crate::document::Document;
 use crate::engine::Snapshot;
