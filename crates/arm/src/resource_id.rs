@@ -88,8 +88,8 @@ impl ResourceId {
 
     /// This id's first segments: it, or a scope above it.
     pub fn first(&self, segments: usize) -> Self {
-        let begins = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'/').map(|(at, _)| at);
-        match begins.skip(segments).next().and_then(|end| self.text.get(..end)) {
+        let mut begins = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'/').map(|(at, _)| at);
+        match begins.nth(segments).and_then(|end| self.text.get(..end)) {
             Some("") => Self::root(),
             Some(text) => Self::of_clean(text.to_string(), segments),
             None => self.clone(),

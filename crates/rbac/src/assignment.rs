@@ -3,6 +3,8 @@
 use arm::{ObjectId, RequestId, ResourceId, RoleId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 /// What sort of principal holds an assignment. Written as ARM's `principalType`.
 ///
@@ -78,6 +80,36 @@ pub struct Assignment {
     pub created_by: Option<ObjectId>,
     /// Who last changed it.
     pub updated_by: Option<ObjectId>,
+}
+
+/// What decides of an assignment at a known scope whose id is that scope's, with
+/// `/providers/Microsoft.Authorization/roleAssignments/` and a GUID behind it, as the ids of assignments are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlainAssignment {
+    /// The GUID.
+    pub name: Uuid,
+    /// The role it gives.
+    pub role: RoleId,
+    /// Who holds it.
+    pub principal: ObjectId,
+    /// When it holds; always, when absent.
+    pub window: Option<Window>,
+    /// Whether it has a condition, and so grants nothing.
+    pub conditional: bool,
+}
+
+impl PlainAssignment {
+    /// What comes between the scope and the name in a folded id.
+    pub const BELOW: &str = "/providers/microsoft.authorization/roleassignments/";
+
+    /// The name in the folded id of an assignment at this scope, if it has that form, down to how the GUID is written.
+    pub fn name_in(id: &str, scope: &ResourceId) -> Option<Uuid> {
+        let above = if scope.is_root() { "" } else { scope.folded() };
+        let name = id.strip_prefix(above)?.strip_prefix(Self::BELOW)?;
+        // Of the forms that a GUID is read from, only one is as long as that.
+        let usual = name.len() == Hyphenated::LENGTH && !name.bytes().any(|byte| byte.is_ascii_uppercase());
+        if usual { Uuid::try_parse(name).ok() } else { None }
+    }
 }
 
 impl Assignment {

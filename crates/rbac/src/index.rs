@@ -20,6 +20,7 @@ use std::hint::black_box;
 
 use arm::{ObjectId, ResourceId, RoleId};
 use jiff::Timestamp;
+use uuid::Uuid;
 
 pub use self::questions::Visibility;
 
@@ -29,7 +30,7 @@ use self::people::{People, as_near};
 use self::records::{Records, role_of};
 use self::roles::{Asked, Roles};
 use self::scopes::{LEVELS, Scopes};
-use crate::{Action, Assignment, Decision, Grant, RoleDefinition};
+use crate::{Action, Assignment, Decision, Grant, PlainAssignment, RoleDefinition};
 
 /// The number of nothing.
 const NONE: u32 = u32::MAX;
@@ -171,10 +172,49 @@ impl Index {
         self.records.place(slot.record, scope);
     }
 
+    /// As [`Index::put_assignment`], for several assignments at one scope. It makes nothing of what it reads, and is
+    /// the quicker way to put very many.
+    pub fn put_plain(&mut self, scope: &ResourceId, assignments: impl IntoIterator<Item = PlainAssignment>) {
+        let mut node = self.scopes.find(self.key, scope);
+        for plain in assignments {
+            if self.records.has_odd() {
+                self.remove_odd(scope, plain.name);
+                node = self.scopes.find(self.key, scope);
+            }
+            if let Some(at) = node.and_then(|node| self.records.at(self.key, plain.name, node)) {
+                self.remove_record(at);
+                node = self.scopes.find(self.key, scope);
+            }
+            let principal = self.people.hold(self.key, plain.principal);
+            let role = self.roles.hold(plain.role);
+            let slot = self.records.insert_plain(self.key, &plain, principal, role);
+            let at = match node {
+                Some(node) => {
+                    self.scopes.hold(self.key, node, slot);
+                    node
+                }
+                None => self.scopes.insert(self.key, scope, slot),
+            };
+            self.records.place(slot.record, at);
+            node = Some(at);
+        }
+    }
+
+    /// An assignment of another scope may have had the id that now follows from scope and name.
+    fn remove_odd(&mut self, scope: &ResourceId, name: Uuid) {
+        let below = format!("{}{name}", PlainAssignment::BELOW);
+        let id = if scope.is_root() { ResourceId::parse(&below) } else { scope.child(&below) };
+        id.iter().for_each(|id| self.remove_assignment(id));
+    }
+
     /// Removes an assignment.
     pub fn remove_assignment(&mut self, id: &ResourceId) {
         let found = self.records.find(self.key, id, |scope| self.scopes.find(self.key, scope));
-        let Some((at, record)) = found.and_then(|at| Some((at, self.records.get(at)?))) else { return };
+        found.into_iter().for_each(|at| self.remove_record(at));
+    }
+
+    fn remove_record(&mut self, at: u32) {
+        let Some(record) = self.records.get(at) else { return };
         let gone = self.scopes.remove(self.key, record.scope, record.principal, at);
         self.records.remove(self.key, at);
         self.people.release(self.key, record.principal);

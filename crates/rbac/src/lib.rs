@@ -36,7 +36,7 @@ mod index;
 mod role;
 
 pub use action::{Action, ActionPattern, MAX_ACTION_BYTES};
-pub use assignment::{Assignment, Origin, PrincipalKind, Window};
+pub use assignment::{Assignment, Origin, PlainAssignment, PrincipalKind, Window};
 pub use builtin::{builtin_role, builtin_roles, role_ids};
 pub use decision::{Decision, Grant};
 pub use index::{Index, Visibility};

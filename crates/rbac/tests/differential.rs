@@ -13,8 +13,8 @@ mod tests {
     use jiff::Timestamp;
     use proptest::prelude::*;
     use rbac::{
-        Action, ActionPattern, Assignment, Decision, Index, Origin, Permission, PrincipalKind,
-        RoleDefinition, RoleKind, Visibility, Window,
+        Action, ActionPattern, Assignment, Decision, Index, Origin, Permission, PlainAssignment,
+        PrincipalKind, RoleDefinition, RoleKind, Visibility, Window,
     };
     use uuid::Uuid;
 
@@ -236,7 +236,20 @@ mod tests {
             Change::PutAssignment(assignment) => {
                 world.assignments.retain(|old| old.id != assignment.id);
                 world.assignments.push(assignment.clone());
-                index.put_assignment(assignment);
+                // Half of those that can be put in the quicker way are.
+                let plain = PlainAssignment::name_in(assignment.id.folded(), &assignment.scope)
+                    .filter(|name| name.as_bytes()[3] & 1 == 0)
+                    .map(|name| PlainAssignment {
+                        name,
+                        role: assignment.role,
+                        principal: assignment.principal,
+                        window: assignment.window,
+                        conditional: assignment.condition.is_some(),
+                    });
+                match plain {
+                    Some(plain) => index.put_plain(&assignment.scope, [plain]),
+                    None => index.put_assignment(assignment),
+                }
             }
             Change::RemoveAssignment(at, mask) => {
                 if !world.assignments.is_empty() {
@@ -450,6 +463,32 @@ mod tests {
             created_by: None,
             updated_by: None,
         }
+    }
+
+    #[test]
+    fn an_id_has_one_assignment_in_whichever_way_it_was_put() {
+        let subscription = ResourceId::parse(&format!("/subscriptions/{}", SUBSCRIPTIONS[0])).unwrap();
+        let plain = PlainAssignment {
+            name: Uuid::from_u128(5),
+            role: role_id(0),
+            principal: object(1),
+            window: None,
+            conditional: false,
+        };
+        let id = assignment_id(&subscription, 0, 3, 0);
+        let id = ResourceId::parse(&id.as_str().replace(&Uuid::nil().to_string(), &plain.name.to_string()));
+        let id = id.unwrap();
+        // One that claims to be at the root under an id that lies at the subscription.
+        let odd = Assignment::new(id.clone(), ResourceId::root(), role_id(0), object(0), PrincipalKind::User);
+        let mut index = Index::new();
+        index.put_assignment(&odd);
+        index.put_plain(&subscription, [plain, plain]);
+        index.remove_assignment(&id);
+        assert!(index.holds_nothing());
+        index.put_plain(&subscription, [plain]);
+        index.put_assignment(&odd);
+        index.remove_assignment(&id);
+        assert!(index.holds_nothing());
     }
 
     #[test]

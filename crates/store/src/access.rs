@@ -1,6 +1,7 @@
 //! Who is who and who may do what, compiled from the documents that say so, as of one revision.
 
 mod activations;
+mod assignments;
 mod current;
 mod documents;
 mod follow;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 use rbac::{Action, Assignment, Index, Origin, RoleDefinition};
 
 use activations::Activations;
+use assignments::Assignments;
 
 pub(crate) use current::Current;
 pub use principal::Principal;
@@ -191,7 +193,23 @@ impl Access {
         !(lost.is_empty() && won.is_empty())
     }
 
-    /// Puts an assignment into its index. One that was activated waits until it is known whether it stands.
+    /// Puts assignments into their indexes. Those that were activated wait until it is known whether they stand.
+    fn put_assignments(&mut self, assignments: &Assignments) {
+        for (scope, mut plain) in assignments.plain() {
+            while let Some(first) = plain.first() {
+                let home = self.home(first.principal);
+                let same = plain.iter().take_while(|one| self.home(one.principal) == home).count();
+                let (these, rest) = plain.split_at(same);
+                match home.and_then(|home| self.indexes.get_mut(&home)) {
+                    Some(index) => index.put_plain(scope, these.iter().copied()),
+                    None => self.strays.extend(these.iter().map(|one| one.principal)),
+                }
+                plain = rest;
+            }
+        }
+        assignments.other().iter().for_each(|assignment| self.put_assignment(assignment));
+    }
+
     fn put_assignment(&mut self, assignment: &Assignment) {
         let Some(home) = self.home(assignment.principal) else {
             self.strays.insert(assignment.principal);

@@ -11,7 +11,7 @@ use uuid::fmt::Hyphenated;
 
 use super::held::Slot;
 use super::{HashKey, push};
-use crate::{Assignment, Window};
+use crate::{Assignment, PlainAssignment, Window};
 
 /// What comes between the scope and the name in the id of an assignment.
 const BELOW: &str = "/providers/Microsoft.Authorization/roleAssignments/";
@@ -92,6 +92,19 @@ impl Records {
         self.records.get(at as usize).copied()
     }
 
+    /// The number of the assignment with this name at a scope.
+    pub(super) fn at(&self, key: HashKey, name: Uuid, scope: u32) -> Option<u32> {
+        let is = |at: &u32| {
+            self.records.get(*at as usize).is_some_and(|record| record.guid == name && record.scope == scope)
+        };
+        self.by_guid.find(key.guid(name), is).copied()
+    }
+
+    /// Whether there are assignments whose ids are not made of scope and GUID.
+    pub(super) fn has_odd(&self) -> bool {
+        !self.odd.is_empty()
+    }
+
     /// Keeps an assignment, whose id is not known yet. Its scope is still to be [placed](Self::place).
     pub(super) fn insert(
         &mut self,
@@ -100,9 +113,41 @@ impl Records {
         principal: u32,
         role: u32,
     ) -> Slot {
-        let below = guid_below(&assignment.id).filter(|(scope, _)| *scope == stem(assignment.scope.folded()));
-        let guid = below.map_or(Uuid::nil(), |(_, guid)| guid);
-        let record = Record { guid, scope: super::NONE, principal };
+        let name = PlainAssignment::name_in(assignment.id.folded(), &assignment.scope);
+        let plain = PlainAssignment {
+            name: name.unwrap_or_default(),
+            role: assignment.role,
+            principal: assignment.principal,
+            window: assignment.window,
+            conditional: assignment.condition.is_some(),
+        };
+        if name.is_some() {
+            return self.insert_plain(key, &plain, principal, role);
+        }
+        let mut slot = self.keep(&plain, principal, role);
+        slot.role |= ODD;
+        self.odd.insert(assignment.id.clone(), slot.record);
+        self.odd_ids.insert(slot.record, assignment.id.clone());
+        slot
+    }
+
+    /// The same for an assignment whose id follows from its scope and its name.
+    pub(super) fn insert_plain(
+        &mut self,
+        key: HashKey,
+        plain: &PlainAssignment,
+        principal: u32,
+        role: u32,
+    ) -> Slot {
+        let slot = self.keep(plain, principal, role);
+        let records = &self.records;
+        let hash = |at: &u32| records.get(*at as usize).map_or(0, |record| key.guid(record.guid));
+        self.by_guid.insert_unique(key.guid(plain.name), slot.record, hash);
+        slot
+    }
+
+    fn keep(&mut self, plain: &PlainAssignment, principal: u32, role: u32) -> Slot {
+        let record = Record { guid: plain.name, scope: super::NONE, principal };
         let reused = self.free.pop().and_then(|at| Some((at, self.records.get_mut(at as usize)?)));
         let at = match reused {
             Some((at, place)) => {
@@ -112,20 +157,11 @@ impl Records {
             None => push(&mut self.records, record),
         };
         let mut slot = Slot { principal, record: at, role };
-        if below.is_some() {
-            let records = &self.records;
-            let hash = |at: &u32| records.get(*at as usize).map_or(0, |record| key.guid(record.guid));
-            self.by_guid.insert_unique(key.guid(guid), at, hash);
-        } else {
-            slot.role |= ODD;
-            self.odd.insert(assignment.id.clone(), at);
-            self.odd_ids.insert(at, assignment.id.clone());
-        }
-        if let Some(window) = assignment.window {
+        if let Some(window) = plain.window {
             slot.role |= TIMED;
             self.windows.insert(at, window);
         }
-        if assignment.condition.is_some() {
+        if plain.conditional {
             slot.role |= CONDITIONAL;
         }
         slot

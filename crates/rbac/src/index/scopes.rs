@@ -222,11 +222,16 @@ impl Scopes {
             let known = if step.is_empty() { self.root } else { self.child(hash, parent, step) };
             parent = known.unwrap_or_else(|| self.grow(hash, parent, step));
         }
-        if let Some(node) = self.nodes.get_mut(parent as usize) {
+        self.hold(key, parent, slot);
+        parent
+    }
+
+    /// Puts an assignment at a scope that has a number.
+    pub(super) fn hold(&mut self, key: HashKey, at: u32, slot: Slot) {
+        if let Some(node) = self.nodes.get_mut(at as usize) {
             node.held.insert(&mut self.shelf, key, slot);
             node.roles |= mask_of(role_of(slot.role));
         }
-        parent
     }
 
     /// Takes an assignment away from a scope, and gives what it was.

@@ -11,7 +11,8 @@ use directory::{Group, ServicePrincipal, Subscription, Tenant, User};
 use pim::{ActivationRequest, Eligibility};
 use rbac::{Assignment, RoleDefinition};
 
-use super::documents::{Assignments, assigned_principal, each, these};
+use super::assignments::{Assignments, assigned_principal};
+use super::documents::{each, these};
 use super::{Access, Principal};
 use crate::document::Document;
 use crate::engine::Snapshot;
@@ -150,12 +151,13 @@ impl Access {
     ) -> Result<(), StoreError> {
         let keys = Vec::from_iter(keys);
         for key in &keys {
-            let id = ResourceId::parse(key).map_err(|error| StoreError::Corrupt(error.message))?;
-            self.remove_assignment(&id);
+            self.remove_assignment(&assignment_id(key)?);
         }
+        let mut now = Assignments::default();
         for row in snapshot.documents(Assignment::KIND, &keys)? {
-            self.put_assignment(Assignments::default().read(row.key(), row.body())?);
+            now.read(row.key(), row.body())?;
         }
+        self.put_assignments(&now);
         Ok(())
     }
 
@@ -165,16 +167,21 @@ impl Access {
         if arrived.is_empty() {
             return Ok(());
         }
-        let mut reader = Assignments::default();
+        let mut theirs = Assignments::default();
         snapshot.each(Assignment::KIND, &mut |key, body| {
             if arrived.contains(&assigned_principal(key, body)?) {
-                let assignment = reader.read(key, body)?;
-                self.remove_assignment(&assignment.id);
-                self.put_assignment(assignment);
+                self.remove_assignment(&assignment_id(key)?);
+                theirs.read(key, body)?;
             }
             Ok(())
-        })
+        })?;
+        self.put_assignments(&theirs);
+        Ok(())
     }
+}
+
+fn assignment_id(key: &str) -> Result<ResourceId, StoreError> {
+    ResourceId::parse(key).map_err(|error| StoreError::Corrupt(error.message))
 }
 
 /// The id that a key consists of.

@@ -1,21 +1,22 @@
 //! Reading everything that decisions about access read.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 use directory::{Group, ServicePrincipal, Subscription, Tenant, User};
 use rbac::{Assignment, Index, RoleDefinition};
 
 use super::activations::Activations;
-use super::documents::{Assignments, each};
+use super::assignments::Assignments;
+use super::documents::each;
 use super::{Access, Principal};
 use crate::document::Document;
 use crate::engine::Snapshot;
 use crate::error::StoreError;
 
-/// How many bytes of documents are handed on at once.
-const BUNDLE: usize = 256 << 10;
+/// How many role assignments are handed on at once.
+const BUNDLE: usize = 2048;
 
 /// How many bundles may wait.
 const WAITING: usize = 8;
@@ -63,92 +64,27 @@ impl Access {
         thread::scope(|scope| {
             let compiler = thread::Builder::new()
                 .name("store-access".into())
-                .spawn_scoped(scope, move || self.take_assignments(&bundles))
+                .spawn_scoped(scope, move || bundles.iter().for_each(|bundle| self.put_assignments(&bundle)))
                 .map_err(|error| StoreError::Engine(format!("a thread cannot be started: {error}")))?;
             let read = read_assignments(snapshot, &out);
             drop(out);
-            let compiled = compiler.join();
-            // If the compiler gave up, then the reader only because of that.
-            compiled.unwrap_or_else(|_| Err(StoreError::Engine("compiling access panicked".into())))?;
+            compiler.join().map_err(|_| StoreError::Engine("compiling access panicked".into()))?;
             read
         })
-    }
-
-    fn take_assignments(&mut self, bundles: &Receiver<Bundle>) -> Result<(), StoreError> {
-        let mut reader = Assignments::default();
-        for bundle in bundles {
-            match bundle {
-                Bundle::Parsed(assignments) => {
-                    assignments.iter().for_each(|assignment| self.put_assignment(assignment));
-                }
-                Bundle::Rows(rows) => {
-                    for (key, body) in rows.iter() {
-                        self.put_assignment(reader.read(key, body)?);
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 }
 
 /// Reads all role assignments and hands them on.
-fn read_assignments(snapshot: &dyn Snapshot, out: &SyncSender<Bundle>) -> Result<(), StoreError> {
-    let mut rows = Rows::default();
+fn read_assignments(snapshot: &dyn Snapshot, out: &SyncSender<Assignments>) -> Result<(), StoreError> {
+    let send = |bundle| out.send(bundle).map_err(|_| StoreError::Closed);
+    let mut bundle = Assignments::with_room(BUNDLE);
     snapshot.each(Assignment::KIND, &mut |key, body| {
-        rows.push(key, body);
-        if rows.text.len() < BUNDLE {
-            return Ok(());
+        bundle.read(key, body)?;
+        if bundle.len() < BUNDLE {
+            Ok(())
+        } else {
+            send(std::mem::replace(&mut bundle, Assignments::with_room(BUNDLE)))
         }
-        send(out, std::mem::take(&mut rows))
     })?;
-    send(out, rows)
-}
-
-/// Hands rows on. If the compiler is behind, it is spared the reading of these.
-fn send(out: &SyncSender<Bundle>, rows: Rows) -> Result<(), StoreError> {
-    match out.try_send(Bundle::Rows(rows)) {
-        Ok(()) => Ok(()),
-        Err(TrySendError::Full(Bundle::Rows(rows))) => {
-            out.send(Bundle::Parsed(rows.parse()?)).map_err(|_| StoreError::Closed)
-        }
-        Err(TrySendError::Full(Bundle::Parsed(_)) | TrySendError::Disconnected(_)) => Err(StoreError::Closed),
-    }
-}
-
-/// Some role assignments.
-enum Bundle {
-    Rows(Rows),
-    Parsed(Vec<Assignment>),
-}
-
-/// Keys and bodies, one behind the other.
-#[derive(Default)]
-struct Rows {
-    text: String,
-    /// Where each key and each body ends.
-    ends: Vec<(usize, usize)>,
-}
-
-impl Rows {
-    fn push(&mut self, key: &str, body: &str) {
-        self.text.push_str(key);
-        let middle = self.text.len();
-        self.text.push_str(body);
-        self.ends.push((middle, self.text.len()));
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        let mut start = 0;
-        self.ends.iter().filter_map(move |(middle, end)| {
-            let row = (self.text.get(start..*middle)?, self.text.get(*middle..*end)?);
-            start = *end;
-            Some(row)
-        })
-    }
-
-    fn parse(&self) -> Result<Vec<Assignment>, StoreError> {
-        let mut reader = Assignments::default();
-        self.iter().map(|(key, body)| reader.read(key, body).cloned()).collect()
-    }
+    send(bundle)
 }

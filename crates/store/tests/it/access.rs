@@ -9,7 +9,9 @@ use rbac::{Assignment, PrincipalKind, role_ids};
 use store::{Document, Store, Transaction};
 use uuid::Uuid;
 
-use crate::world::{SUBSCRIPTION, entry, now, operation, store, tenant};
+use crate::world::{Engine, SUBSCRIPTION, entry, now, operation, tenant};
+
+on_every_engine!(a_decision_that_asks_late_is_made_again, rights_and_documents_change_together);
 
 const READ: &str = "Microsoft.RecoveryServices/vaults/read";
 
@@ -64,9 +66,8 @@ pub fn set_role(store: &Store, given: bool) {
 }
 
 /// A decision that began before a change, and asks for access only after others have moved on.
-#[test]
-fn a_decision_that_asks_late_is_made_again() {
-    let (store, _folder) = store();
+fn a_decision_that_asks_late_is_made_again(engine: Engine) {
+    let (store, _world) = engine.store();
     populate(&store);
     let mut seen = Vec::new();
     let outcome = store.transact(|tx| {
@@ -85,16 +86,15 @@ fn a_decision_that_asks_late_is_made_again() {
     assert_eq!(store.retries(), 1);
 }
 
-/// Two threads take the role and give it, two ask. Nobody ever sees a right without its document, or the other way round,
-/// and nobody who was told that it is gone sees it again.
-#[test]
-fn rights_and_documents_change_together() {
-    let (store, _folder) = store();
-    populate(&store);
+/// Two threads take the role and give it, two ask, through two servers if there can be two. Nobody ever sees a right
+/// without its document, or the other way round, and once it was acknowledged that it is gone, no server knows it.
+fn rights_and_documents_change_together(engine: Engine) {
+    let (first, world) = engine.store();
+    let other = (engine != Engine::Sqlite).then(|| world.another());
+    let second = other.as_ref().map_or(&first, |(store, _)| store);
+    populate(&first);
     let (barrier, done, allowed) = (Barrier::new(4), AtomicBool::new(false), AtomicUsize::new(0));
-    // The one lock is held from before a change is asked for until after it was acknowledged.
-    let state = parking_lot::Mutex::new(false);
-    let ask = |late: bool| {
+    let ask = |store: &Store, late: bool| {
         let decide = |tx: &mut Transaction| {
             let given = late.then(|| has_role(tx)).transpose()?;
             let access = tx.access()?;
@@ -111,24 +111,28 @@ fn rights_and_documents_change_together() {
             Err(error) => assert_eq!(error.kind, ErrorKind::Unavailable),
         }
     };
+    // Held from before a change is asked for until all have seen it.
+    let state = parking_lot::Mutex::new(false);
     std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
+        for (mine, others) in [(&first, second), (second, &first)] {
+            let (barrier, done, state, ask) = (&barrier, &done, &state, &ask);
+            scope.spawn(move || {
                 barrier.wait();
                 for round in 0..100 {
-                    ask(round % 2 == 0);
+                    ask(mine, round % 2 == 0);
                     let mut state = state.lock();
                     *state = !*state;
-                    set_role(&store, *state);
-                    assert_eq!(store.transact(may_read), Ok(*state));
+                    set_role(mine, *state);
+                    assert_eq!(others.transact(may_read), Ok(*state));
+                    assert_eq!(mine.transact(may_read), Ok(*state));
                 }
                 done.store(true, Ordering::Relaxed);
             });
-            scope.spawn(|| {
+            scope.spawn(move || {
                 barrier.wait();
                 while !done.load(Ordering::Relaxed) {
-                    ask(true);
-                    ask(false);
+                    ask(mine, true);
+                    ask(mine, false);
                 }
             });
         }
