@@ -92,10 +92,13 @@ struct Kind {
     /// By key; `None` is known not to be there.
     documents: HashMap<String, Known<Option<Row>>>,
     /// By the lower end; with the upper one, behind the last key. Of ranges with the same lower end one is kept.
-    ranges: HashMap<String, (String, Known<Arc<[Row]>>)>,
+    ranges: HashMap<String, (String, Known<Rows>)>,
     /// By the second key.
-    lookups: HashMap<String, Known<Arc<[Row]>>>,
+    lookups: HashMap<String, Known<Rows>>,
 }
+
+/// A list as a question was answered with it, in the order of the keys.
+type Rows = Arc<[Row]>;
 
 /// Something known, and since which revision it is certainly so.
 struct Known<T> {
@@ -186,7 +189,7 @@ impl Mirror {
         kind: &str,
         rows: &[Row],
         revision: i64,
-        learn: impl FnOnce(&mut Kind, Known<Arc<[Row]>>),
+        learn: impl FnOnce(&mut Kind, Known<Rows>),
     ) {
         if rows.len() > ROWS {
             return;
@@ -200,11 +203,11 @@ impl Mirror {
         self.state.read().kind(kind)?.documents.get(key)?.seen_at(revision)
     }
 
-    fn range(&self, kind: &str, lower: &str, upper: &str, revision: i64) -> Option<Arc<[Row]>> {
+    fn range(&self, kind: &str, lower: &str, upper: &str, revision: i64) -> Option<Rows> {
         self.state.read().kind(kind)?.range(lower, upper)?.seen_at(revision)
     }
 
-    fn lookup(&self, kind: &str, lookup: &str, revision: i64) -> Option<Arc<[Row]>> {
+    fn lookup(&self, kind: &str, lookup: &str, revision: i64) -> Option<Rows> {
         self.state.read().kind(kind)?.lookups.get(lookup)?.seen_at(revision)
     }
 
@@ -233,7 +236,7 @@ impl Mirror {
 }
 
 impl Kind {
-    fn range(&self, lower: &str, upper: &str) -> Option<&Known<Arc<[Row]>>> {
+    fn range(&self, lower: &str, upper: &str) -> Option<&Known<Rows>> {
         let (known_upper, known) = self.ranges.get(lower)?;
         (known_upper == upper).then_some(known)
     }

@@ -129,11 +129,9 @@ impl<'a> Known<'a> {
                 }
             }
             Condition::Range { kind, lower, upper, .. } => {
-                let mut within = (lower < upper)
-                    .then(|| (Bound::Included(lower.as_str()), Bound::Excluded(upper.as_str())))
-                    .zip(self.written.get(kind))
-                    .map(|(within, keys)| keys.range::<str, _>(within));
-                if within.as_mut().is_some_and(|within| within.next().is_some()) {
+                let within = (Bound::Included(lower.as_str()), Bound::Excluded(upper.as_str()));
+                let keys = self.written.get(kind).filter(|_| lower < upper);
+                if keys.is_some_and(|keys| keys.range::<str, _>(within).next().is_some()) {
                     return None;
                 }
             }
