@@ -8,6 +8,7 @@ mod regorus;
 
 use crate::estate::{Estate, Question};
 
+pub use self::cedar::load as load_cedar;
 pub use self::ours::{Raw, load, prepared};
 
 /// Something that decides.

@@ -145,6 +145,16 @@ impl Estate {
         self.given.len()
     }
 
+    /// How many of the principals are users; the others are groups.
+    pub fn users(&self) -> usize {
+        self.users
+    }
+
+    /// The subscriptions, which come first among the scopes.
+    pub fn subscriptions(&self) -> &[ResourceId] {
+        &self.scopes[..SUBSCRIPTIONS]
+    }
+
     /// Whether there are no assignments.
     pub fn is_empty(&self) -> bool {
         self.given.is_empty()

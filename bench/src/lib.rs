@@ -1,6 +1,7 @@
-//! What the benchmarks share: data, peers, statistics, tables.
+//! What the benchmarks share: data, peers, statistics, reports.
 
 pub mod engines;
 pub mod estate;
+pub mod http;
+pub mod report;
 pub mod stats;
-pub mod table;

@@ -11,8 +11,8 @@ pub fn quantile(values: &mut [f64], share: f64) -> f64 {
 }
 
 /// The value in the middle.
-pub fn median(values: &[f64]) -> f64 {
-    quantile(&mut values.to_vec(), 0.5)
+pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    quantile(&mut values.into_iter().collect::<Vec<_>>(), 0.5)
 }
 
 /// The exponent `e` of the growth `y = c * x^e` that fits best: least squares over the logarithms.

@@ -10,12 +10,12 @@
 //! they have. Numbers are medians over the rounds. The cost of looking at the clock is taken off.
 
 use std::collections::BTreeMap;
-use std::process::{Command, ExitCode};
+use std::process::Command;
 
 use bench::engines::{Engine, PEERS, Peer, Raw, load, prepared};
 use bench::estate::{Draw, Estate, Question, now};
+use bench::report::{self, Report, duration};
 use bench::stats::{clock_cost, exponent, median, quantile, timed};
-use bench::table::{self, duration};
 use clap::Parser;
 use rbac::Index;
 
@@ -75,18 +75,20 @@ struct Changes {
 const OURS: &str = "ours";
 const RAW: &str = "ours, from raw texts";
 
-fn main() -> ExitCode {
+fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let sizes: Vec<usize> = arguments.sizes.iter().map(|size| *size as usize).collect();
     let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
     let mut changes = Changes::default();
     for size in &sizes {
-        eprintln!("{} assignments", table::size(*size));
+        eprintln!("{} assignments", report::size(*size));
         measure(&arguments, *size, &mut rows, &mut changes);
         changes.bytes.insert(*size, footprint(*size, arguments.seed) / *size as f64);
     }
-    print(&sizes, &rows, &changes);
-    if verdict(&sizes, &rows, &changes) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let mut report = Report::new("decision", "One decision");
+    tables(&mut report, &sizes, &rows, &changes);
+    limits(&mut report, &sizes, &rows, &changes);
+    report.finish()
 }
 
 fn measure<'a>(arguments: &Arguments, size: usize, rows: &mut BTreeMap<&'a str, Row>, changes: &mut Changes) {
@@ -129,8 +131,7 @@ fn measure<'a>(arguments: &Arguments, size: usize, rows: &mut BTreeMap<&'a str, 
     drop(engines);
     for (name, mut rounds) in found {
         let row = rows.entry(static_name(name)).or_default();
-        let mut over =
-            |share| median(&rounds.iter_mut().map(|times| quantile(times, share)).collect::<Vec<_>>());
+        let mut over = |share| median(rounds.iter_mut().map(|times| quantile(times, share)));
         row.p50.insert(size, over(0.5));
         row.p99.insert(size, over(0.99));
         row.asked.insert(size, rounds.iter().map(Vec::len).sum());
@@ -254,9 +255,9 @@ fn growth(row: &Row) -> Option<f64> {
     (points.len() > 1).then(|| exponent(&points))
 }
 
-fn print(sizes: &[usize], rows: &BTreeMap<&str, Row>, changes: &Changes) {
+fn tables(report: &mut Report, sizes: &[usize], rows: &BTreeMap<&str, Row>, changes: &Changes) {
     let head = |first: &str, last: &[&str]| -> Vec<String> {
-        let sizes = sizes.iter().map(|size| table::size(*size));
+        let sizes = sizes.iter().map(|size| report::size(*size));
         std::iter::once(first.into()).chain(sizes).chain(last.iter().map(|text| text.to_string())).collect()
     };
     let by_size = |name: &str, cell: &dyn Fn(usize) -> String| -> Vec<String> {
@@ -284,7 +285,9 @@ fn print(sizes: &[usize], rows: &BTreeMap<&str, Row>, changes: &Changes) {
         cells
     });
     let all: Vec<Vec<String>> = decisions.chain(factors).collect();
-    table::print("One decision, p50 / p99, by number of assignments", &head("engine", &["exponent"]), &all);
+    report
+        .say("May this user do this here? The time of an answer, p50 / p99, by number of role assignments.");
+    report.table(&head("engine", &["exponent"]), &all);
 
     let loads = known.clone().map(|(name, row)| {
         by_size(&format!("load: {name}"), &|size| {
@@ -304,30 +307,24 @@ fn print(sizes: &[usize], rows: &BTreeMap<&str, Row>, changes: &Changes) {
         })
     });
     let all: Vec<Vec<String>> = std::iter::once(bytes).chain(updates).chain(loads).chain(asked).collect();
-    table::print("Size, changes, loading", &head("", &[]), &all);
-    println!();
+    report.say("Size, changes, loading:");
+    report.table(&head("", &[]), &all);
 }
 
 /// Says of each limit whether it holds.
-fn verdict(sizes: &[usize], rows: &BTreeMap<&str, Row>, changes: &Changes) -> bool {
-    let mut holds = true;
-    let mut say = |what: String, good: bool| {
-        println!("- {}: {what}", if good { "holds" } else { "FAILS" });
-        holds &= good;
-    };
+fn limits(report: &mut Report, sizes: &[usize], rows: &BTreeMap<&str, Row>, changes: &Changes) {
     let ours = &rows[OURS];
     for size in sizes {
+        let at = report::size(*size);
         if let Some(peer) = best_peer(rows, *size) {
             let factor = peer / ours.p50[size];
-            say(
-                format!("{factor:.0}x the best peer at {}, wanted {FACTOR}x", table::size(*size)),
-                factor >= FACTOR,
-            );
+            report.limit(&format!("best peer / ours with {at}, at least {FACTOR}"), factor, factor >= FACTOR);
         }
         let bytes = changes.bytes[size];
         if *size >= BYTES.1 {
-            say(
-                format!("{bytes:.0} bytes an assignment at {}, at most {}", table::size(*size), BYTES.0),
+            report.limit(
+                &format!("bytes an assignment with {at}, at most {}", BYTES.0),
+                bytes,
                 bytes <= BYTES.0,
             );
         }
@@ -335,11 +332,14 @@ fn verdict(sizes: &[usize], rows: &BTreeMap<&str, Row>, changes: &Changes) -> bo
             rows.iter().find_map(|(name, row)| row.load.get(size).filter(|_| name.starts_with("cedar")));
         if let Some(cedar) = cedar.filter(|_| *size >= 1_000_000) {
             let factor = cedar / ours.load[size];
-            say(format!("loads {factor:.0}x faster than Cedar, wanted {LOADING}x"), factor >= LOADING);
+            report.limit(
+                &format!("loading: cedar / ours with {at}, at least {LOADING}"),
+                factor,
+                factor >= LOADING,
+            );
         }
     }
     if let Some(exponent) = growth(ours) {
-        say(format!("grows with exponent {exponent:.2}, at most {EXPONENT}"), exponent <= EXPONENT);
+        report.limit(&format!("exponent of growth, at most {EXPONENT}"), exponent, exponent <= EXPONENT);
     }
-    holds
 }

@@ -2,16 +2,18 @@
 //!
 //! `rest [PROGRAM] [STARTS]`; the program is `target/release/countersign` if it is not given.
 
-#[path = "../http/mod.rs"]
-mod http;
-
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use http::report::{Report, median};
+use bench::report::Report;
+use bench::stats::median;
+
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// In MB of a million bytes.
 const MEMORY: f64 = 40.0;

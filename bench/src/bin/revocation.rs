@@ -3,9 +3,6 @@
 //!
 //! `revocation [ROUNDS] [ASSIGNMENTS]`
 
-#[path = "../http/mod.rs"]
-mod http;
-
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -14,15 +11,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, ensure};
 use arm::{ObjectId, ResourceId};
-use http::client::{Connection, Request};
-use http::estate::{self, BACKUP, BACKUP_SUB, Estate, VISITOR, explain};
-use http::report::{Report, median};
+use bench::http::client::{Connection, Request};
+use bench::http::estate::{self, BACKUP, BACKUP_SUB, Estate, VISITOR, explain};
+use bench::report::Report;
+use bench::stats::median;
 use jiff::Timestamp;
 use rbac::{Assignment, role_ids};
 use rusqlite::params;
 use serde_json::json;
 use store::Store;
 use uuid::Uuid;
+
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// As a multiple of the bare commit.
 const TIMES_BARE: f64 = 1.1;

@@ -3,21 +3,23 @@
 //!
 //! `write [SECONDS] [ROUNDS] [ASSIGNMENTS]`; the first is how long each measurement takes.
 
-#[path = "../http/mod.rs"]
-mod http;
-
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
-use http::client::{self, Outcome, Plan, Request};
-use http::estate::{self, BACKUP, Estate, SECURITY};
-use http::peers::{self, Sizes};
-use http::report::{Report, median};
+use bench::http::client::{self, Outcome, Plan, Request};
+use bench::http::estate::{self, BACKUP, Estate, SECURITY};
+use bench::http::peers::{self, Sizes};
+use bench::report::Report;
+use bench::stats::median;
 use mua::CriticalOperation;
 use rusqlite::Connection;
 use serde_json::json;
+
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// How many clients ask at the same time.
 const CLIENTS: [usize; 3] = [1, 16, 64];
@@ -217,9 +219,9 @@ fn report(
         "Requests per second (median latency, processor time of the server per request), medians of {rounds} interleaved rounds of {seconds} s; the clients in a \
          process of their own on the same machine; {assignments} role assignments."
     ));
-    let rate = |outcomes: &[Outcome]| median(outcomes.iter().map(|outcome| outcome.per_second).collect());
-    let p50 = |outcomes: &[Outcome]| median(outcomes.iter().map(|outcome| outcome.p50).collect());
-    let cpu = |outcomes: &[Outcome]| median(outcomes.iter().map(|outcome| outcome.cpu).collect());
+    let rate = |outcomes: &[Outcome]| median(outcomes.iter().map(|outcome| outcome.per_second));
+    let p50 = |outcomes: &[Outcome]| median(outcomes.iter().map(|outcome| outcome.p50));
+    let cpu = |outcomes: &[Outcome]| median(outcomes.iter().map(|outcome| outcome.cpu));
     let mut heads = vec!["clients".to_string()];
     heads.extend(subjects.iter().map(|subject| subject.name.to_string()));
     heads.extend(["of bare".into(), "of one transaction".into()]);
@@ -238,11 +240,11 @@ fn report(
         row.push(of(rates[ONE_TRANSACTION]));
         rows.push(row);
     }
-    report.table(&heads.iter().map(String::as_str).collect::<Vec<_>>(), &rows);
+    report.table(&heads, &rows);
     // Rounds are compared with themselves: what the machine did besides was the same for all.
     let ratio = |outcomes: &[Vec<Outcome>], below: usize| {
         let pairs = outcomes[SETTINGS].iter().zip(&outcomes[below]);
-        median(pairs.map(|(ours, theirs)| ours.per_second / theirs.per_second).collect())
+        median(pairs.map(|(ours, theirs)| ours.per_second / theirs.per_second))
     };
     for (clients, outcomes) in CLIENTS.iter().zip(measured) {
         let share = ratio(outcomes, BARE);

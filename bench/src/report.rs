@@ -1,14 +1,7 @@
-//! Medians, Markdown tables, and limits that hold or do not.
+//! What a benchmark found: tables in Markdown, and limits that hold or do not.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
-
-/// The middle of some measurements; of an even number, the lower of the two in the middle.
-pub fn median(mut values: Vec<f64>) -> f64 {
-    assert!(!values.is_empty(), "a median of nothing");
-    values.sort_by(f64::total_cmp);
-    values[(values.len() - 1) / 2]
-}
 
 /// What one benchmark says: text and tables, and which of its limits do not hold.
 pub struct Report {
@@ -27,10 +20,10 @@ impl Report {
         let _ = write!(self.text, "\n{text}\n");
     }
 
-    pub fn table(&mut self, heads: &[&str], rows: &[Vec<String>]) {
+    pub fn table(&mut self, heads: &[impl AsRef<str>], rows: &[Vec<String>]) {
         let line = |cells: Vec<&str>| format!("| {} |\n", cells.join(" | "));
         self.text.push('\n');
-        self.text += &line(heads.to_vec());
+        self.text += &line(heads.iter().map(AsRef::as_ref).collect());
         self.text += &line(vec!["---"; heads.len()]);
         for row in rows {
             self.text += &line(row.iter().map(String::as_str).collect());
@@ -56,4 +49,22 @@ impl Report {
         anyhow::ensure!(self.broken.is_empty(), "limits that do not hold:\n{}", self.broken.join("\n"));
         Ok(())
     }
+}
+
+/// Nanoseconds for people: with three digits, and the unit that fits.
+pub fn duration(nanoseconds: f64) -> String {
+    let (value, unit) = match nanoseconds {
+        n if n < 1e3 => (n, "ns"),
+        n if n < 1e6 => (n / 1e3, "µs"),
+        n if n < 1e9 => (n / 1e6, "ms"),
+        n => (n / 1e9, "s"),
+    };
+    let digits = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
+    format!("{value:.digits$} {unit}")
+}
+
+/// A size such as `1e5`.
+pub fn size(number: usize) -> String {
+    let exponent = number.checked_ilog10().unwrap_or(0);
+    if 10_usize.pow(exponent) == number { format!("1e{exponent}") } else { number.to_string() }
 }
