@@ -19,6 +19,7 @@ mod clear;
 mod guard;
 mod operation;
 mod refusal;
+mod separation;
 mod unlock;
 
 pub use classify::{Finding, classify};
@@ -26,4 +27,7 @@ pub use clear::{Caller, Clearance, Permit, Presented, clear};
 pub use guard::{GuardAnswer, GuardQuestion, Protection, ResourceGuard, Right, answer};
 pub use operation::{Consent, CriticalOperation, VaultKind};
 pub use refusal::{Missing, Refusal};
+pub use separation::{
+    Conflict, GRANT_ACCESS, Held, Holders, Override, Side, conflicts, holders, overriding_actions,
+};
 pub use unlock::{UNLOCK_MINUTES, Unlock, UnlockRequest, unlock};

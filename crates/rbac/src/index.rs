@@ -6,6 +6,7 @@
 //! something there, by a filter of a few words, and only where one may at the assignments.
 
 mod held;
+mod holdings;
 mod key;
 mod people;
 mod questions;
@@ -22,6 +23,7 @@ use arm::{ObjectId, ResourceId, RoleId};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+pub use self::holdings::Holding;
 pub use self::questions::Visibility;
 
 use self::held::{HAND, Hand, Held, Slot};

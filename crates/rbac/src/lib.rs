@@ -39,5 +39,5 @@ pub use action::{Action, ActionPattern, MAX_ACTION_BYTES};
 pub use assignment::{Assignment, Origin, PlainAssignment, PrincipalKind, Window};
 pub use builtin::{builtin_role, builtin_roles, role_ids};
 pub use decision::{Decision, Grant};
-pub use index::{Index, Visibility};
+pub use index::{Holding, Index, Visibility};
 pub use role::{MAX_DESCRIPTION_CHARS, MAX_ROLE_NAME_CHARS, Permission, RoleDefinition, RoleKind};

@@ -429,6 +429,59 @@ mod tests {
             }
         }
 
+        /// Who holds something by one of the assignments listed is exactly who may do it, and the list is complete.
+        #[test]
+        fn all_that_grants_something_is_listed(
+            key in any_key(),
+            changes in any_changes(),
+            actions in prop::collection::vec(any_action(), 0..4),
+            scope in any_scope(),
+            below in any::<bool>(),
+            second in 0_i64..6,
+        ) {
+            let (index, world) = build(key, changes);
+            let now = time(second);
+            let holdings = index.holdings(&actions, &scope, below, now);
+            let listed: Vec<_> = holdings
+                .iter()
+                .map(|held| {
+                    let text = |id: &ResourceId| id.as_str().to_lowercase();
+                    (text(&held.assignment), text(&held.scope), held.role, held.holder, held.expires, held.actions.clone())
+                })
+                .collect();
+            let granted = |role| {
+                let places = actions.iter().enumerate().filter(|(_, action)| world.grants(role, action));
+                places.map(|(at, _)| at).collect::<Vec<_>>()
+            };
+            let near = |at: &ResourceId| is_above(at, &scope) || below && is_above(&scope, at);
+            let mut expected: Vec<_> = world
+                .assignments
+                .iter()
+                .filter(|one| near(&one.scope) && world.gives(one, now) && !granted(one.role).is_empty())
+                .map(|one| {
+                    let text = |id: &ResourceId| id.as_str().to_lowercase();
+                    (text(&one.id), text(&one.scope), one.role, one.principal, one.expires(), granted(one.role))
+                })
+                .collect();
+            expected.sort();
+            prop_assert_eq!(listed, expected);
+            for principal in everyone() {
+                let held = |at: usize| {
+                    holdings.iter().any(|held| held.actions.contains(&at) && index.members_of(held.holder).contains(&principal))
+                };
+                for (at, action) in actions.iter().enumerate().filter(|_| !below) {
+                    prop_assert_eq!(held(at), index.check(principal, action, &scope, now).is_allowed());
+                }
+                for holding in &holdings {
+                    let is_in = index.members_of(holding.holder).contains(&principal);
+                    prop_assert_eq!(is_in, world.is_in(principal, holding.holder));
+                    let path = index.path_to(principal, holding.holder);
+                    prop_assert!(!is_in || path.last().is_none_or(|last| *last == holding.holder));
+                    prop_assert!(!is_in || path.is_empty() == (principal == holding.holder));
+                }
+            }
+        }
+
         #[test]
         fn what_is_removed_leaves_nothing_behind(key in any_key(), changes in any_changes(), action in any_action()) {
             let (mut index, world) = build(key, changes);

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use arm::{ObjectId, ResourceId, Result, RoleId, SubscriptionId, TenantId};
-use directory::{Group, Subscription, Tenant};
+use directory::{Group, Person, Subscription, Tenant};
 use jiff::Timestamp;
 use rbac::{Action, Assignment, Index, Origin, RoleDefinition};
 
@@ -108,6 +108,22 @@ impl Access {
     /// A principal by its object id.
     pub fn principal(&self, object: ObjectId) -> Option<&Principal> {
         self.principals.get(&object).map(Arc::as_ref)
+    }
+
+    /// The person behind an account that can act: it is enabled, here and where its person is at home.
+    pub fn acting(&self, object: ObjectId) -> Option<Person> {
+        let here = self.principal(object).filter(|here| here.enabled)?;
+        let person = here.person?;
+        let home = match person {
+            Person::Human { object, .. } => self.principal(object)?,
+            Person::Application(_) => here,
+        };
+        home.enabled.then_some(person)
+    }
+
+    /// Whether an assignment came about by activating an eligible one, and so ends by itself.
+    pub fn is_activation(&self, assignment: &ResourceId) -> bool {
+        self.activations.includes(assignment)
     }
 
     /// All principals of a tenant, in no order.

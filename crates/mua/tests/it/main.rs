@@ -5,6 +5,8 @@ mod classify;
 #[cfg(test)]
 mod consent;
 #[cfg(test)]
+mod separation;
+#[cfg(test)]
 mod unlocking;
 #[cfg(test)]
 mod world;

@@ -200,6 +200,20 @@ impl Scopes {
         0..number(self.nodes.len())
     }
 
+    /// The nodes that lie in this one, and not this one.
+    pub(super) fn within(&self, at: u32) -> Vec<u32> {
+        if self.nodes.get(at as usize).is_none_or(|node| node.children == 0) {
+            return Vec::new();
+        }
+        // Nodes know what is above them and not what is below.
+        let above = |from: u32| {
+            let parent = |at: &u32| self.nodes.get(*at as usize).map(|node| node.parent);
+            std::iter::successors(Some(from), parent).skip(1).take_while(|at| *at != NONE)
+        };
+        let live = |node: &u32| self.held(*node).is_some_and(|held| !held.is_empty());
+        self.all().filter(live).filter(|node| above(*node).any(|parent| parent == at)).collect()
+    }
+
     /// The path of a scope in the form in which it is compared; empty for the root.
     pub(super) fn text(&self, at: u32) -> String {
         let way =

@@ -37,6 +37,10 @@ impl Activations {
         self.0.insert(id, open);
     }
 
+    pub(super) fn includes(&self, id: &ResourceId) -> bool {
+        self.0.contains_key(id)
+    }
+
     pub(super) fn remove(&mut self, id: &ResourceId) {
         self.0.remove(id);
     }
