@@ -9,6 +9,8 @@ mod definitions;
 mod effective;
 mod operations;
 
+pub use definitions::shown_id;
+
 use super::route::Method::{Delete, Get, Put};
 use super::route::{Route, open_route, route};
 

@@ -17,6 +17,7 @@ mod resources;
 pub mod route;
 pub mod routes;
 mod scope;
+mod separation;
 mod tags;
 mod tracked;
 mod vaults;

@@ -3,13 +3,15 @@
 use std::sync::LazyLock;
 
 use super::route::{Route, Table};
-use super::{activity, authorization, guards, pim, recovery, resources, vaults};
+use super::{activity, authorization, guards, pim, recovery, resources, separation, vaults};
 
 /// Every route of the ARM face.
 pub const ROUTES: &[&[Route]] = &[
     resources::ROUTES,
     authorization::ROUTES,
     pim::ROUTES,
+    // Before the guards' own, in which any word is a kind of request.
+    separation::ROUTES,
     guards::ROUTES,
     vaults::ROUTES,
     recovery::policies::ROUTES,

@@ -25,6 +25,7 @@ mod points;
 mod policies;
 mod repository;
 mod resources;
+mod separation;
 mod smoke;
 mod two_servers;
 mod unlocking;

@@ -10,7 +10,7 @@ use crate::harness::{ALICE, ALICE_GUEST, Answer, BOB, Harness, SAM, SECURITY_SUB
 const OPERATOR: &str = "f54b6d04-23c6-443e-b462-9c16ab7b4a52";
 const ACTION: &str = "Microsoft.DataProtection/subscriptions/resourceGroups/providers/resourceGuards/deleteProtectedItemRequests/action";
 
-fn guard() -> String {
+pub fn guard() -> String {
     format!(
         "/subscriptions/{SECURITY_SUB}/resourceGroups/sec/providers/Microsoft.DataProtection/resourceGuards/g"
     )
@@ -33,7 +33,7 @@ fn new_id() -> Uuid {
 }
 
 /// A server with a guard that exists, and nothing else.
-async fn guarded() -> Harness {
+pub async fn guarded() -> Harness {
     let server = Harness::start().await;
     let stamp = vault::Stamp { by: "sam".into(), kind: "User".into(), at: server.now() };
     let guard = ResourceGuard {
@@ -67,7 +67,7 @@ impl ParseId for String {
     }
 }
 
-async fn name_approver(server: &Harness, approvers: Value) -> Answer {
+pub async fn name_approver(server: &Harness, approvers: Value) -> Answer {
     let filter = format!("roleManagementPolicyAssignments?$filter=roleDefinitionId eq '{}'", role());
     let policy = server.as_(SAM).get(&pim(&filter)).await.expect(200);
     let policy = policy["value"][0]["properties"]["policyId"].as_str().unwrap().to_string();
@@ -78,13 +78,13 @@ async fn name_approver(server: &Harness, approvers: Value) -> Answer {
     server.as_(SAM).patch(&policy, body).await
 }
 
-async fn make_eligible(server: &Harness, principal: arm::ObjectId) -> Answer {
+pub async fn make_eligible(server: &Harness, principal: arm::ObjectId) -> Answer {
     let body = json!({"properties": {"principalId": principal, "roleDefinitionId": role(), "requestType": "AdminAssign",
         "justification": "on call", "scheduleInfo": {"expiration": {"type": "AfterDuration", "duration": "P30D"}}}});
     server.as_(SAM).put(&pim(&format!("roleEligibilityScheduleRequests/{}", new_id())), body).await
 }
 
-async fn activate(server: &Harness, duration: &str) -> Answer {
+pub async fn activate(server: &Harness, duration: &str) -> Answer {
     let body = json!({"properties": {"principalId": ALICE_GUEST, "roleDefinitionId": role(), "requestType": "SelfActivate",
         "justification": "ticket 1", "scheduleInfo": {"expiration": {"type": "AfterDuration", "duration": duration}}}});
     server.as_(ALICE_GUEST).put(&pim(&format!("roleAssignmentScheduleRequests/{}", new_id())), body).await
@@ -95,7 +95,7 @@ fn stage_of(request: &Value) -> String {
     format!("{approval}/stages")
 }
 
-async fn decide(server: &Harness, who: arm::ObjectId, request: &Value, verdict: &str) -> Answer {
+pub async fn decide(server: &Harness, who: arm::ObjectId, request: &Value, verdict: &str) -> Answer {
     let stages = server.as_(SAM).get(&stage_of(request)).await.expect(200);
     let stage = stages["value"][0]["id"].as_str().unwrap();
     server
@@ -104,14 +104,14 @@ async fn decide(server: &Harness, who: arm::ObjectId, request: &Value, verdict: 
         .await
 }
 
-fn may(server: &Harness) -> bool {
+pub fn may(server: &Harness) -> bool {
     let now = server.now();
     let guard = guard().parse_id();
     let store = &server.running.app().store;
     store.transact(|tx| Ok(tx.access()?.may(ALICE_GUEST, ACTION, &guard, now)?.is_some())).unwrap()
 }
 
-fn sam() -> Value {
+pub fn sam() -> Value {
     json!([{"id": SAM, "userType": "User", "description": "Sam"}])
 }
 

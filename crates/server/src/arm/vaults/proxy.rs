@@ -11,7 +11,7 @@ use vault::{GuardProxy, Vault, VaultChange};
 use super::load;
 use crate::arm::call::Call;
 use crate::arm::reply::Reply;
-use crate::arm::{door, guards, tracked};
+use crate::arm::{door, guards, separation, tracked};
 
 /// Both kinds of vault and the guards need these in the subscriptions of either side (contract 2.7).
 const NAMESPACES: [&str; 2] = ["Microsoft.RecoveryServices", "Microsoft.DataProtection"];
@@ -52,13 +52,27 @@ pub fn put(call: &mut Call<'_>) -> Result<Reply> {
     let guard = guard_named(call)?;
     let before = linked(call, &vault)?;
     if let Some(proxy) = before.as_ref().filter(|proxy| proxy.guard == guard) {
-        return Ok(Reply::ok(show(call, proxy)?));
+        let warning = separation::warning(call, &vault.id, &guard)?;
+        return Ok(Reply::ok(with_warning(show(call, proxy)?, warning)));
     }
     let guard = check_guard(call, &vault, &guard)?;
     let after = GuardProxy { id, guard: guard.id, updated: call.now };
     door::change(call, &vault.id, VaultChange::link(before, after.clone()))?;
     call.fact("guard", after.guard.to_string());
-    Ok(Reply::ok(show(call, &after)?))
+    let warning = separation::warning(call, &vault.id, &after.guard)?;
+    if let Some(warning) = &warning {
+        call.fact("separationOfDuties", warning.said.clone());
+    }
+    Ok(Reply::ok(with_warning(show(call, &after)?, warning)))
+}
+
+/// Says in the answer who is not bound by what was just enabled.
+fn with_warning(mut shown: Value, warning: Option<separation::Warning>) -> Value {
+    let properties = shown.get_mut("properties").and_then(Value::as_object_mut);
+    if let (Some(properties), Some(warning)) = (properties, warning) {
+        properties.insert("separationOfDuties".into(), warning.shown);
+    }
+    shown
 }
 
 /// `DELETE backupResourceGuardProxies/VaultProxy`: multi-user authorization is off afterwards.
