@@ -14,6 +14,7 @@
 //!
 //! No I/O, no clock, no HTTP: values in, values out.
 
+pub mod alert;
 mod classify;
 mod clear;
 mod guard;

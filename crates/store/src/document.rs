@@ -94,7 +94,8 @@ document!(
 // Everything else may be written directly, by whoever the decision about access lets.
 document!(mua::ResourceGuard, "guard", |guard| guard.id.folded().to_string());
 document!(mua::Unlock, "unlock", |unlock| unlock.key());
-free!(mua::ResourceGuard, mua::Unlock);
+document!(mua::alert::Handling, "alert", |handling| handling.alert.to_string());
+free!(mua::ResourceGuard, mua::Unlock, mua::alert::Handling);
 
 document!(
     directory::Tenant,

@@ -268,6 +268,13 @@ impl<'a> Call<'a> {
         self.note.facts.insert(name.to_string(), value.into());
     }
 
+    /// Adds to a fact of the ledger's entry, which may name several things.
+    pub fn add_fact(&mut self, name: &str, value: impl Into<String>) {
+        let value = value.into();
+        let fact = self.note.facts.entry(name.to_string()).or_default();
+        *fact = if fact.is_empty() { value } else { format!("{fact}, {value}") };
+    }
+
     /// Adds the change of a vault and the consent it used to the ledger's entry.
     pub(super) fn cleared(&mut self, change: Digest, consent: impl IntoIterator<Item = Consent>) {
         // A call that makes several changes has one digest: over those of all of them, in their order.

@@ -3,6 +3,7 @@
 use arm::{Error, ResourceId, Result};
 use jiff::Timestamp;
 use ledger::{Consent, Digest, Verdict};
+use mua::alert::CRITICAL_OPERATIONS;
 use mua::{
     Caller, Clearance, CriticalOperation, GuardAnswer, GuardQuestion, Permit, Presented, Refusal,
     ResourceGuard, Right, Unlock, UnlockRequest, VaultKind,
@@ -23,8 +24,14 @@ pub fn change(call: &mut Call<'_>, vault: &ResourceId, change: VaultChange) -> R
         false => call.properties()?.ids("resourceGuardOperationRequests")?,
     };
     let digest = change.digest();
+    let findings = mua::classify(&change);
     match decide(call.tx, vault, change, &call.request.callers(), &requests, call.now)? {
         Ok(clearance) => {
+            // Alerts go by this, also when nobody had to consent.
+            for finding in findings {
+                call.add_fact(CRITICAL_OPERATIONS, finding.operation.name());
+                call.add_fact("weakened", finding.why);
+            }
             call.cleared(digest, clearance.permits().iter().map(consent));
             call.tx.apply(clearance)
         }
@@ -101,6 +108,7 @@ pub fn unlock(call: &mut Call<'_>, vault: &ResourceId) -> Result<Unlock> {
             call.tx.put(&unlock)?;
             call.because(format!("'{}' was unlocked until {}", unlock.operation.title(), unlock.expires));
             call.fact("unlocked", unlock.target.to_string());
+            call.fact("guard", unlock.guard.to_string());
             Ok(unlock)
         }
         Err(refusal) => Err(refuse(call, refusal)),

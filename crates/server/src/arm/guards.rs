@@ -4,7 +4,8 @@ mod requests;
 mod shape;
 
 use arm::{Error, Fields, ResourceId, Result};
-use mua::ResourceGuard;
+use mua::alert::{EXEMPTED, PROTECTED};
+use mua::{CriticalOperation, ResourceGuard};
 use store::Document;
 use vault::GuardProxy;
 
@@ -106,14 +107,23 @@ fn change(call: &mut Call<'_>, mut guard: ResourceGuard) -> Result<Reply> {
     if let Some(description) = description(&properties)? {
         guard.description = Some(description).filter(|text| !text.is_empty());
     }
+    let before = guard.exempt.clone();
     // `[]` clears the list, and saying nothing keeps it.
     if properties.get("vaultCriticalOperationExclusionList").is_some() {
         let names = properties.texts("vaultCriticalOperationExclusionList")?;
         guard.exempt = ResourceGuard::parse_exempt(names)?;
     }
     guard.modified = call.stamp();
-    let exempt: Vec<String> = guard.exempt.iter().map(|operation| operation.name()).collect();
-    call.fact("exempt", exempt.join(", "));
+    for (fact, operations) in [
+        ("exempt", guard.exempt.clone()),
+        (EXEMPTED, guard.exempt.difference(&before).copied().collect()),
+        (PROTECTED, before.difference(&guard.exempt).copied().collect()),
+    ] {
+        let names: Vec<String> = operations.into_iter().map(CriticalOperation::name).collect();
+        if fact == "exempt" || !names.is_empty() {
+            call.fact(fact, names.join(", "));
+        }
+    }
     call.tx.put(&guard)?;
     Ok(Reply::ok(shape::guard(&guard)))
 }

@@ -1,6 +1,7 @@
 //! The face that speaks Azure Resource Manager: a thin translation between HTTP and decisions.
 
 mod activity;
+mod alerts;
 mod authorization;
 pub mod call;
 pub mod dispatch;

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use super::route::{Route, Table};
-use super::{activity, authorization, guards, pim, recovery, resources, separation, vaults};
+use super::{activity, alerts, authorization, guards, pim, recovery, resources, separation, vaults};
 
 /// Every route of the ARM face.
 pub const ROUTES: &[&[Route]] = &[
@@ -23,6 +23,7 @@ pub const ROUTES: &[&[Route]] = &[
     recovery::operations::ROUTES,
     recovery::summaries::ROUTES,
     activity::ROUTES,
+    alerts::ROUTES,
 ];
 
 /// The same, to be looked up.

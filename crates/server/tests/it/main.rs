@@ -7,6 +7,7 @@
 #![expect(clippy::string_slice, reason = "a test fails by panicking")]
 
 mod activity;
+mod alerts;
 mod authorization;
 mod containers;
 mod credentials;

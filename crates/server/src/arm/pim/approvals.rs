@@ -76,6 +76,8 @@ fn refused(call: &mut Call<'_>, request: &ActivationRequest, error: Error) -> Er
         let mut entry = call.entry_of(Verdict::Refused, error.message.clone());
         entry.facts.insert("request".into(), request.name().to_string());
         entry.facts.insert("requester".into(), request.person().0.clone());
+        // The path may name any scope.
+        entry.facts.insert("scope".into(), request.scope().to_string());
         call.tx.record_refusal(entry);
     }
     error

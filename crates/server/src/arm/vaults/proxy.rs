@@ -3,6 +3,7 @@
 //! Nothing here decides about consent. Linking takes the right to see the guard; everything else is the door's.
 
 use arm::{Error, ResourceId, Result, SubscriptionId, long_timestamp};
+use mua::alert::SEPARATION_OF_DUTIES;
 use mua::{CriticalOperation, ResourceGuard, VaultKind};
 use resources::Registration;
 use serde_json::{Value, json};
@@ -61,7 +62,7 @@ pub fn put(call: &mut Call<'_>) -> Result<Reply> {
     call.fact("guard", after.guard.to_string());
     let warning = separation::warning(call, &vault.id, &after.guard)?;
     if let Some(warning) = &warning {
-        call.fact("separationOfDuties", warning.said.clone());
+        call.fact(SEPARATION_OF_DUTIES, warning.said.clone());
     }
     Ok(Reply::ok(with_warning(show(call, &after)?, warning)))
 }
