@@ -94,8 +94,7 @@ document!(
 // Everything else may be written directly, by whoever the decision about access lets.
 document!(mua::ResourceGuard, "guard", |guard| guard.id.folded().to_string());
 document!(mua::Unlock, "unlock", |unlock| unlock.key());
-document!(mua::alert::Handling, "alert", |handling| handling.alert.to_string());
-free!(mua::ResourceGuard, mua::Unlock, mua::alert::Handling);
+free!(mua::ResourceGuard, mua::Unlock);
 
 document!(
     directory::Tenant,
@@ -262,3 +261,7 @@ document!(crate::Lease, "lease", audited = false, |lease| lease.name.clone());
 free!(directory::page::OpenPage, directory::throttle::Pace, crate::CertificateAuthority, crate::Lease);
 document!(crate::Belonging, "belonging", audited = false, |_belonging| Self::KEY.to_string());
 free!(crate::Belonging);
+
+// What people did with alerts. The alerts themselves are read off the ledger.
+document!(mua::alert::Handling, "alert", |handling| handling.alert.to_string());
+free!(mua::alert::Handling);
