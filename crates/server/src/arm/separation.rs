@@ -203,13 +203,14 @@ impl Overriding {
         let actions: Vec<Action> = ways.iter().map(|(_, action)| action.clone()).collect();
         let mut place = Place::look(call, &access, id, &actions, false)?;
         place.holdings.retain(|holding| !access.is_activation(&holding.assignment));
+        let all = place.holders(&access);
         let mut holders = BTreeMap::new();
         for kind in [VaultKind::RecoveryServices, VaultKind::Backup] {
             let own = protected.iter().copied().filter(|operation| operation.vault_kind() == kind);
             let own: Vec<Action> =
                 mua::overriding_actions(own)?.into_iter().map(|(_, action)| action).collect();
             let counts = |at: &usize| ways.get(*at).is_some_and(|(_, action)| own.contains(action));
-            let mut found = place.holders(&access, None);
+            let mut found = all.clone();
             // Those who hold nothing but consents for the other kind of vault are no concern of this one.
             found.retain(|_, held| {
                 held.retain(|held| {
@@ -269,10 +270,10 @@ impl Place {
         Ok(Self { scope: scope.clone(), holdings: holdings.unwrap_or_default(), open })
     }
 
-    fn holders(&self, access: &Access, among: Option<&Holders>) -> Holders {
+    fn holders(&self, access: &Access) -> Holders {
         let person = |account| access.acting(account);
         let side = |index| Side { index, holdings: &self.holdings, person: &person };
-        index_at(access, &self.scope).map(|index| mua::holders(&side(index), among)).unwrap_or_default()
+        index_at(access, &self.scope).map(|index| mua::holders(&side(index), None)).unwrap_or_default()
     }
 }
 
