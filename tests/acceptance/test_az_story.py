@@ -11,7 +11,8 @@ import pytest
 from clients import refused
 from scene import (ask_for_consent, assign, backup_ground, decide, give_back, mab_policy, make_eligible, make_guard,
                    make_group, require_approval_by, stage_of, status_of, undelete)
-from world import ALICE, BOB, FABSEC, GUARD_SUB, OPERATORS, READER, SAM, VAULT_SUB, group_id, proxy_id, vault_id
+from world import (ALICE, BOB, CONTRIBUTOR, FABSEC, GUARD_SUB, OPERATORS, READER, SAM, VAULT_SUB, group_id, proxy_id,
+                   vault_id)
 
 VAULT = "-g story -n story-vault"
 IN_VAULT = "-g story -v story-vault"
@@ -241,3 +242,30 @@ def test_a_denial_is_final_and_a_new_request_may_be_approved(at_alices, approver
     at_alices.az(f"{REMOVE_GUARD} {TO_FABSEC}")
     with refused():
         at_alices.az(f"backup vault resource-guard-mapping show {VAULT}")
+
+
+def test_what_happened_is_told_to_both_sides_and_handled_by_each(at_alices, at_sams, ground):
+    def alerts(person, scope):
+        found = person.rest("GET", f"{scope}/providers/Microsoft.AlertsManagement/alerts?pageCount=250")["value"]
+        return {each["properties"]["essentials"]["alertRule"]: each for each in found}
+
+    here, there = alerts(at_alices, ground.vault), alerts(at_sams, ground.guard)
+    told = {"Critical Operation Refused", "Delete Backup Data", "Soft Delete Disabled for Vault", "MUA Disabled",
+            "MUA Enabled", "Modify Policy with Shorter Retention", "Deletion Unlocked"}
+    assert told <= here.keys() and told <= there.keys()
+    for person, alert in (at_alices, here["MUA Disabled"]), (at_sams, there["MUA Disabled"]):
+        assert person.rest("GET", alert["id"])["properties"]["essentials"]["alertState"] == "New"
+        person.rest("POST", f"{alert['id']}/changestate?newState=Closed", {"comments": "as agreed"})
+        steps = person.rest("GET", f"{alert['id']}/history")["properties"]["modifications"]
+        assert [each["modificationEvent"] for each in steps] == ["StateChange", "AlertCreated"]
+
+
+def test_linking_warns_of_whoever_the_guard_does_not_bind(at_alices, at_sams, ground):
+    assign(at_sams, ground.guard, GUARD_SUB, CONTRIBUTOR, GUEST)
+    at_alices.az(f"backup vault resource-guard-mapping update {VAULT} --resource-guard-id {ground.guard} {TO_FABSEC}")
+    finding, = at_sams.rest("GET", f"{ground.guard}/separationOfDuties")["value"]
+    assert finding["name"] == ALICE.upn and finding["vaultId"].lower() == ground.vault.lower()
+    right, = finding["resourceGuardRights"]
+    assert right["roleDefinitionName"] == "Contributor" and right["principalId"] == GUEST
+    at_sams.rest("DELETE", right["roleAssignmentId"])
+    assert at_sams.rest("GET", f"{ground.guard}/separationOfDuties")["value"] == []
