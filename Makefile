@@ -17,6 +17,7 @@ test: lint unit acceptance demo-test
 
 lint:
 	cargo fmt --all --check
+	cd bench && cargo fmt --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 # On a PostgreSQL server of its own.
