@@ -20,10 +20,13 @@ mod guard;
 mod operation;
 mod refusal;
 mod unlock;
+mod weakening;
 
 pub use classify::{Finding, classify};
 pub use clear::{Caller, Clearance, Permit, Presented, clear};
 pub use guard::{GuardAnswer, GuardQuestion, Protection, ResourceGuard, Right, answer};
-pub use operation::{Consent, CriticalOperation, VaultKind};
+pub use operation::{Consent, CriticalOperation};
 pub use refusal::{Missing, Refusal};
 pub use unlock::{UNLOCK_MINUTES, Unlock, UnlockRequest, unlock};
+pub use vault::VaultKind;
+use weakening::Weakening;

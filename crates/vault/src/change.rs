@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::policy::{Verdict, compare};
 use crate::{
     BackupPolicy, Container, Feature, GuardProxy, Immutability, ProtectedItem, Protection, RecoveryPoint,
-    RepositoryCredential, SoftDelete, Vault,
+    RepositoryCredential, SoftDelete, Vault, VaultKind,
 };
 
 /// What becomes of one document: created, replaced or deleted. Never nothing to nothing.
@@ -207,8 +207,16 @@ impl VaultChange {
     /// Creates or replaces a policy.
     ///
     /// # Errors
+    /// `BMSUserErrorInvalidPolicyInput` for a policy of the other kind of vault.
     /// `UserErrorOperationDeniedOnImmutableItem` when it would become weaker and the vault is immutable.
     pub fn policy(vault: &Vault, before: Option<BackupPolicy>, after: BackupPolicy) -> Result<Self> {
+        let kind = VaultKind::of(&vault.id);
+        if after.body.vault_kind() != kind {
+            return Err(Error::invalid(
+                "BMSUserErrorInvalidPolicyInput",
+                format!("the properties of a policy are not those of one of '{}'", kind.resource_type()),
+            ));
+        }
         if let Some(why) = before.as_ref().and_then(|before| weaker(before, &after)) {
             check_mutable(vault, &format!("the policy '{}' may not become weaker ({why})", after.id.name()))?;
         }
@@ -218,14 +226,17 @@ impl VaultChange {
     /// Deletes a policy that no item uses.
     ///
     /// # Errors
-    /// `BMSUserErrorPolicyInUse` while an item uses it.
+    /// `BMSUserErrorPolicyInUse`, or of a Backup vault `UserErrorPolicyInUse`, while an item uses it.
     pub fn delete_policy(policy: BackupPolicy, items: &[ProtectedItem]) -> Result<Self> {
         let users: Vec<&ProtectedItem> =
             items.iter().filter(|item| item.policy.as_ref() == Some(&policy.id)).collect();
         match users.first() {
             None => Ok(Self(ChangeKind::Policy(Edit::delete(policy)))),
             Some(first) => Err(Error::invalid(
-                "BMSUserErrorPolicyInUse",
+                match VaultKind::of(&policy.id) {
+                    VaultKind::RecoveryServices => "BMSUserErrorPolicyInUse",
+                    VaultKind::Backup => "UserErrorPolicyInUse",
+                },
                 format!(
                     "the policy '{}' is used by {} protected item(s), '{}' among them; stopped and soft-deleted ones \
                      count, because the next policy is compared with the one they had",

@@ -10,7 +10,9 @@
 
 mod change;
 mod contents;
+mod instance;
 mod job;
+mod kind;
 pub mod policy;
 mod security_level;
 mod settings;
@@ -21,7 +23,9 @@ pub use contents::{
     BackupPolicy, Container, Deletion, GuardProxy, ProtectedItem, Protection, RecoveryPoint,
     RepositoryCredential,
 };
+pub use instance::Instance;
 pub use job::{Job, Operation};
+pub use kind::VaultKind;
 pub use security_level::SecurityLevel;
 pub use settings::{Feature, Immutability, SoftDelete};
 pub use vault::{FreeSettings, Stamp, Vault};

@@ -9,8 +9,8 @@ mod tests {
     use vault::policy::{PolicyBody, mab_daily};
     use vault::{
         BackupPolicy, ChangeKind, Container, Deletion, Edit, Feature, FreeSettings, GuardProxy, Immutability,
-        ProtectedItem, Protection, RecoveryPoint, RepositoryCredential, SecurityLevel, SoftDelete, Stamp,
-        Vault, VaultChange,
+        Instance, ProtectedItem, Protection, RecoveryPoint, RepositoryCredential, SecurityLevel, SoftDelete,
+        Stamp, Vault, VaultChange,
     };
 
     const VAULT: &str = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.RecoveryServices/vaults/v";
@@ -70,6 +70,7 @@ mod tests {
             policy: policy.map(|policy| policy.id.clone()),
             protection,
             deletion: None,
+            instance: None,
             created: now(),
         }
     }
@@ -257,12 +258,20 @@ mod tests {
             created_by: "c".into(),
         };
         let moved = Edit::replace(protected(), deleted(item(Some(&short), Protection::Protected)));
+        let mut instance = protected();
+        instance.instance = Some(Instance {
+            data_source: json!({"resourceID": "/disks/1", "objectType": "Datasource"}),
+            free: [("validationType".to_string(), json!("DeepValidation"))].into(),
+            parameters: Some(json!({"z": 1, "a": 2})),
+            tags: [("z".to_string(), "1".to_string()), ("a".into(), "2".into())].into(),
+        });
         let changes = [
             VaultChange::vault(Some(vault()), full.clone()),
             VaultChange::delete_vault(full, &[], &[], vec![long.clone()], Some(proxy.clone())),
             VaultChange::policy(&vault(), Some(long.clone()), short.clone()),
             VaultChange::delete_container(container(), &[]),
             VaultChange::item(&vault(), moved, Some(long.clone()), Some(short)),
+            VaultChange::item(&vault(), Edit::create(instance), None, None),
             Ok(VaultChange::recovery_point(point)),
             Ok(VaultChange::credential(credential)),
             Ok(VaultChange::link(None, proxy)),

@@ -1,6 +1,8 @@
 //! Multi-user authorization by its public functions alone: what is critical, who may consent, what unlocking opens.
 
 #[cfg(test)]
+mod backup;
+#[cfg(test)]
 mod classify;
 #[cfg(test)]
 mod consent;
