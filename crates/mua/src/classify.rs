@@ -5,7 +5,8 @@
 //! until somebody has decided what it means.
 
 use vault::{
-    ChangeKind, Edit, GuardProxy, ItemChange, ProtectedItem, Protection, SoftDelete, Vault, VaultChange,
+    ChangeKind, Edit, GuardProxy, ItemChange, ProtectedItem, Protection, SecurityPin, ServerRemoval, SoftDelete,
+    Vault, VaultChange,
 };
 
 use crate::CriticalOperation;
@@ -37,6 +38,14 @@ pub fn classify(change: &VaultChange) -> Vec<Finding> {
         },
         // A credential opens a repository in which nothing can be destroyed.
         ChangeKind::Credential(_) => Vec::new(),
+        ChangeKind::Server(removal) => server(removal),
+        // Only what is gone already can be purged (the constructor sees to it).
+        ChangeKind::Purge(_) => Vec::new(),
+        ChangeKind::Pin(edit) => pin(edit),
+        ChangeKind::Restore(restore) => {
+            let why = format!("backup data of '{}' would be read out of the vault", restore.item.name());
+            found(CriticalOperation::Restore, why)
+        }
     }
 }
 
@@ -185,6 +194,41 @@ fn item(change: &ItemChange) -> Vec<Finding> {
     }
     findings.dedup_by_key(|finding| finding.operation);
     findings
+}
+
+fn server(removal: &ServerRemoval) -> Vec<Finding> {
+    let server =
+        removal.container().before().map_or("the server", |container| container.friendly_name.as_str());
+    let why = match removal.items().len() {
+        0 => format!("the registration of '{server}' would be removed"),
+        items => format!("'{server}' would be removed with the backups of {items} protected item(s)"),
+    };
+    found(CriticalOperation::DeleteServer, why)
+}
+
+/// A PIN is power to do what is otherwise refused, so that getting one is critical. Trying one and using one up take
+/// something away from it.
+fn pin(edit: &Edit<SecurityPin>) -> Vec<Finding> {
+    let Some(after) = edit.after() else {
+        return Vec::new();
+    };
+    let is_weaker = |before: &SecurityPin| {
+        let SecurityPin { expires, hash, issued, issued_by, token, tries_left, vault } = before;
+        *hash == after.hash
+            && *issued == after.issued
+            && *issued_by == after.issued_by
+            && *token == after.token
+            && *vault == after.vault
+            && after.expires <= *expires
+            && after.tries_left < *tries_left
+    };
+    match edit.before() {
+        Some(before) if is_weaker(before) => Vec::new(),
+        Some(_) | None => found(
+            CriticalOperation::SecurityPin,
+            "with a security PIN, a backup host does what the rules of its repository keep shut",
+        ),
+    }
 }
 
 fn proxy(edit: &Edit<GuardProxy>) -> Vec<Finding> {

@@ -18,6 +18,7 @@ mod classify;
 mod clear;
 mod guard;
 mod operation;
+mod reading;
 mod refusal;
 mod unlock;
 
@@ -25,5 +26,6 @@ pub use classify::{Finding, classify};
 pub use clear::{Caller, Clearance, Permit, Presented, clear};
 pub use guard::{GuardAnswer, GuardQuestion, Protection, ResourceGuard, Right, answer};
 pub use operation::{Consent, CriticalOperation, VaultKind};
+pub use reading::{RESTORE_HOURS, RestoreWindow, may_read, restore_until};
 pub use refusal::{Missing, Refusal};
 pub use unlock::{UNLOCK_MINUTES, Unlock, UnlockRequest, unlock};
