@@ -6,8 +6,8 @@
 
 use arm::ResourceId;
 use vault::{
-    ChangeKind, Edit, GuardProxy, Instance, ItemChange, ProtectedItem, Protection, SoftDelete, Vault,
-    VaultChange, VaultKind,
+    ChangeKind, Edit, GuardProxy, Instance, ItemChange, ProtectedItem, Protection, SecurityPin,
+    ServerRemoval, SoftDelete, Vault, VaultChange, VaultKind,
 };
 
 use crate::{CriticalOperation, Weakening};
@@ -39,6 +39,14 @@ pub fn classify(change: &VaultChange) -> Vec<Finding> {
         },
         // A credential opens a repository in which nothing can be destroyed.
         ChangeKind::Credential(_) => Vec::new(),
+        ChangeKind::Server(removal) => server(removal),
+        // Only what is gone already can be purged (the constructor sees to it).
+        ChangeKind::Purge(_) => Vec::new(),
+        ChangeKind::Pin(edit) => pin(edit),
+        ChangeKind::Restore(restore) => {
+            let why = format!("backup data of '{}' would be read out of the vault", restore.item.name());
+            found(Weakening::Restore.on(VaultKind::of(&restore.item)), why)
+        }
     }
 }
 
@@ -203,6 +211,41 @@ fn instance_changes(before: Option<&Instance>, after: Option<&Instance>) -> (boo
             let Instance { data_source, free: _, parameters, tags: _ } = after;
             (*data_source != before.data_source, *parameters != before.parameters)
         }
+    }
+}
+
+fn server(removal: &ServerRemoval) -> Vec<Finding> {
+    let server =
+        removal.container().before().map_or("the server", |container| container.friendly_name.as_str());
+    let why = match removal.items().len() {
+        0 => format!("the registration of '{server}' would be removed"),
+        items => format!("'{server}' would be removed with the backups of {items} protected item(s)"),
+    };
+    found(CriticalOperation::DeleteServer, why)
+}
+
+/// A PIN is power to do what is otherwise refused, so that getting one is critical. Trying one and using one up take
+/// something away from it.
+fn pin(edit: &Edit<SecurityPin>) -> Vec<Finding> {
+    let Some(after) = edit.after() else {
+        return Vec::new();
+    };
+    let is_weaker = |before: &SecurityPin| {
+        let SecurityPin { expires, hash, issued, issued_by, token, tries_left, vault } = before;
+        *hash == after.hash
+            && *issued == after.issued
+            && *issued_by == after.issued_by
+            && *token == after.token
+            && *vault == after.vault
+            && after.expires <= *expires
+            && after.tries_left < *tries_left
+    };
+    match edit.before() {
+        Some(before) if is_weaker(before) => Vec::new(),
+        Some(_) | None => found(
+            CriticalOperation::SecurityPin,
+            "with a security PIN, a backup host does what the rules of its repository keep shut",
+        ),
     }
 }
 

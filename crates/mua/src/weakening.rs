@@ -23,6 +23,8 @@ pub(crate) enum Weakening {
     Immutability,
     /// The encryption settings would change.
     Encryption,
+    /// Backups would be read out of the vault.
+    Restore,
     /// The link to the guard would end.
     RemoveMua,
 }
@@ -49,6 +51,8 @@ impl Weakening {
             (Self::Immutability, Backup) => Is::ReduceBackupImmutability,
             (Self::Encryption, RecoveryServices) => Is::ModifyEncryption,
             (Self::Encryption, Backup) => Is::ModifyBackupEncryption,
+            (Self::Restore, RecoveryServices) => Is::Restore,
+            (Self::Restore, Backup) => Is::RestoreInstance,
             (Self::RemoveMua, RecoveryServices) => Is::RemoveMua,
             (Self::RemoveMua, Backup) => Is::RemoveBackupMua,
         }

@@ -125,6 +125,12 @@ pub struct GuardProxy {
 }
 
 impl ProtectedItem {
+    /// Whether it was deleted and the time in which it could be undeleted is over: then it is gone, also as long as
+    /// nobody has tidied it away.
+    pub fn is_gone(&self, now: Timestamp) -> bool {
+        self.deletion.as_ref().is_some_and(|deletion| deletion.until <= now)
+    }
+
     /// Azure's `backupManagementType` of this kind of item.
     pub fn management_type(&self) -> &'static str {
         match self.item_type.as_str() {

@@ -1,5 +1,7 @@
 //! The traces of long-running operations: operations that clients poll, and jobs that people read.
 
+use std::collections::BTreeMap;
+
 use arm::{ResourceId, Result};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -24,7 +26,8 @@ pub struct Operation {
 pub struct Job {
     /// `<vault>/backupJobs/{guid}`.
     pub id: ResourceId,
-    /// What it did: `Backup`, `DeleteBackupData`, `Undelete`, `ConfigureBackup`, `DisableBackup`.
+    /// What it did: `Backup`, `DeleteBackupData`, `Undelete`, `ConfigureBackup`, `DisableBackup`,
+    /// `Restore`.
     pub operation: String,
     /// The item, by the name people use.
     pub item: String,
@@ -34,6 +37,9 @@ pub struct Job {
     pub management_type: String,
     /// When it ran.
     pub at: Timestamp,
+    /// What else there is to say, by its name for people.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub details: BTreeMap<String, String>,
 }
 
 impl Job {
@@ -55,6 +61,7 @@ impl Job {
             container: item.container_name().to_string(),
             management_type: item.management_type().to_string(),
             at,
+            details: BTreeMap::new(),
         })
     }
 }

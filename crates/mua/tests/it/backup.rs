@@ -4,8 +4,8 @@ use mua::{CriticalOperation, VaultKind, classify};
 use serde_json::json;
 use vault::policy::PolicyBody;
 use vault::{
-    BackupPolicy, Edit, Feature, GuardProxy, Immutability, Instance, ProtectedItem, Protection, Vault,
-    VaultChange,
+    BackupPolicy, Edit, Feature, GuardProxy, Immutability, Instance, ProtectedItem, Protection,
+    RecoveryPoint, Vault, VaultChange,
 };
 
 use crate::world::{self, GUARD, OTHER_GUARD, Step, below, id};
@@ -134,6 +134,22 @@ const CRITICAL: &[Step] = &[
         },
     },
     Step {
+        name: "restore",
+        operation: CriticalOperation::RestoreInstance,
+        change: || {
+            let instance = instance(&policy("p", 30));
+            let point = RecoveryPoint {
+                id: instance.id.child("recoveryPoints/1").unwrap(),
+                repository: instance.short.clone(),
+                at: world::now(),
+                snapshot: "00".into(),
+                written_by: "c".into(),
+                policy: None,
+            };
+            VaultChange::restore(&instance, &point)
+        },
+    },
+    Step {
         name: "remove MUA",
         operation: CriticalOperation::RemoveBackupMua,
         change: || VaultChange::unlink(proxy(GUARD)),
@@ -154,10 +170,9 @@ fn each_critical_step_is_its_operation_and_no_other() {
 }
 
 #[test]
-fn every_operation_that_is_a_change_has_a_step() {
+fn every_operation_has_a_step() {
     for operation in CriticalOperation::ALL {
-        let is_change = *operation != CriticalOperation::RestoreInstance;
-        if operation.vault_kind() == VaultKind::Backup && is_change {
+        if operation.vault_kind() == VaultKind::Backup {
             assert!(CRITICAL.iter().any(|step| step.operation == *operation), "{operation:?}");
         }
     }
