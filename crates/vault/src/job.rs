@@ -40,6 +40,33 @@ pub struct Job {
     /// What else there is to say, by its name for people.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub details: BTreeMap<String, String>,
+    /// What it is about, in a Backup vault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<JobInstance>,
+}
+
+/// A backup instance as it was when a job ran.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobInstance {
+    /// The instance.
+    pub id: ResourceId,
+    /// What it backs up.
+    pub source: Option<ResourceId>,
+    /// Its `datasourceType`.
+    pub source_type: String,
+    /// Its policy.
+    pub policy: Option<ResourceId>,
+}
+
+impl JobInstance {
+    fn of(item: &ProtectedItem) -> Self {
+        Self {
+            id: item.id.clone(),
+            source: item.source.clone(),
+            source_type: item.item_type.clone(),
+            policy: item.policy.clone(),
+        }
+    }
 }
 
 impl Job {
@@ -62,6 +89,7 @@ impl Job {
             management_type: item.management_type().to_string(),
             at,
             details: BTreeMap::new(),
+            instance: item.instance.as_ref().map(|_| JobInstance::of(item)),
         })
     }
 }

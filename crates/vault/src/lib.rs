@@ -26,7 +26,7 @@ pub use contents::{
     RepositoryCredential,
 };
 pub use instance::Instance;
-pub use job::{Job, Operation};
+pub use job::{Job, JobInstance, Operation};
 pub use kind::VaultKind;
 pub use restore::Restore;
 pub use security_level::SecurityLevel;

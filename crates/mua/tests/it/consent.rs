@@ -16,6 +16,7 @@ fn missing(refusal: &Refusal) -> &'static str {
     match refusal.missing {
         Missing::Request => "request",
         Missing::Unlock => "unlock",
+        Missing::Window => "window",
         Missing::Right { .. } => "right",
         Missing::Guard { .. } => "guard",
     }

@@ -13,14 +13,17 @@ use vault::{GuardProxy, VaultChange};
 use super::call::Call;
 
 /// Decides a change of a vault and applies it, or refuses it and says so in the ledger. The guard requests come from
-/// the body's `properties.resourceGuardOperationRequests`.
+/// the `resourceGuardOperationRequests` of the body's `properties`, or of the body itself (contract 4.5).
 ///
 /// # Errors
 /// The refusal, or what is wrong with the request.
 pub fn change(call: &mut Call<'_>, vault: &ResourceId, change: VaultChange) -> Result<()> {
     let requests = match call.request.method.is_read() || call.request.body.is_null() {
         true => Vec::new(),
-        false => call.properties()?.ids("resourceGuardOperationRequests")?,
+        false => {
+            let name = "resourceGuardOperationRequests";
+            [call.properties()?.ids(name)?, call.body()?.ids(name)?].concat()
+        }
     };
     let digest = change.digest();
     match decide(call.tx, vault, change, &call.request.callers(), &requests, call.now)? {
@@ -64,7 +67,7 @@ fn decide(
     let presented = Presented { callers, requests, unlocks: &unlocks };
     let guard_side = GuardSide::load(tx, proxy.as_ref().map(|proxy| &proxy.guard), now)?;
     let ask = |question: &GuardQuestion| guard_side.answer(question);
-    mua::clear(change, VaultKind::RecoveryServices, proxy.as_ref(), &presented, &ask, now)
+    mua::clear(change, VaultKind::of(vault), proxy.as_ref(), &presented, &ask, now)
 }
 
 /// Decides an `unlockDelete` and remembers it, or refuses it and says so in the ledger.
@@ -88,7 +91,7 @@ pub fn unlock(call: &mut Call<'_>, vault: &ResourceId) -> Result<Unlock> {
     let callers = call.request.callers();
     let request = UnlockRequest {
         vault,
-        kind: VaultKind::RecoveryServices,
+        kind: VaultKind::of(vault),
         proxy: &proxy.id,
         guard: &proxy.guard,
         requests: &requests,
@@ -107,9 +110,9 @@ pub fn unlock(call: &mut Call<'_>, vault: &ResourceId) -> Result<Unlock> {
     }
 }
 
-/// `<vault>/backupResourceGuardProxies/VaultProxy`
+/// `<vault>/backupResourceGuardProxies/{name}`; the name depends on the kind of vault alone.
 pub fn proxy_id(vault: &ResourceId) -> Result<ResourceId> {
-    vault.child("backupResourceGuardProxies/VaultProxy")
+    vault.child(&format!("backupResourceGuardProxies/{}", VaultKind::of(vault).proxy_name()))
 }
 
 fn refuse(call: &mut Call<'_>, refusal: Refusal) -> Error {

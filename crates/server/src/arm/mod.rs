@@ -2,6 +2,7 @@
 
 mod activity;
 mod authorization;
+mod backup;
 pub mod call;
 pub mod dispatch;
 pub mod door;

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use super::route::{Route, Table};
-use super::{activity, authorization, guards, pim, recovery, resources, vaults};
+use super::{activity, authorization, backup, guards, pim, recovery, resources, vaults};
 
 /// Every route of the ARM face.
 pub const ROUTES: &[&[Route]] = &[
@@ -20,6 +20,15 @@ pub const ROUTES: &[&[Route]] = &[
     recovery::jobs::ROUTES,
     recovery::operations::ROUTES,
     recovery::summaries::ROUTES,
+    backup::vaults::ROUTES,
+    backup::proxies::ROUTES,
+    backup::policies::ROUTES,
+    backup::instances::ROUTES,
+    backup::deleted::ROUTES,
+    backup::points::ROUTES,
+    backup::restore::ROUTES,
+    backup::jobs::ROUTES,
+    backup::operations::ROUTES,
     activity::ROUTES,
 ];
 

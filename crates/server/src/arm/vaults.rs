@@ -1,8 +1,8 @@
 //! Recovery Services vaults, their settings and their link to a Resource Guard (contract 4.1 to 4.3, 4.8).
 
 mod config;
-mod proxy;
-mod settings;
+pub mod proxy;
+pub mod settings;
 mod shape;
 mod usage;
 
@@ -15,8 +15,10 @@ use store::Document;
 use vault::policy::PolicyBody;
 use vault::{
     BackupPolicy, Container, Feature, FreeSettings, GuardProxy, Immutability, Job, ProtectedItem, SoftDelete,
-    Vault, VaultChange,
+    Vault, VaultChange, VaultKind,
 };
+
+pub use shape::etag;
 
 use super::call::Call;
 use super::reply::Reply;
@@ -169,7 +171,8 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
         Some(group) => group,
         None => ResourceId::subscription(call.subscription()?),
     };
-    let vaults: Vec<Vault> = call.tx.below(&scope)?;
+    let mut vaults: Vec<Vault> = call.tx.below(&scope)?;
+    vaults.retain(|vault| VaultKind::of(&vault.id) == VaultKind::RecoveryServices);
     let proxies: Vec<GuardProxy> = call.tx.below(&scope)?;
     let guarded: BTreeSet<ResourceId> = proxies.iter().filter_map(|proxy| proxy.id.parent()).collect();
     Ok(call.page(
@@ -233,15 +236,16 @@ fn update(call: &mut Call<'_>) -> Result<Reply> {
 }
 
 /// Puts the changed settings of a vault through the door.
-fn commit(call: &mut Call<'_>, before: Vault, mut after: Vault) -> Result<Vault> {
+pub fn commit(call: &mut Call<'_>, before: Vault, mut after: Vault) -> Result<Vault> {
     after.modified = call.stamp();
     let id = before.id.clone();
     door::change(call, &id, VaultChange::vault(Some(before), after.clone())?)?;
     Ok(after)
 }
 
-/// An empty vault ends, and what belongs to it ends with it: a later vault of the same name inherits nothing.
-fn delete(call: &mut Call<'_>) -> Result<Reply> {
+/// `DELETE` of a vault of either kind. An empty one ends, and what belongs to it ends with it: a later vault of the same
+/// name inherits nothing.
+pub fn delete(call: &mut Call<'_>) -> Result<Reply> {
     let Some(vault) = call.tx.resource::<Vault>(&id_of(call))? else {
         return Ok(Reply::empty(204));
     };
@@ -263,9 +267,14 @@ fn delete(call: &mut Call<'_>) -> Result<Reply> {
 }
 
 fn check_name_availability(call: &mut Call<'_>) -> Result<Reply> {
+    name_availability(call, VaultKind::RecoveryServices)
+}
+
+/// Whether a vault of this kind can have a name.
+pub fn name_availability(call: &mut Call<'_>, kind: VaultKind) -> Result<Reply> {
     let body = call.body()?;
     let name = body.required_text("name")?;
-    let id = call.group()?.child(&format!("providers/Microsoft.RecoveryServices/vaults/{name}"))?;
+    let id = call.group()?.child(&format!("providers/{}/{name}", kind.resource_type()))?;
     let (reason, message) = match check_name(&id) {
         Err(error) => (Some("Invalid"), Some(error.message)),
         Ok(()) if call.tx.resource::<Vault>(&id)?.is_some() => {
@@ -282,7 +291,7 @@ fn check_name_availability(call: &mut Call<'_>) -> Result<Reply> {
 }
 
 /// The id of the vault that a request is about: the vault's own path, or the beginning of a path below it.
-fn id_of(call: &Call<'_>) -> ResourceId {
+pub fn id_of(call: &Call<'_>) -> ResourceId {
     call.id().first(8)
 }
 
@@ -301,7 +310,7 @@ fn show(call: &mut Call<'_>, vault: &Vault) -> Result<serde_json::Value> {
 }
 
 /// Azure's rule for the names of vaults.
-fn check_name(id: &ResourceId) -> Result<(), Error> {
+pub fn check_name(id: &ResourceId) -> Result<(), Error> {
     let name = id.name();
     let fits = (2..=50).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_alphabetic())

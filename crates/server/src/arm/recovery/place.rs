@@ -1,7 +1,7 @@
 //! Which vault, container or item a path names.
 
 use arm::{Error, ResourceId, Result};
-use vault::{BackupPolicy, Container, ProtectedItem, Vault};
+use vault::{BackupPolicy, Container, ProtectedItem, Vault, VaultKind};
 
 use crate::arm::call::Call;
 pub use crate::arm::tracked::not_found;
@@ -66,12 +66,17 @@ pub fn container(call: &mut Call<'_>, vault: &Vault) -> Result<Container> {
     call.tx.resource(&id)?.ok_or_else(|| not_found(&id))
 }
 
-/// The id of the item that the path names, whether it exists or not.
+/// The id of the item or instance that the path names, whether it exists or not.
 ///
 /// # Errors
 /// `ResourceNotFound` for a fabric that does not exist.
 pub fn item_id(call: &Call<'_>, vault: &Vault) -> Result<ResourceId> {
-    container_id(call, vault)?.child(&format!("protectedItems/{}", call.params.get("item")))
+    match VaultKind::of(&vault.id) {
+        VaultKind::RecoveryServices => {
+            container_id(call, vault)?.child(&format!("protectedItems/{}", call.params.get("item")))
+        }
+        VaultKind::Backup => vault.id.child(&format!("backupInstances/{}", call.params.get("instance"))),
+    }
 }
 
 /// The vault and the item that the path names.
@@ -101,11 +106,14 @@ pub fn live_item(call: &mut Call<'_>) -> Result<(Vault, ProtectedItem)> {
 pub fn soft_deleted(item: &ProtectedItem) -> Error {
     let until =
         item.deletion.as_ref().map(|deletion| format!(" until {}", deletion.until)).unwrap_or_default();
+    let how = match VaultKind::of(&item.id) {
+        VaultKind::RecoveryServices => "PUT it with 'isRehydrate': true",
+        VaultKind::Backup => "POST deletedBackupInstances/{name}/undelete",
+    };
     Error::invalid(
         "UserErrorItemSoftDeleted",
         format!(
-            "the item '{}' is soft-deleted and kept{until}; undelete it first (PUT it with 'isRehydrate': true), and \
-             then do this",
+            "the item '{}' is soft-deleted and kept{until}; undelete it first ({how}), and then do this",
             item.friendly_name
         ),
     )
