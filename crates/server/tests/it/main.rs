@@ -8,6 +8,8 @@
 
 mod activity;
 mod authorization;
+mod backup_mua;
+mod backup_vaults;
 mod containers;
 mod credentials;
 mod estate;
@@ -16,6 +18,7 @@ mod fixture;
 mod graph;
 mod guards;
 mod harness;
+mod instances;
 mod items;
 mod jobs;
 mod login;
