@@ -28,8 +28,11 @@ struct Step {
     /// Where in the body the guard request goes.
     requests: &'static str,
     /// Something close to it that takes nothing away, and the status of its answer.
-    neighbour: (&'static str, fn(&str) -> String, fn(&str) -> Value, u16),
+    neighbour: Neighbour,
 }
+
+/// Method, path for a vault, body for a vault, status of the answer.
+type Neighbour = (&'static str, fn(&str) -> String, fn(&str) -> Value, u16);
 
 fn settings(json: &str) -> Value {
     json!({"properties": {"securitySettings": serde_json::from_str::<Value>(json).unwrap()}})
