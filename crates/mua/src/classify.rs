@@ -5,8 +5,8 @@
 //! until somebody has decided what it means.
 
 use vault::{
-    ChangeKind, Edit, GuardProxy, ItemChange, ProtectedItem, Protection, SecurityPin, ServerRemoval, SoftDelete,
-    Vault, VaultChange,
+    ChangeKind, Edit, GuardProxy, ItemChange, ProtectedItem, Protection, SecurityPin, ServerRemoval,
+    SoftDelete, Vault, VaultChange,
 };
 
 use crate::CriticalOperation;

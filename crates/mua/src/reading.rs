@@ -9,9 +9,7 @@ use serde::{Deserialize, Serialize};
 use vault::GuardProxy;
 
 use crate::clear::is_exempt;
-use crate::{
-    Caller, CriticalOperation, GuardAnswer, GuardQuestion, Missing, Permit, Refusal, VaultKind,
-};
+use crate::{Caller, CriticalOperation, GuardAnswer, GuardQuestion, Missing, Permit, Refusal, VaultKind};
 
 /// How long one consent to a restore lets an item be read, in hours. A terabyte at 100 Mbit/s takes 22.
 pub const RESTORE_HOURS: i64 = 24;

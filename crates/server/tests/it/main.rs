@@ -10,6 +10,7 @@ mod activity;
 mod authorization;
 mod containers;
 mod credentials;
+mod critical;
 mod estate;
 mod every_route;
 mod fixture;
