@@ -5,6 +5,7 @@ mod classify;
 #[cfg(test)]
 mod consent;
 #[cfg(test)]
+mod reading;
 mod unlocking;
 #[cfg(test)]
 mod world;
