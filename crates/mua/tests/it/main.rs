@@ -6,6 +6,7 @@ mod classify;
 mod consent;
 #[cfg(test)]
 mod reading;
+#[cfg(test)]
 mod unlocking;
 #[cfg(test)]
 mod world;

@@ -5,21 +5,9 @@ use mua::{
     CriticalOperation, GuardAnswer, GuardQuestion, Missing, Protection, RESTORE_HOURS, Refusal,
     RestoreWindow, VaultKind, answer, may_read,
 };
-use vault::{GuardProxy, RecoveryPoint, SecurityPin, VaultChange};
+use vault::{GuardProxy, SecurityPin, VaultChange};
 
 use crate::world::*;
-
-fn point() -> RecoveryPoint {
-    let item = protected();
-    RecoveryPoint {
-        at: now(),
-        id: item.id.child("recoveryPoints/a1").unwrap(),
-        policy: None,
-        repository: item.short,
-        snapshot: "a1".into(),
-        written_by: "client".into(),
-    }
-}
 
 fn protected() -> vault::ProtectedItem {
     item(None, vault::Protection::Protected)
@@ -141,15 +129,6 @@ fn the_window_is_of_the_item_that_was_restored() {
 
 #[test]
 fn a_pin_is_critical_when_it_gives_something_and_free_when_it_takes() {
-    let pin = |tries_left, hash: &str| SecurityPin {
-        expires: SecurityPin::expiry(now()),
-        hash: hash.into(),
-        issued: now(),
-        issued_by: "alice".into(),
-        token: "t".into(),
-        tries_left,
-        vault: id(VAULT),
-    };
     let critical = vec![CriticalOperation::SecurityPin];
     for (what, change, expected) in [
         ("the first", VaultChange::issue_pin(None, pin(5, "a")), critical.clone()),
@@ -171,19 +150,7 @@ fn a_pin_is_critical_when_it_gives_something_and_free_when_it_takes() {
 }
 
 #[test]
-fn a_servers_end_is_critical_and_a_purge_is_not() {
-    let container = vault::Container {
-        backup_management_type: "MAB".into(),
-        container_type: "Windows".into(),
-        friendly_name: "host".into(),
-        id: below(VAULT, "backupFabrics/Azure/protectionContainers/Windows;host"),
-        registered: now(),
-    };
-    for items in [vec![], vec![protected()]] {
-        let change = VaultChange::unregister(&vault(), container.clone(), items, None).unwrap();
-        let found: Vec<_> = mua::classify(&change).into_iter().map(|finding| finding.operation).collect();
-        assert_eq!(found, [CriticalOperation::DeleteServer], "and not also each item");
-    }
+fn a_purge_is_not_critical() {
     let over = now() + SignedDuration::from_hours(24 * 14);
     assert_eq!(mua::classify(&VaultChange::purge(deleted(protected(), 14), over).unwrap()), []);
 }
