@@ -18,6 +18,7 @@ fn missing(refusal: &Refusal) -> &'static str {
         Missing::Unlock => "unlock",
         Missing::Window => "window",
         Missing::Right { .. } => "right",
+        Missing::Window => "window",
         Missing::Guard { .. } => "guard",
     }
 }

@@ -7,6 +7,8 @@ mod classify;
 #[cfg(test)]
 mod consent;
 #[cfg(test)]
+mod reading;
+#[cfg(test)]
 mod unlocking;
 #[cfg(test)]
 mod world;

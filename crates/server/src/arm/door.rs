@@ -1,16 +1,18 @@
 //! The one door: every change of a vault goes through [`change`]. No handler knows about consent.
 
-use arm::{Error, ResourceId, Result};
+use arm::{Error, ObjectId, ResourceId, Result};
 use jiff::Timestamp;
 use ledger::{Consent, Digest, Verdict};
 use mua::{
     Caller, Clearance, CriticalOperation, GuardAnswer, GuardQuestion, Permit, Presented, Refusal,
-    ResourceGuard, Right, Unlock, UnlockRequest, VaultKind,
+    ResourceGuard, RestoreWindow, Right, Unlock, UnlockRequest, VaultKind,
 };
 use store::{Access, Transaction};
+use uuid::Uuid;
 use vault::{GuardProxy, VaultChange};
 
 use super::call::Call;
+use super::recovery::containers;
 
 /// Decides a change of a vault and applies it, or refuses it and says so in the ledger. The guard requests come from
 /// the `resourceGuardOperationRequests` of the body's `properties`, or of the body itself (contract 4.5).
@@ -53,6 +55,43 @@ pub fn change_by_client(
     Ok(digest)
 }
 
+/// Decides a change that the server makes by itself, and applies it. Returns the change's digest.
+///
+/// # Errors
+/// The refusal: nobody consents to what the server does by itself.
+pub fn change_by_server(
+    tx: &mut Transaction,
+    vault: &ResourceId,
+    change: VaultChange,
+    now: Timestamp,
+) -> Result<Digest> {
+    let tenant = tx.access()?.tenant_of(vault);
+    let tenant = tenant.ok_or_else(|| Error::internal("a vault in no known subscription"))?;
+    let server = Caller { tenant, object: ObjectId(Uuid::nil()), person: "server".into() };
+    change_by_client(tx, vault, &server, change, now)
+}
+
+/// Decides whether backup data of an item may be read out of its repository now.
+///
+/// # Errors
+/// The outer error is the store's; the inner one is the refusal.
+pub fn check_reading(
+    tx: &mut Transaction,
+    vault: &ResourceId,
+    item: &ResourceId,
+    now: Timestamp,
+) -> Result<Result<(), Box<Refusal>>> {
+    let proxy: Option<GuardProxy> = tx.resource(&proxy_id(vault)?)?;
+    let window: Option<RestoreWindow> = tx.resource(item)?;
+    let guard: Option<ResourceGuard> = match &proxy {
+        Some(proxy) => tx.resource(&proxy.guard)?,
+        None => None,
+    };
+    // Nobody asks to act on the guard here, so that nobody's rights matter.
+    let ask = |question: &GuardQuestion| mua::answer(guard.as_ref(), question, |_, _| None);
+    Ok(mua::may_read(VaultKind::of(vault), proxy.as_ref(), item, window.as_ref(), &ask, now))
+}
+
 /// Gathers what the decision needs (the link to the guard, this caller's unlocks, the guard's side) and asks for it.
 fn decide(
     tx: &mut Transaction,
@@ -88,6 +127,7 @@ pub fn unlock(call: &mut Call<'_>, vault: &ResourceId) -> Result<Unlock> {
     let body = call.body()?;
     let requests = body.ids("resourceGuardOperationRequests")?;
     let target = body.id("resourceToBeDeleted")?;
+    let target = target.map(|target| containers::meant_by(vault, target)).transpose()?;
     let callers = call.request.callers();
     let request = UnlockRequest {
         vault,

@@ -20,4 +20,4 @@ pub mod routes;
 mod scope;
 mod tags;
 mod tracked;
-mod vaults;
+pub mod vaults;

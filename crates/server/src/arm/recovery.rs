@@ -52,4 +52,5 @@ pub mod place;
 pub mod points;
 pub mod policies;
 mod protect;
+pub mod restore;
 pub mod summaries;

@@ -17,6 +17,7 @@ pub const ROUTES: &[&[Route]] = &[
     recovery::items::ROUTES,
     recovery::credentials::ROUTES,
     recovery::points::ROUTES,
+    recovery::restore::ROUTES,
     recovery::jobs::ROUTES,
     recovery::operations::ROUTES,
     recovery::summaries::ROUTES,

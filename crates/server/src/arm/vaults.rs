@@ -1,6 +1,7 @@
 //! Recovery Services vaults, their settings and their link to a Resource Guard (contract 4.1 to 4.3, 4.8).
 
 mod config;
+mod pin;
 pub mod proxy;
 pub mod settings;
 mod shape;
@@ -14,13 +15,15 @@ use serde_json::json;
 use store::Document;
 use vault::policy::PolicyBody;
 use vault::{
-    BackupPolicy, Container, Feature, FreeSettings, GuardProxy, Immutability, Job, ProtectedItem, SoftDelete,
-    Vault, VaultChange, VaultKind,
+    BackupPolicy, Container, Feature, FreeSettings, GuardProxy, Immutability, Job, SoftDelete, Vault,
+    VaultChange, VaultKind,
 };
 
+pub use pin::secret as pin_secret;
 pub use shape::etag;
 
 use super::call::Call;
+use super::recovery::place;
 use super::reply::Reply;
 use super::route::{Method, Route, route};
 use super::{door, orphans, tracked};
@@ -132,6 +135,12 @@ pub const ROUTES: &[Route] = &[
         vaults!("/{vault}/replicationUsages"),
         action!("replicationUsages/read"),
         usage::replication,
+    ),
+    route(
+        Method::Post,
+        vaults!("/{vault}/backupSecurityPIN"),
+        action!("backupSecurityPIN/action"),
+        pin::issue,
     ),
     // Multi-user authorization.
     route(
@@ -250,7 +259,7 @@ pub fn delete(call: &mut Call<'_>) -> Result<Reply> {
         return Ok(Reply::empty(204));
     };
     let id = vault.id.clone();
-    let items: Vec<ProtectedItem> = call.tx.below(&id)?;
+    let items = place::purged(call, &id, &id)?;
     let containers: Vec<Container> = call.tx.below(&id)?;
     let policies: Vec<BackupPolicy> = call.tx.below(&id)?;
     let proxy: Option<GuardProxy> = call.tx.resource(&door::proxy_id(&id)?)?;

@@ -1,13 +1,19 @@
 //! Multi-user authorization on a Backup vault (contract 2.5, 3.6, 8): all nine critical operations, with the guard in
 //! the same subscription, in another one, and in another tenant.
 
+use std::collections::BTreeSet;
+
 use arm::ResourceId;
 use ledger::Verdict;
 use mua::{CriticalOperation, RestoreWindow, VaultKind};
+use rbac::role_ids;
 use serde_json::{Value, json};
+use server::arm::route::{Method, Route};
+use server::arm::routes::{ROUTES, TABLE};
 use vault::{BackupPolicy, GuardProxy, ProtectedItem, Vault};
 
 use crate::backup_vaults::{backup_vault, disk_policy};
+use crate::estate::guard_path;
 use crate::harness::{Answer, Caller, Harness};
 use crate::instances::{arrive, disk, instance_at, protect_disk};
 use crate::mua::{PLACES, Place, link};
@@ -469,4 +475,107 @@ async fn detours_to_a_weaker_policy_end_at_the_same_gate() {
     narrower["properties"]["policyInfo"]["policyParameters"]["backupDatasourceParametersList"] =
         json!([{"objectType": "BlobBackupDatasourceParameters", "containersList": []}]);
     assert_eq!(admin.put(&instance_at(&vault), narrower).await.code(), missing);
+}
+
+/// Routes that change a Backup vault, or look as if they did, and need nobody's consent; with the reason.
+const FREE: &[(&str, &str, &str)] = &[
+    ("DELETE", "", "only an empty vault can be deleted"),
+    ("DELETE", "/backupPolicies/p", "only a policy that no instance uses can be deleted"),
+    (
+        "PUT",
+        "/backupResourceGuardProxies/DppResourceGuardProxy",
+        "another guard is refused as the removal of this one",
+    ),
+    ("POST", "/backupResourceGuardProxies/DppResourceGuardProxy/unlockDelete", "it is how consent is given"),
+    ("POST", "/validateForBackup", "nothing changes"),
+    ("POST", "{instance}/validateForModifyBackup", "nothing changes"),
+    ("POST", "{instance}/validateRestore", "nothing changes"),
+    ("POST", "{instance}/findRestorableTimeRanges", "nothing changes"),
+    ("POST", "{instance}/resumeProtection", "backups run again"),
+    ("POST", "{instance}/resumeBackups", "backups run again"),
+    ("POST", "/deletedBackupInstances/disk1-disk1/undelete", "what was lost comes back"),
+    ("POST", "{instance}/backup", "the client makes backups"),
+    ("POST", "{instance}/repositoryCredentials", "it opens a repository in which nothing can be destroyed"),
+    ("DELETE", "{instance}/repositoryCredentials/u", "it takes access away"),
+];
+
+#[test]
+fn every_route_that_changes_a_backup_vault_has_its_step() {
+    let vault = "/subscriptions/s/resourceGroups/g/providers/Microsoft.DataProtection/backupVaults/v";
+    let pattern = |method: &str, path: &str| {
+        let method = Method::parse(method).unwrap();
+        let (route, _) = TABLE.find(method, &ResourceId::parse(path).unwrap()).unwrap();
+        (route.method.as_str(), route.pattern)
+    };
+    let told: BTreeSet<_> = STEPS.iter().map(|step| pattern(step.method, &(step.path)(vault))).collect();
+    let path = |below: &str| match below.strip_prefix("{instance}") {
+        Some(below) => format!("{}{below}", instance_at(vault)),
+        None => format!("{vault}{below}"),
+    };
+    let free: BTreeSet<_> = FREE.iter().map(|(method, below, _)| pattern(method, &path(below))).collect();
+    let changes = |route: &&Route| {
+        !route.method.is_read() && route.pattern.contains("/Microsoft.DataProtection/backupVaults")
+    };
+    let routes = ROUTES.iter().flat_map(|routes| routes.iter()).filter(changes);
+    let routes: BTreeSet<_> = routes.map(|route| (route.method.as_str(), route.pattern)).collect();
+    assert_eq!(told.intersection(&free).collect::<Vec<_>>(), Vec::<&(_, _)>::new(), "free and critical");
+    let known: BTreeSet<_> = told.union(&free).copied().collect();
+    assert_eq!(routes, known, "each route has a step, or is free for a reason");
+}
+
+#[tokio::test]
+async fn another_guard_is_the_removal_of_this_one() {
+    let place = &PLACES[1];
+    let server = place.server().await;
+    let vault = guarded(&server, place, &STEPS[0]).await;
+    let admin = place.admin(&server);
+    let other = guard_path(place.guards, "guard2");
+    server.as_(place.owner).put(&other, json!({"location": "westeurope"})).await.expect(200);
+    server.grant(place.holder, role_ids::READER, &other);
+    // Whoever may consent on the new guard has no say about the old one.
+    server.grant(place.holder, role_ids::BACKUP_MUA_OPERATOR, &other);
+    let before = state(&server, &vault);
+    let refused = admin.put(&proxy(&vault), link(&other)).await;
+    assert_eq!((refused.status, refused.code()), (403, "UserErrorDeleteNotUnlocked"));
+    assert_eq!(state(&server, &vault), before);
+    // The same guard again is nothing.
+    admin.put(&proxy(&vault), link(&place.guard())).await.expect(200);
+    place.consent(&server);
+    let unlock = format!("{}/unlockDelete", proxy(&vault));
+    let body = json!({"resourceGuardOperationRequests": [place.request("deleteResourceGuardProxyRequests")]});
+    admin.post(&unlock, body).await.expect(200);
+    admin.put(&proxy(&vault), link(&other)).await.expect(200);
+    assert_ne!(state(&server, &vault), before);
+}
+
+/// Reading in bulk by the repository's own credentials is a restore, too: it takes an order that was consented to.
+#[tokio::test]
+async fn reading_an_instances_repository_takes_consent_and_backups_go_on() {
+    let place = &PLACES[2];
+    let server = place.server().await;
+    let step = STEPS.iter().find(|step| step.operation == CriticalOperation::RestoreInstance).unwrap();
+    let vault = guarded(&server, place, step).await;
+    let admin = place.admin(&server);
+    let credentials = format!("{}/repositoryCredentials", instance_at(&vault));
+    let issued = admin.post(&credentials, Value::Null).await.expect(200);
+    let (user, secret) = (issued["userName"].as_str().unwrap(), issued["secret"].as_str());
+    let send = |method: &str, below: &str, body: Vec<u8>| {
+        let url = format!("{}{below}", issued["repositoryUrl"].as_str().unwrap());
+        server.send(server.request(method, &url).basic_auth(user, secret).body(body))
+    };
+    assert_eq!(send("POST", "?create=true", Vec::new()).await.status, 200);
+    let pack = b"encrypted data".to_vec();
+    let name = format!("data/{}", ledger::Digest::of(&pack));
+    assert_eq!(send("POST", &name, pack).await.status, 200, "backups go on");
+    let refusals = server.refusals().len();
+    assert_eq!(send("GET", &name, Vec::new()).await.status, 403);
+    let refused = &server.refusals()[refusals..];
+    assert_eq!(refused[0].operation, step.operation.name());
+
+    place.consent(&server);
+    let ids = [place.request(step.operation.request_kind())];
+    step.send(&admin, &vault, &ids).await.expect(202);
+    assert_eq!(send("GET", &name, Vec::new()).await.status, 200);
+    server.advance(jiff::SignedDuration::from_hours(mua::RESTORE_HOURS));
+    assert_eq!(send("GET", &name, Vec::new()).await.status, 403, "the window has shut");
 }

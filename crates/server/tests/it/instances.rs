@@ -367,9 +367,8 @@ async fn a_restore_finds_its_point_and_says_where_it_is() {
         let job = alice.get(&format!("{}/backupJobs/{job}", path())).await.expect(200);
         assert_eq!(job["properties"]["operation"], "Restore");
         let details = &job["properties"]["extendedInfo"]["additionalDetails"];
-        assert_eq!(details["recoveryPointId"], point);
-        assert_eq!(details["snapshot"], format!("{point:f<64}"));
-        assert_eq!(details["repositoryUrl"], shown["repositoryUrl"]);
+        assert_eq!(details["Snapshot"], format!("{point:f<64}"));
+        assert_eq!(details["Repository"], shown["repositoryUrl"]);
         assert_eq!(server.ledger().len(), before + 1, "a restore is in the ledger, guarded or not");
     }
     for request in [
@@ -390,4 +389,31 @@ async fn a_restore_finds_its_point_and_says_where_it_is() {
     let at = arm::timestamp(first);
     let expected = json!([{"objectType": "RestorableTimeRange", "startTime": at, "endTime": at}]);
     assert_eq!(ranges["properties"]["restorableTimeRanges"], expected);
+}
+
+#[tokio::test]
+async fn a_deleted_instance_whose_time_is_over_is_gone_and_leaves_room() {
+    let server = start().await;
+    let alice = server.as_(ALICE);
+    arrive(&server, &path(), "a1");
+    let before = alice.get(&at("")).await.expect(200);
+    alice.delete(&at("")).await.expect(202);
+    server.advance(SignedDuration::from_hours(24 * 14));
+    let trash = format!("{}/deletedBackupInstances", path());
+    assert_eq!(alice.get(&trash).await.expect(200)["value"], json!([]));
+    let late = alice.post(&format!("{trash}/disk1-disk1/undelete"), Value::Null).await;
+    assert_refused(&late, 404, "UserErrorGenericResourceNotFound");
+    // The same name again is another instance, with another repository.
+    let again = alice.put(&at(""), disk(&path(), "long")).await.expect(201);
+    assert_ne!(again["repositoryUrl"], before["repositoryUrl"]);
+    assert_eq!(alice.get(&at("/recoveryPoints")).await.expect(200)["value"], json!([]));
+    // By itself it goes as well, and the ledger says so.
+    alice.delete(&at("")).await.expect(202);
+    server.advance(SignedDuration::from_hours(24 * 14));
+    server::purging::purge(server.running.app()).unwrap();
+    let entry = server.ledger().pop().unwrap();
+    assert_eq!(entry.operation, "Microsoft.DataProtection/backupVaults/backupInstances/purge");
+    assert_eq!(entry.target, at(""));
+    assert!(server.stored::<ProtectedItem>(&at("")).is_none());
+    assert_eq!(alice.delete(&path()).await.status, 204);
 }

@@ -35,7 +35,7 @@ pub const ROUTES: &[Route] = &[
 
 fn list(call: &mut Call<'_>) -> Result<Reply> {
     let vault = place::vault(call)?;
-    let mut instances: Vec<ProtectedItem> = call.tx.below(&vault.id)?;
+    let mut instances = place::items(call, &vault.id)?;
     instances.retain(|instance| instance.deletion.is_some());
     let origin = call.request.origin.clone();
     Ok(call.page(
@@ -62,7 +62,7 @@ fn undelete(call: &mut Call<'_>) -> Result<Reply> {
 fn deleted(call: &mut Call<'_>) -> Result<(Vault, ProtectedItem)> {
     let vault = place::vault(call)?;
     let id = place::item_id(call, &vault)?;
-    let stored: Option<ProtectedItem> = call.tx.resource(&id)?;
+    let stored = place::stored_item(call, &id)?;
     match stored.filter(|instance| instance.deletion.is_some()) {
         Some(instance) => Ok((vault, instance)),
         // Recorded.

@@ -81,7 +81,7 @@ pub const ROUTES: &[Route] = &[
 /// Those that are not deleted; the others have a list of their own.
 fn list(call: &mut Call<'_>) -> Result<Reply> {
     let vault = place::vault(call)?;
-    let mut instances: Vec<ProtectedItem> = call.tx.below(&vault.id)?;
+    let mut instances = place::items(call, &vault.id)?;
     instances.retain(|instance| instance.deletion.is_none());
     let origin = call.request.origin.clone();
     Ok(call.page(
@@ -102,7 +102,7 @@ fn get(call: &mut Call<'_>) -> Result<Reply> {
 fn put(call: &mut Call<'_>) -> Result<Reply> {
     let vault = place::vault(call)?;
     let id = place::item_id(call, &vault)?;
-    let before: Option<ProtectedItem> = call.tx.resource(&id)?;
+    let before = place::item_or_room(call, &vault, &id)?;
     let body = call.body()?;
     let properties = call.properties()?;
     if properties.is_absent() {
@@ -213,7 +213,7 @@ fn protect(call: &mut Call<'_>, protection: Protection, operation: &str) -> Resu
 fn delete(call: &mut Call<'_>) -> Result<Reply> {
     let vault = place::vault(call)?;
     let id = place::item_id(call, &vault)?;
-    let stored: Option<ProtectedItem> = call.tx.resource(&id)?;
+    let stored = place::stored_item(call, &id)?;
     let Some(instance) = stored.filter(|instance| instance.deletion.is_none()) else {
         return Ok(Reply::empty(204));
     };

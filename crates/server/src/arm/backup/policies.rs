@@ -56,7 +56,7 @@ fn delete(call: &mut Call<'_>) -> Result<Reply> {
     let Some(policy) = call.tx.resource::<BackupPolicy>(&id)? else {
         return Ok(Reply::empty(204));
     };
-    let items: Vec<ProtectedItem> = call.tx.below(&vault.id)?;
+    let items = place::items(call, &vault.id)?;
     door::change(call, &vault.id, VaultChange::delete_policy(policy, &items)?)?;
     Ok(Reply::empty(200))
 }
@@ -64,7 +64,7 @@ fn delete(call: &mut Call<'_>) -> Result<Reply> {
 /// A policy stays one for the instances that have it.
 fn check_users(call: &mut Call<'_>, policy: &BackupPolicy) -> Result<()> {
     let vault = policy.id.parent().unwrap_or_else(|| policy.id.clone());
-    let items: Vec<ProtectedItem> = call.tx.below(&vault)?;
+    let items = place::items(call, &vault)?;
     let other = |item: &&ProtectedItem| {
         item.policy.as_ref() == Some(&policy.id) && !policy.body.is_for(&item.item_type)
     };

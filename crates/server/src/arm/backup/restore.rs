@@ -10,7 +10,7 @@ use vault::{ProtectedItem, RecoveryPoint, VaultChange};
 use super::operations::accepted;
 use crate::arm::call::Call;
 use crate::arm::door;
-use crate::arm::recovery::{item_view, items, place};
+use crate::arm::recovery::{items, place, restore};
 use crate::arm::reply::Reply;
 use crate::arm::route::{Method, Route, route};
 
@@ -22,7 +22,7 @@ pub const ROUTES: &[Route] = &[
         instance_action!("validateRestore/action"),
         validate,
     ),
-    route(Method::Post, instance_path!("/restore"), instance_action!("restore/action"), restore),
+    route(Method::Post, instance_path!("/restore"), instance_action!("restore/action"), order),
 ];
 
 /// Finds the recovery point as a restore would, and changes nothing.
@@ -36,17 +36,13 @@ fn validate(call: &mut Call<'_>) -> Result<Reply> {
     accepted(call, &vault, None)
 }
 
-fn restore(call: &mut Call<'_>) -> Result<Reply> {
+fn order(call: &mut Call<'_>) -> Result<Reply> {
     let (vault, instance) = place::live_item(call)?;
     let point = point_of(call, &instance, &call.body()?)?;
     let mut job = items::job(call, &vault, &instance, "Restore")?;
-    let details = [
-        ("repositoryUrl", item_view::repository_url(&call.request.origin, &vault, &instance)),
-        ("snapshot", point.snapshot.clone()),
-        ("recoveryPointId", point.id.name().to_string()),
-    ];
-    job.details.extend(details.map(|(name, value)| (name.to_string(), value)));
+    job.details = restore::details(call, &vault, &instance, &point);
     call.fact("item", instance.friendly_name.clone());
+    call.fact("recoveryPoint", point.snapshot.clone());
     door::change(call, &vault.id, VaultChange::restore(&instance, &point))?;
     accepted(call, &vault, Some(job))
 }

@@ -39,7 +39,7 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
         ["backupManagementType", "itemType", "policyName", "containerName", "friendlyName", "healthState"];
     let asked = Asked::read(call, &names, &[])?;
     let views = Views::load(call, &vault, &vault.id)?;
-    let mut items: Vec<ProtectedItem> = call.tx.below(&vault.id)?;
+    let mut items = place::items(call, &vault.id)?;
     items.retain(|item| {
         let container = item.id.parent();
         let container = container.as_ref().map_or("", ResourceId::name);
@@ -62,7 +62,7 @@ fn get(call: &mut Call<'_>) -> Result<Reply> {
 fn put(call: &mut Call<'_>) -> Result<Reply> {
     let vault = place::vault(call)?;
     let id = place::item_id(call, &vault)?;
-    let before: Option<ProtectedItem> = call.tx.resource(&id)?;
+    let before = place::item_or_room(call, &vault, &id)?;
     let properties = call.properties()?;
     if properties.is_absent() {
         return Err(call.body()?.missing("properties"));
@@ -89,7 +89,7 @@ fn put(call: &mut Call<'_>) -> Result<Reply> {
 fn delete(call: &mut Call<'_>) -> Result<Reply> {
     let vault = place::vault(call)?;
     let id = place::item_id(call, &vault)?;
-    let Some(item) = call.tx.resource::<ProtectedItem>(&id)? else {
+    let Some(item) = place::stored_item(call, &id)? else {
         return Ok(Reply::empty(204));
     };
     let links = Links::of_vault(&vault);
