@@ -16,7 +16,6 @@ fn missing(refusal: &Refusal) -> &'static str {
     match refusal.missing {
         Missing::Request => "request",
         Missing::Unlock => "unlock",
-        Missing::Window => "window",
         Missing::Right { .. } => "right",
         Missing::Window => "window",
         Missing::Guard { .. } => "guard",
