@@ -1,10 +1,8 @@
 """The Azure Python SDKs, unmodified: applications in two directories, and people for what only people may do."""
 
-import time
 from uuid import uuid4
 
 import pytest
-from azure.core.credentials import AccessToken
 from azure.core.exceptions import HttpResponseError
 from azure.identity import ClientSecretCredential
 from azure.mgmt.authorization import AuthorizationManagementClient
@@ -25,21 +23,12 @@ from azure.mgmt.recoveryservicesbackup.models import (MabFileFolderProtectedItem
                                                       ResourceGuardProxyBase, ResourceGuardProxyBaseResource,
                                                       UnlockDeleteRequest)
 
+from clients import SignedIn
 from scene import assign, make_group, make_item, make_policy, require_approval_by
 from world import (ALICE, AUTOMATION, CONTOSO, CONTRIBUTOR, FABSEC, GUARD_SUB, MUA_OPERATOR, OWNER, READER, REGION, SAM,
                    VAULT_SUB, WARDEN, guard_id, role_id, vault_id)
 
 ITEM = ("sdk-vault", "sdk", "Azure", "Windows;srv01", "FileFolder;data")
-
-
-class SignedIn:
-    """A person as a credential of the SDKs."""
-
-    def __init__(self, server, person, tenant):
-        self.token = server.sign_in(person, tenant)
-
-    def get_token(self, *scopes, **_):
-        return AccessToken(self.token, int(time.time()) + 3000)
 
 
 @pytest.fixture(scope="module")
