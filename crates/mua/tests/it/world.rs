@@ -108,6 +108,7 @@ pub fn guard(exempt: impl IntoIterator<Item = CriticalOperation>) -> ResourceGua
         tags: Default::default(),
         description: Some("Ask sam@fabsec.example".into()),
         exempt: exempt.into_iter().collect(),
+        exempt_names: Default::default(),
         created: stamp(),
         modified: stamp(),
     }

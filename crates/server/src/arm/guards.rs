@@ -79,6 +79,7 @@ fn put(call: &mut Call<'_>) -> Result<Reply> {
                 tags: Default::default(),
                 description: None,
                 exempt: Default::default(),
+                exempt_names: Default::default(),
                 created: call.stamp(),
                 modified: call.stamp(),
             }
@@ -109,11 +110,10 @@ fn change(call: &mut Call<'_>, mut guard: ResourceGuard) -> Result<Reply> {
     // `[]` clears the list, and saying nothing keeps it.
     if properties.get("vaultCriticalOperationExclusionList").is_some() {
         let names = properties.texts("vaultCriticalOperationExclusionList")?;
-        guard.exempt = ResourceGuard::parse_exempt(names)?;
+        guard.exclude(names)?;
     }
     guard.modified = call.stamp();
-    let exempt: Vec<String> = guard.exempt.iter().map(|operation| operation.name()).collect();
-    call.fact("exempt", exempt.join(", "));
+    call.fact("exempt", guard.exclusions().join(", "));
     call.tx.put(&guard)?;
     Ok(Reply::ok(shape::guard(&guard)))
 }

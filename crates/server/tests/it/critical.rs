@@ -380,6 +380,58 @@ async fn what_the_guard_exempts_needs_nobody_and_the_mandatory_cannot_be_exempte
     }
 }
 
+/// What no consent opens: losing recovery points of an immutable vault, and the way back from what is for good.
+#[tokio::test]
+async fn what_is_for_good_stays_whoever_agrees() {
+    for place in &PLACES {
+        let server = place.server().await;
+        place.consent(&server);
+        let (immutable, locked) = (vault_path("v0"), vault_path("v1"));
+        for (index, vault) in [&immutable, &locked].into_iter().enumerate() {
+            let story = Story {
+                immutable: true,
+                ..story("", CriticalOperation::Restore, step("GET", "", json!({})))
+            };
+            assert_eq!(furnished(&server, place, &story, &format!("v{index}")).await, *vault);
+        }
+        let for_good = json!({"location": "westeurope", "properties": {"securitySettings": {
+            "immutabilitySettings": {"state": "Locked"},
+            "softDeleteSettings": {"softDeleteState": "AlwaysON", "enhancedSecurityState": "AlwaysON"}}}});
+        place.admin(&server).patch(&locked, for_good).await.expect(200);
+        let (denied, no_way_back) =
+            ("UserErrorOperationDeniedOnImmutableItem", "UserErrorDisableSoftDeleteNotAllowed");
+        let unlocked = "UserErrorUnsupportedVaultImmutabilityStateChange";
+        for (name, vault, code) in [
+            ("delete-protection", &immutable, denied),
+            ("modify-protection", &immutable, denied),
+            ("modify-policy", &immutable, denied),
+            ("delete-server", &immutable, denied),
+            ("delete-protection", &locked, denied),
+            ("immutability", &locked, unlocked),
+            ("soft-delete-patch", &locked, no_way_back),
+            ("soft-delete-put", &locked, no_way_back),
+            ("hybrid", &locked, no_way_back),
+            ("vault-put", &locked, no_way_back),
+        ] {
+            let stories = stories(vault, place);
+            let story = stories.iter().find(|story| story.name == name).unwrap();
+            let what = format!("{name} on {vault} with the guard in {}", place.name);
+            let critical = match name {
+                "modify-policy" => &step("PUT", POLICY, files_policy(7)),
+                _ => &story.critical,
+            };
+            if story.operation.consent() == Consent::ByUnlock {
+                unlock(&server, place, vault, story).await.expect(200);
+            }
+            let before = state(&server, vault);
+            let request = [place.request(story.operation.request_kind())];
+            let answer = send(&server, place, vault, critical, &request).await;
+            assert_eq!((answer.status, answer.code()), (400, code), "{what}: {}", answer.text);
+            assert_eq!(state(&server, vault), before, "{what}");
+        }
+    }
+}
+
 /// Routes that change a vault, or look as if they did, and need nobody's consent; with the reason.
 const FREE: &[(&str, &str, &str)] = &[
     ("DELETE", "", "only an empty vault can be deleted"),
