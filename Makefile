@@ -4,7 +4,7 @@
 PROFILE ?= release
 PROGRAM := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/countersign
 
-.PHONY: demo test lint unit simulate acceptance demo-test bench restic help
+.PHONY: demo test lint unit simulate nightly acceptance demo-test bench restic help
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -17,6 +17,7 @@ test: lint unit acceptance demo-test
 
 lint:
 	cargo fmt --all --check
+	cd bench && cargo fmt --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 # On a PostgreSQL server of its own.
@@ -27,6 +28,12 @@ unit:
 SEEDS ?= 0..200
 simulate:
 	COUNTERSIGN_SEEDS=$(SEEDS) cargo test --locked -p server --test sim nothing_is_lost -- --nocapture
+
+# The decision against the naive model in millions of cases, and more seeds of the simulation.
+CASES ?= 2000000
+nightly:
+	COUNTERSIGN_CASES=$(CASES) cargo test --locked --release -p rbac --test differential
+	$(MAKE) simulate SEEDS=0..5000
 
 # The real az CLI, the Azure SDKs and restic against a real process; and several processes on one PostgreSQL server.
 acceptance:

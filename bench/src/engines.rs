@@ -1,5 +1,5 @@
-//! The engines that are compared. Each is given the same questions, prepared as it wants them, and only its answer is
-//! timed.
+//! The engines that are compared. Each is given the same questions, with all names in the form in which it keeps them; to
+//! put them together to what it asks for is part of its answer.
 
 mod casbin;
 mod cedar;

@@ -1,7 +1,7 @@
 //! Starting with many role assignments in the store: opening it and making the first decision, against one scan of the
 //! table and against loading cedar with the same organisation.
 //!
-//! `start [ASSIGNMENTS] [ROUNDS]`
+//! `start [ASSIGNMENTS] [ROUNDS]`; for profiling, also `start fill|scan|open FOLDER ASSIGNMENTS`
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -39,6 +39,7 @@ fn main() -> anyhow::Result<()> {
     let number = |at: usize, usual: &str| arguments.get(at).map_or(usual, String::as_str).parse::<usize>();
     let folder = || arguments.get(1).map(Path::new).context("no folder");
     match arguments.first().map(String::as_str) {
+        Some("fill") => fill(folder()?, &Estate::new(number(2, "")?, SEED))?,
         Some("scan") => println!("{}", scan(folder()?)?),
         Some("open") => println!("{}", open(folder()?, &Estate::new(number(2, "")?, SEED))?),
         Some("cedar") => println!("{}", cedar(&Estate::new(number(2, "")?, SEED))),
@@ -155,7 +156,8 @@ fn write<D>(
 fn measure(what: &str, folder: &Path, assignments: usize) -> anyhow::Result<f64> {
     let output =
         Command::new(std::env::current_exe()?).arg(what).arg(folder).arg(assignments.to_string()).output()?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let why = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{what} ended with {}: {why}", output.status);
     Ok(String::from_utf8(output.stdout)?.trim().parse()?)
 }
 

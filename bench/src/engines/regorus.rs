@@ -118,9 +118,8 @@ struct Machine<'a> {
 
 impl Engine for Machine<'_> {
     fn answer(&mut self, question: &Question) -> (f64, bool) {
-        let input = self.names.input(self.estate, question);
         timed(|| {
-            self.machine.set_input(input);
+            self.machine.set_input(self.names.input(self.estate, question));
             self.machine.execute_entry_point_by_index(0).expect("an answer") == Value::from(true)
         })
     }
@@ -134,7 +133,9 @@ struct Interpreter<'a> {
 
 impl Engine for Interpreter<'_> {
     fn answer(&mut self, question: &Question) -> (f64, bool) {
-        let input = self.names.input(self.estate, question);
-        timed(|| self.policy.eval_with_input(input).expect("an answer") == Value::from(true))
+        timed(|| {
+            let input = self.names.input(self.estate, question);
+            self.policy.eval_with_input(input).expect("an answer") == Value::from(true)
+        })
     }
 }

@@ -130,7 +130,7 @@ impl Index {
         memberships: impl IntoIterator<Item = (ObjectId, ObjectId)>,
     ) -> Self {
         let mut index = Self::new();
-        index.people.add_all(index.key, memberships);
+        index.add_members(memberships);
         roles.into_iter().for_each(|role| index.put_role(role));
         assignments.into_iter().for_each(|assignment| index.put_assignment(assignment));
         index.shrink_to_fit();
@@ -224,6 +224,12 @@ impl Index {
     /// Puts a principal, which may be a group, directly into a group.
     pub fn add_member(&mut self, group: ObjectId, member: ObjectId) {
         self.people.add(self.key, group, member);
+    }
+
+    /// As [`Index::add_member`], for very many: pairs of a group and a principal. Who is in which groups is found out once,
+    /// for everybody.
+    pub fn add_members(&mut self, memberships: impl IntoIterator<Item = (ObjectId, ObjectId)>) {
+        self.people.add_all(self.key, memberships);
     }
 
     /// Takes a direct member out of a group.

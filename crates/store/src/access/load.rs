@@ -1,6 +1,7 @@
 //! Reading everything that decisions about access read.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
@@ -48,14 +49,25 @@ impl Access {
         each(snapshot, |application: ServicePrincipal| {
             access.put_principal(application.id, Some(Principal::from(&application)));
         })?;
-        each(snapshot, |group: Group| {
-            access.put_principal(group.id, Some(Principal::from(&group)));
-            access.put_group(group.id, Some(group));
-        })?;
+        access.load_groups(snapshot)?;
         access.load_assignments(snapshot)?;
         // Behind the memberships: an activation through a group ends when its holder leaves the group.
         access.settle(snapshot, false)?;
         Ok(access)
+    }
+
+    /// All groups come before anybody's memberships, so that those are found out once.
+    fn load_groups(&mut self, snapshot: &dyn Snapshot) -> Result<(), StoreError> {
+        each(snapshot, |group: Group| {
+            self.put_principal(group.id, Some(Principal::from(&group)));
+            self.groups.insert(group.id, Arc::new(group));
+        })?;
+        for (tenant, index) in &mut self.indexes {
+            let groups = self.groups.values().filter(|group| group.tenant == *tenant);
+            index
+                .add_members(groups.flat_map(|group| group.members.iter().map(|member| (group.id, *member))));
+        }
+        Ok(())
     }
 
     /// One thread reads from the database, another compiles.
