@@ -6,8 +6,11 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
+
+from azure.core.credentials import AccessToken
 
 from server import ROOT, until
 
@@ -74,6 +77,16 @@ class Arm:
             page = self.rest("GET", page["nextLink"].removeprefix(self.server.origin))
             found += page["value"]
         return found
+
+
+class SignedIn:
+    """A person as a credential of the SDKs."""
+
+    def __init__(self, server, person, tenant):
+        self.token = server.sign_in(person, tenant)
+
+    def get_token(self, *scopes, **_):
+        return AccessToken(self.token, int(time.time()) + 3000)
 
 
 class Az:

@@ -1,10 +1,8 @@
 """The Azure Python SDKs, unmodified: applications in two directories, and people for what only people may do."""
 
-import time
 from uuid import uuid4
 
 import pytest
-from azure.core.credentials import AccessToken
 from azure.core.exceptions import HttpResponseError
 from azure.identity import ClientSecretCredential
 from azure.mgmt.authorization import AuthorizationManagementClient
@@ -21,25 +19,18 @@ from azure.mgmt.dataprotection.models import ResourceGuard, ResourceGuardResourc
 from azure.mgmt.recoveryservices import RecoveryServicesClient
 from azure.mgmt.recoveryservices.models import PatchVault, Sku, Vault, VaultProperties
 from azure.mgmt.recoveryservicesbackup import RecoveryServicesBackupClient
-from azure.mgmt.recoveryservicesbackup.models import (MabFileFolderProtectedItem, ProtectedItemResource,
-                                                      ResourceGuardProxyBase, ResourceGuardProxyBaseResource,
-                                                      UnlockDeleteRequest)
+from azure.mgmt.recoveryservicesbackup.models import (IaasVMRestoreRequest, MabFileFolderProtectedItem,
+                                                      ProtectedItemResource, ResourceGuardProxyBase,
+                                                      ResourceGuardProxyBaseResource, RestoreRequestResource,
+                                                      SecurityPinBase, UnlockDeleteRequest)
 
+from clients import SignedIn
+from restic import Restic, credentials_of
 from scene import assign, make_group, make_item, make_policy, require_approval_by
 from world import (ALICE, AUTOMATION, CONTOSO, CONTRIBUTOR, FABSEC, GUARD_SUB, MUA_OPERATOR, OWNER, READER, REGION, SAM,
                    VAULT_SUB, WARDEN, guard_id, role_id, vault_id)
 
 ITEM = ("sdk-vault", "sdk", "Azure", "Windows;srv01", "FileFolder;data")
-
-
-class SignedIn:
-    """A person as a credential of the SDKs."""
-
-    def __init__(self, server, person, tenant):
-        self.token = server.sign_in(person, tenant)
-
-    def get_token(self, *scopes, **_):
-        return AccessToken(self.token, int(time.time()) + 3000)
 
 
 @pytest.fixture(scope="module")
@@ -201,3 +192,40 @@ def test_an_item_is_deleted_only_after_consent(server, sdk, automation, warden, 
     back = MabFileFolderProtectedItem(policy_id="", protection_state="ProtectionStopped", is_rehydrate=True)
     backup.protected_items.begin_create_or_update(*ITEM, ProtectedItemResource(properties=back)).result()
     assert backup.protected_items.get(*ITEM).properties.protection_state == "ProtectionStopped"
+
+
+def test_restoring_and_the_security_pin_take_consent(server, automation, guard, vault, alice, sam, tmp_path):
+    backup = automation(RecoveryServicesBackupClient)
+    item = make_item(alice, vault.id, f"{vault.id}/backupPolicies/files", host="srv02", name="kept")
+    assert Restic(server, credentials_of(alice, item), tmp_path).post("snapshots", b"a snapshot").status_code == 200
+    proxy = ResourceGuardProxyBaseResource(properties=ResourceGuardProxyBase(resource_guard_resource_id=guard.id))
+    backup.resource_guard_proxy.put("sdk-vault", "sdk", "VaultProxy", proxy)
+    where = ("sdk-vault", "sdk", "Azure", "Windows;srv02", "FileFolder;kept")
+    [point] = backup.recovery_points.list(*where)
+
+    def restore(*kinds):
+        asked = IaasVMRestoreRequest(resource_guard_operation_requests=[f"{guard.id}/{kind}/default" for kind in kinds])
+        backup.restores.begin_trigger(*where, point.name, RestoreRequestResource(properties=asked)).result()
+
+    def pin(*kinds):
+        requests = [f"{guard.id}/{kind}/default" for kind in kinds]
+        asked = SecurityPinBase(resource_guard_operation_requests=requests)
+        return backup.security_pins.get("sdk-vault", "sdk", asked)
+
+    for ask, kind in (restore, "triggerRestoreRequests"), (pin, "getBackupSecurityPINRequests"):
+        with denied("UserErrorResourceGuardOperationRequestMissing"):
+            ask()
+        with denied("LinkedAuthorizationFailed"):
+            ask(kind)
+    assert not list(backup.backup_jobs.list("sdk-vault", "sdk", filter="operation eq 'Restore'"))
+
+    given = assign(sam, guard.id, GUARD_SUB, MUA_OPERATOR, AUTOMATION.oids[FABSEC], "ServicePrincipal")
+    restore("triggerRestoreRequests")
+    [job] = backup.backup_jobs.list("sdk-vault", "sdk", filter="operation eq 'Restore'")
+    assert job.properties.status == "Completed" and job.properties.entity_friendly_name == "kept"
+    details = backup.job_details.get("sdk-vault", "sdk", job.name).properties.extended_info.property_bag
+    assert details["Repository"].startswith(f"{server.origin}/repositories/")
+    answer = pin("getBackupSecurityPINRequests")
+    assert len(answer.security_pin) == 6 and answer.security_pin.isdigit() and answer.token
+    assert answer.expiry_time_in_utc_ticks > 638_000_000_000_000_000
+    sam.rest("DELETE", given["id"])

@@ -93,6 +93,10 @@ def vault_id(group, name):
     return f"{group_id(VAULT_SUB, group)}/providers/Microsoft.RecoveryServices/vaults/{name}"
 
 
+def backup_vault_id(group, name):
+    return f"{group_id(VAULT_SUB, group)}/providers/Microsoft.DataProtection/backupVaults/{name}"
+
+
 def guard_id(group, name):
     return f"{group_id(GUARD_SUB, group)}/providers/Microsoft.DataProtection/resourceGuards/{name}"
 

@@ -146,6 +146,7 @@ fn estate(tx: &mut Transaction, vaults: usize, now: Timestamp) -> arm::Result<()
         tags: BTreeMap::new(),
         description: Some("ask the security team".into()),
         exempt: BTreeSet::new(),
+        exempt_names: Default::default(),
         created: stamp(now),
         modified: stamp(now),
     })?;

@@ -131,7 +131,7 @@ pub const PACE_SECONDS: i64 = 60;
 /// that there are never more of these than of those.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pace {
-    /// An [`address_key`].
+    /// An [`address_key`], or the name of something else that is counted.
     pub key: String,
     /// When the window began.
     pub since: Timestamp,

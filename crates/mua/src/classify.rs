@@ -4,11 +4,13 @@
 //! whose fields decide is taken apart field by field, so that a new kind of change, or a new field, does not compile
 //! until somebody has decided what it means.
 
+use arm::ResourceId;
 use vault::{
-    ChangeKind, Edit, GuardProxy, ItemChange, ProtectedItem, Protection, SoftDelete, Vault, VaultChange,
+    ChangeKind, Edit, GuardProxy, Instance, ItemChange, ProtectedItem, Protection, SecurityPin,
+    ServerRemoval, SoftDelete, Vault, VaultChange, VaultKind,
 };
 
-use crate::CriticalOperation;
+use crate::{CriticalOperation, Weakening};
 
 /// One reason why a change is critical.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,11 +35,24 @@ pub fn classify(change: &VaultChange) -> Vec<Finding> {
         // Recovery points only arrive. Their end comes with their retention, never by a request.
         ChangeKind::RecoveryPoint(edit) => match edit.after() {
             Some(_) => Vec::new(),
-            None => found(CriticalOperation::DeleteProtection, "a recovery point would be deleted"),
+            None => found(on(change.target(), Weakening::Delete), "a recovery point would be deleted"),
         },
         // A credential opens a repository in which nothing can be destroyed.
         ChangeKind::Credential(_) => Vec::new(),
+        ChangeKind::Server(removal) => server(removal),
+        // Only what is gone already can be purged (the constructor sees to it).
+        ChangeKind::Purge(_) => Vec::new(),
+        ChangeKind::Pin(edit) => pin(edit),
+        ChangeKind::Restore(restore) => {
+            let why = format!("backup data of '{}' would be read out of the vault", restore.item.name());
+            found(Weakening::Restore.on(VaultKind::of(&restore.item)), why)
+        }
     }
+}
+
+/// What a step down is called on the vault that something lies in.
+fn on(id: Option<&ResourceId>, weakening: Weakening) -> CriticalOperation {
+    weakening.on(id.map_or(VaultKind::RecoveryServices, VaultKind::of))
 }
 
 fn found(operation: CriticalOperation, why: impl Into<String>) -> Vec<Finding> {
@@ -48,12 +63,10 @@ fn vault_settings(edit: &Edit<Vault>) -> Vec<Finding> {
     let Some(before) = edit.before() else {
         return Vec::new();
     };
+    let kind = VaultKind::of(&before.id);
     let Some(after) = edit.after() else {
         // The end of an empty vault is a change of its own kind; this is none that anybody has looked into.
-        return found(
-            CriticalOperation::DeleteProtection,
-            "the vault would be deleted with all that it holds",
-        );
+        return found(Weakening::Delete.on(kind), "the vault would be deleted with all that it holds");
     };
     let Vault {
         id: _,
@@ -90,15 +103,15 @@ fn vault_settings(edit: &Edit<Vault>) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     if !weaker.is_empty() {
-        findings.extend(found(CriticalOperation::DisableSoftDelete, weaker.join("; ")));
+        findings.extend(found(Weakening::SoftDelete.on(kind), weaker.join("; ")));
     }
     if *immutability < before.immutability {
         let why =
             format!("immutability goes from {} to {}", before.immutability.as_str(), immutability.as_str());
-        findings.extend(found(CriticalOperation::ReduceImmutability, why));
+        findings.extend(found(Weakening::Immutability.on(kind), why));
     }
     if *encryption != before.encryption {
-        findings.extend(found(CriticalOperation::ModifyEncryption, "the encryption settings change"));
+        findings.extend(found(Weakening::Encryption.on(kind), "the encryption settings change"));
     }
     findings
 }
@@ -114,7 +127,7 @@ fn policy(edit: &Edit<vault::BackupPolicy>) -> Vec<Finding> {
         Verdict::NotWeaker => Vec::new(),
         Verdict::Weaker(reasons) => {
             let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
-            found(CriticalOperation::ModifyPolicy, reasons.join("; "))
+            found(Weakening::ModifyPolicy.on(VaultKind::of(&before.id)), reasons.join("; "))
         }
     }
 }
@@ -123,20 +136,17 @@ fn item(change: &ItemChange) -> Vec<Finding> {
     let Some(before) = change.edit().before() else {
         return Vec::new();
     };
+    let kind = VaultKind::of(&before.id);
     let Some(after) = change.edit().after() else {
         return match before.deletion {
             // Nobody asks for this: a soft-deleted item goes when its time is over.
-            Some(_) => {
-                found(CriticalOperation::DeleteProtection, "a soft-deleted item would be purged early")
-            }
-            None => found(
-                CriticalOperation::DeleteProtection,
-                "the item and its backups would be deleted for good",
-            ),
+            Some(_) => found(Weakening::Delete.on(kind), "a soft-deleted item would be purged early"),
+            None => found(Weakening::Delete.on(kind), "the item and its backups would be deleted for good"),
         };
     };
     let ProtectedItem {
         id: _,
+        instance,
         short,
         item_type,
         friendly_name: _,
@@ -151,22 +161,27 @@ fn item(change: &ItemChange) -> Vec<Finding> {
         (None, Some(deletion)) => {
             let why =
                 format!("the item and its backups would be deleted, recoverable until {}", deletion.until);
-            findings.extend(found(CriticalOperation::DeleteProtection, why));
+            findings.extend(found(Weakening::Delete.on(kind), why));
         }
         (Some(then), Some(now)) if now.until < then.until => {
-            findings.extend(found(
-                CriticalOperation::DeleteProtection,
-                "a deleted item would be kept for less long",
-            ));
+            findings.extend(found(Weakening::Delete.on(kind), "a deleted item would be kept for less long"));
         }
         (Some(_) | None, None) | (Some(_), Some(_)) => {}
     }
-    if *short != before.short || *item_type != before.item_type || *source != before.source {
+    let (source_changes, parameters_change) = instance_changes(before.instance.as_ref(), instance.as_ref());
+    let becomes_another =
+        *short != before.short || *item_type != before.item_type || *source != before.source;
+    if becomes_another || source_changes {
         let why = "the item would become another item, and its backups would lose their owner";
-        findings.extend(found(CriticalOperation::DeleteProtection, why));
+        findings.extend(found(Weakening::Delete.on(kind), why));
     }
     if let Some(why) = change.weaker_policy() {
-        findings.extend(found(CriticalOperation::ModifyProtection, why));
+        findings.extend(found(Weakening::ModifyItem.on(kind), why));
+    }
+    if parameters_change {
+        // They may say what is left out of backups. Nobody has understood which of two leaves out more.
+        let why = "the policy would apply to other parts of what is backed up";
+        findings.extend(found(Weakening::ModifyItem.on(kind), why));
     }
     // Undeleting leaves an item stopped; that is a step up from deleted. Both ways of stopping are critical, also one
     // after the other: what was kept for ever would be kept only as the policy says.
@@ -174,11 +189,11 @@ fn item(change: &ItemChange) -> Vec<Finding> {
         match protection {
             Protection::Stopped => {
                 let why = "backups stop, and what exists is kept";
-                findings.extend(found(CriticalOperation::StopProtection, why));
+                findings.extend(found(Weakening::Stop.on(kind), why));
             }
             Protection::Suspended => {
                 let why = "backups stop, and what exists is kept only as the policy says";
-                findings.extend(found(CriticalOperation::StopProtection, why));
+                findings.extend(found(Weakening::Suspend.on(kind), why));
             }
             Protection::Protected => {}
         }
@@ -187,17 +202,63 @@ fn item(change: &ItemChange) -> Vec<Finding> {
     findings
 }
 
+/// Whether an instance's source changes, and whether what of it is backed up does.
+fn instance_changes(before: Option<&Instance>, after: Option<&Instance>) -> (bool, bool) {
+    match (before, after) {
+        (None, None) => (false, false),
+        (Some(_), None) | (None, Some(_)) => (true, true),
+        (Some(before), Some(after)) => {
+            let Instance { data_source, free: _, parameters, tags: _ } = after;
+            (*data_source != before.data_source, *parameters != before.parameters)
+        }
+    }
+}
+
+fn server(removal: &ServerRemoval) -> Vec<Finding> {
+    let server =
+        removal.container().before().map_or("the server", |container| container.friendly_name.as_str());
+    let why = match removal.items().len() {
+        0 => format!("the registration of '{server}' would be removed"),
+        items => format!("'{server}' would be removed with the backups of {items} protected item(s)"),
+    };
+    found(CriticalOperation::DeleteServer, why)
+}
+
+/// A PIN is power to do what is otherwise refused, so that getting one is critical. Trying one and using one up take
+/// something away from it.
+fn pin(edit: &Edit<SecurityPin>) -> Vec<Finding> {
+    let Some(after) = edit.after() else {
+        return Vec::new();
+    };
+    let is_weaker = |before: &SecurityPin| {
+        let SecurityPin { expires, hash, issued, issued_by, token, tries_left, vault } = before;
+        *hash == after.hash
+            && *issued == after.issued
+            && *issued_by == after.issued_by
+            && *token == after.token
+            && *vault == after.vault
+            && after.expires <= *expires
+            && after.tries_left < *tries_left
+    };
+    match edit.before() {
+        Some(before) if is_weaker(before) => Vec::new(),
+        Some(_) | None => found(
+            CriticalOperation::SecurityPin,
+            "with a security PIN, a backup host does what the rules of its repository keep shut",
+        ),
+    }
+}
+
 fn proxy(edit: &Edit<GuardProxy>) -> Vec<Finding> {
     let Some(before) = edit.before() else {
         return Vec::new();
     };
+    let operation = Weakening::RemoveMua.on(VaultKind::of(&before.id));
     match edit.after() {
-        None => {
-            found(CriticalOperation::RemoveMua, "multi-user authorization would be removed from the vault")
-        }
+        None => found(operation, "multi-user authorization would be removed from the vault"),
         Some(after) if after.guard != before.guard => {
             let why = format!("the vault would be linked to another guard, '{}'", after.guard);
-            found(CriticalOperation::RemoveMua, why)
+            found(operation, why)
         }
         Some(_) => Vec::new(),
     }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use vault::{GuardProxy, VaultChange};
 
 use crate::{
-    Consent, CriticalOperation, Finding, GuardAnswer, GuardQuestion, Missing, Protection, Refusal, Right,
-    Unlock, VaultKind, classify,
+    Consent, CriticalOperation, Finding, GuardAnswer, GuardQuestion, Missing, Protection, Refusal,
+    RestoreWindow, Right, Unlock, VaultKind, classify,
 };
 
 /// Somebody who acts, as one tenant knows them.
@@ -92,6 +92,7 @@ pub struct Clearance {
     change: VaultChange,
     permits: Vec<Permit>,
     consumes: Vec<String>,
+    opens: Vec<RestoreWindow>,
 }
 
 impl Clearance {
@@ -106,6 +107,10 @@ impl Clearance {
     /// The keys of the unlocks it uses up. Whoever applies the change deletes them in the same commit.
     pub fn consumes(&self) -> &[String] {
         &self.consumes
+    }
+    /// The windows that its permits open. Whoever applies the change writes them in the same commit.
+    pub fn opens(&self) -> &[RestoreWindow] {
+        &self.opens
     }
     /// Takes the change out, which uses the clearance up.
     pub fn into_change(self) -> VaultChange {
@@ -128,7 +133,7 @@ pub fn clear(
     now: Timestamp,
 ) -> Result<Result<Clearance, Refusal>> {
     let Some(proxy) = proxy else {
-        return Ok(Ok(Clearance { change, permits: Vec::new(), consumes: Vec::new() }));
+        return Ok(Ok(Clearance { change, permits: Vec::new(), consumes: Vec::new(), opens: Vec::new() }));
     };
     check_requests(&proxy.guard, kind, presented.requests)?;
     let Some(target) = change.target().cloned() else {
@@ -161,7 +166,8 @@ pub fn clear(
             right,
         });
     }
-    Ok(Ok(Clearance { change, permits, consumes }))
+    let opens = permits.iter().filter_map(|permit| RestoreWindow::opened_by(permit, now)).collect();
+    Ok(Ok(Clearance { change, permits, consumes, opens }))
 }
 
 /// One critical operation of a change, on its way to a permit.
@@ -229,7 +235,7 @@ impl Case<'_> {
     }
 }
 
-fn is_exempt(answer: &GuardAnswer, operation: CriticalOperation) -> bool {
+pub(crate) fn is_exempt(answer: &GuardAnswer, operation: CriticalOperation) -> bool {
     match answer {
         GuardAnswer::Known { protection, .. } => protection.get(&operation) == Some(&Protection::Exempt),
         GuardAnswer::Unavailable { .. } => false,

@@ -21,30 +21,57 @@ pub struct ResourceGuard {
     pub description: Option<String>,
     /// The operations that its owner exempted. Empty: everything is protected.
     pub exempt: BTreeSet<CriticalOperation>,
+    /// What its owner excluded besides, of the names that Azure takes and no operation goes by. They exempt nothing.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub exempt_names: BTreeSet<String>,
     /// Who created it.
     pub created: vault::Stamp,
     /// Who changed it last.
     pub modified: vault::Stamp,
 }
 
+/// Names that Azure takes in an exclusion list and that are no operation of a guard (contract 2.3).
+const OTHER_NAMES: [&str; 4] = [
+    "Microsoft.RecoveryServices/vaults/backupconfig/delete",
+    "Microsoft.RecoveryServices/vaults/backupEncryptionConfigs/backupResourceEncryptionConfig/write",
+    "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/delete",
+    "Microsoft.RecoveryServices/vaults/backupResourceGuardProxies/write",
+];
+
 impl ResourceGuard {
-    /// Reads `vaultCriticalOperationExclusionList` (contract 2.3).
+    /// Excludes what `vaultCriticalOperationExclusionList` names, and nothing else (contract 2.3).
     ///
     /// # Errors
-    /// `BMSUserErrorInvalidCriticalOperationExclusionList` for a name that is no critical operation or a mandatory one.
-    pub fn parse_exempt<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<BTreeSet<CriticalOperation>> {
-        let parse = |name: &str| match CriticalOperation::by_name(name) {
-            Some(operation) if operation.is_mandatory() => Err(Error::invalid(
-                "BMSUserErrorInvalidCriticalOperationExclusionList",
-                format!("the operation '{}' is always protected and cannot be excluded", operation.name()),
-            )),
-            Some(operation) => Ok(operation),
-            None => Err(Error::invalid(
-                "BMSUserErrorInvalidCriticalOperationExclusionList",
-                format!("'{name}' is not a critical operation that a guard protects"),
-            )),
-        };
-        names.into_iter().map(parse).collect()
+    /// `BMSUserErrorInvalidCriticalOperationExclusionList` for a name that Azure does not take, or a mandatory operation.
+    pub fn exclude<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) -> Result<()> {
+        let code = "BMSUserErrorInvalidCriticalOperationExclusionList";
+        let (mut exempt, mut others) = (BTreeSet::new(), BTreeSet::new());
+        for name in names {
+            match CriticalOperation::by_name(name) {
+                Some(operation) if operation.is_mandatory() => {
+                    let name = operation.name();
+                    let text = format!("the operation '{name}' is always protected and cannot be excluded");
+                    return Err(Error::invalid(code, text));
+                }
+                Some(operation) => drop(exempt.insert(operation)),
+                None => {
+                    let other = OTHER_NAMES.iter().find(|other| other.eq_ignore_ascii_case(name));
+                    let other = other.ok_or_else(|| {
+                        let text = format!("'{name}' is not a critical operation that a guard protects");
+                        Error::invalid(code, text)
+                    })?;
+                    others.insert((*other).to_string());
+                }
+            }
+        }
+        (self.exempt, self.exempt_names) = (exempt, others);
+        Ok(())
+    }
+
+    /// The exclusion list: operations in the table's order, then the other names.
+    pub fn exclusions(&self) -> Vec<String> {
+        let operations = self.exempt.iter().map(|operation| operation.name());
+        operations.chain(self.exempt_names.iter().cloned()).collect()
     }
 
     /// Whether consent is needed for this operation on every linked vault.

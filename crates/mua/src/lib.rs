@@ -19,16 +19,21 @@ mod classify;
 mod clear;
 mod guard;
 mod operation;
+mod reading;
 mod refusal;
 mod separation;
 mod unlock;
+mod weakening;
 
 pub use classify::{Finding, classify};
 pub use clear::{Caller, Clearance, Permit, Presented, clear};
 pub use guard::{GuardAnswer, GuardQuestion, Protection, ResourceGuard, Right, answer};
-pub use operation::{Consent, CriticalOperation, VaultKind};
+pub use operation::{Consent, CriticalOperation};
+pub use reading::{RESTORE_HOURS, RestoreWindow, may_read, restore_until};
 pub use refusal::{Missing, Refusal};
 pub use separation::{
     Conflict, GRANT_ACCESS, Held, Holders, Override, Side, conflicts, holders, overriding_actions,
 };
 pub use unlock::{UNLOCK_MINUTES, Unlock, UnlockRequest, unlock};
+pub use vault::VaultKind;
+use weakening::Weakening;

@@ -1,25 +1,7 @@
 //! The table of critical operations (contract 2.4 and 2.5): the one place that knows Azure's names for them.
 
 use serde::{Deserialize, Serialize};
-
-/// The two kinds of vault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum VaultKind {
-    /// `Microsoft.RecoveryServices/vaults`
-    RecoveryServices,
-    /// `Microsoft.DataProtection/backupVaults`
-    Backup,
-}
-
-impl VaultKind {
-    /// The resource type, which is the prefix of its operations.
-    pub fn resource_type(self) -> &'static str {
-        match self {
-            Self::RecoveryServices => "Microsoft.RecoveryServices/vaults",
-            Self::Backup => "Microsoft.DataProtection/backupVaults",
-        }
-    }
-}
+use vault::VaultKind;
 
 /// How consent for an operation reaches the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

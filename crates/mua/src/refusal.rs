@@ -31,6 +31,8 @@ pub enum Missing {
         /// The action that is missing.
         action: String,
     },
+    /// Nobody has consented to a restore of the item, or it is too long ago.
+    Window,
     /// The guard did not answer.
     Guard {
         /// Why not.
@@ -44,6 +46,7 @@ impl Refusal {
         let missing = match &self.missing {
             Missing::Request => "no guard request was presented".to_string(),
             Missing::Unlock => "the deletion was not unlocked".to_string(),
+            Missing::Window => "no consent to a restore is open".to_string(),
             Missing::Right { action } => format!("the caller lacks '{action}' on the guard"),
             Missing::Guard { why } => format!("the guard did not answer: {why}"),
         };
@@ -83,6 +86,14 @@ impl Refusal {
                     "The client has no authorization to perform the linked action '{action}' over the scope '{guard}'. \
                      Activate the role Backup MUA Operator on the guard and retry; if the guard is in another tenant, \
                      send a token of that tenant in x-ms-authorization-auxiliary as well."
+                ),
+            ),
+            Missing::Window => (
+                "UserErrorRestoreNotConsented",
+                format!(
+                    "POST the restore of one of its recovery points with '{request}' first; the repository can then be \
+                     read for {} hours. Backups go on without it.",
+                    crate::RESTORE_HOURS
                 ),
             ),
             Missing::Guard { why } => (

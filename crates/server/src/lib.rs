@@ -19,6 +19,7 @@ mod listen;
 mod login;
 pub mod metrics;
 pub mod origin;
+pub mod purging;
 mod repository;
 mod run;
 mod tls;

@@ -12,6 +12,7 @@ mod arrival;
 mod deleting;
 mod gate;
 mod listing;
+mod pin;
 mod range;
 mod reading;
 mod refusal;
@@ -84,7 +85,8 @@ async fn serve(
 async fn answer(app: &App, gate: Arc<Gate>, parts: &Parts, body: Body) -> Result<Response, Refusal> {
     let address = Address::parse(parts.uri.path()).ok_or_else(Refusal::no_such_address)?;
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    let client = Client::of(&parts.headers, peer.map(|ConnectInfo(peer)| peer.ip()), app.edge.uuid())?;
+    let peer = peer.map(|ConnectInfo(peer)| peer.ip());
+    let client = Client::of(&parts.headers, peer, app.edge.uuid(), app.edge.now())?;
     let visit = Visit { app: app.clone(), gate, client: Arc::new(client), address: Arc::new(address) };
     match route(&visit, parts, body).await {
         Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED => {

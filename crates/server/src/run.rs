@@ -107,6 +107,7 @@ pub async fn start(config: &Config, store: Store, edge: Edge) -> Result<Running,
         tokio::spawn(crate::login::keep_tidy(app.clone(), stopped.clone())),
     ];
     tasks.push(tokio::spawn(crate::clock_mark::keep(app.clone(), stopped.clone())));
+    tasks.push(tokio::spawn(crate::purging::keep(app.clone(), stopped.clone())));
     if let Some(address) = config.userrealm_listen {
         tasks.push(tokio::spawn(listen::serve(bind(address).await?, tls, userrealm_router(&app), stopped)));
     }

@@ -91,6 +91,9 @@ document!(
     lookup = Some(proxy.guard.folded().to_string())
 );
 
+document!(vault::SecurityPin, "securityPin", |pin| pin.vault.folded().to_string());
+document!(mua::RestoreWindow, "restoreWindow", |window| window.item().folded().to_string());
+
 // Everything else may be written directly, by whoever the decision about access lets.
 document!(mua::ResourceGuard, "guard", |guard| guard.id.folded().to_string());
 document!(mua::Unlock, "unlock", |unlock| unlock.key());

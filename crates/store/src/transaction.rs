@@ -6,7 +6,7 @@ use arm::{Error, ResourceId, Result};
 use ledger::Entry;
 use mua::Clearance;
 use serde::Serialize;
-use vault::{ChangeKind, Edit, ProtectedItem, RecoveryPoint, RepositoryCredential};
+use vault::{ChangeKind, Edit, ProtectedItem, RecoveryPoint, RepositoryCredential, SecurityPin};
 
 use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row, Written, read};
 use crate::document::{Document, Free};
@@ -153,35 +153,62 @@ impl Transaction {
             }
             self.delete::<mua::Unlock>(key);
         }
+        for window in clearance.opens() {
+            self.write(window)?;
+        }
+        // Also of what changes no document, such as a restore, the ledger tells.
+        self.audited = true;
         match clearance.into_change().into_kind() {
             ChangeKind::Vault(edit) => self.edit(&edit),
             ChangeKind::Removal(removal) => {
                 self.edit(removal.vault())?;
+                self.erase_pin(removal.vault())?;
                 removal.policies().iter().try_for_each(|edit| self.edit(edit))?;
                 removal.proxy().map_or(Ok(()), |edit| self.edit(edit))
             }
             ChangeKind::Policy(edit) => self.edit(&edit),
             ChangeKind::Container(edit) => self.edit(&edit),
-            ChangeKind::Item(change) => {
-                self.batch.objects.extend(repository_write(change.edit()));
-                if let (Some(before), None) = (change.edit().before(), change.edit().after()) {
-                    self.erase_contents(before)?;
-                }
-                self.edit(change.edit())
-            }
+            ChangeKind::Item(change) => self.edit_item(change.edit()),
             ChangeKind::RecoveryPoint(edit) => self.edit(&edit),
             ChangeKind::Credential(edit) => self.edit(&edit),
             ChangeKind::Proxy(edit) => self.edit(&edit),
+            ChangeKind::Server(removal) => {
+                removal.items().iter().try_for_each(|edit| self.edit_item(edit))?;
+                self.edit(removal.container())
+            }
+            ChangeKind::Purge(edit) => self.edit_item(&edit),
+            ChangeKind::Pin(edit) => self.edit(&edit),
+            ChangeKind::Restore(_) => Ok(()),
         }
     }
 
-    /// An item that is gone for good takes its recovery points and credentials with it.
+    fn edit_item(&mut self, edit: &Edit<ProtectedItem>) -> Result<()> {
+        self.batch.objects.extend(repository_write(edit));
+        if let (Some(before), None) = (edit.before(), edit.after()) {
+            self.erase_contents(before)?;
+        }
+        self.edit(edit)
+    }
+
+    /// A vault takes its security PIN with it, so that a later one of the same name does not inherit it.
+    fn erase_pin(&mut self, vault: &Edit<vault::Vault>) -> Result<()> {
+        let key = vault.before().map(Document::key).unwrap_or_default();
+        if self.get::<SecurityPin>(&key)?.is_some() {
+            self.erase::<SecurityPin>(key);
+        }
+        Ok(())
+    }
+
+    /// An item that is gone for good takes its recovery points, credentials and consents with it.
     fn erase_contents(&mut self, item: &ProtectedItem) -> Result<()> {
         for point in self.below::<RecoveryPoint>(&item.id)? {
             self.erase::<RecoveryPoint>(point.key());
         }
         for credential in self.find::<RepositoryCredential>(&item.short)? {
             self.erase::<RepositoryCredential>(credential.key());
+        }
+        if self.resource::<mua::RestoreWindow>(&item.id)?.is_some() {
+            self.erase::<mua::RestoreWindow>(item.key());
         }
         Ok(())
     }

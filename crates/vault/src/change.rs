@@ -4,13 +4,14 @@
 //! 8.1 step 3). Absence never weakens: a caller builds `after` from `before` and the fields a request names.
 
 use arm::{Error, ResourceId, Result};
+use jiff::Timestamp;
 use ledger::Digest;
 use serde::Serialize;
 
 use crate::policy::{Verdict, compare};
 use crate::{
-    BackupPolicy, Container, Feature, GuardProxy, Immutability, ProtectedItem, Protection, RecoveryPoint,
-    RepositoryCredential, SoftDelete, Vault,
+    BackupPolicy, Container, Deletion, Feature, GuardProxy, Immutability, ProtectedItem, Protection,
+    RecoveryPoint, RepositoryCredential, Restore, SecurityPin, SoftDelete, Vault, VaultKind,
 };
 
 /// What becomes of one document: created, replaced or deleted. Never nothing to nothing.
@@ -121,6 +122,26 @@ impl VaultRemoval {
     }
 }
 
+/// The end of a registered server's protection: its backups go, as a deletion would have it, and the server with them
+/// unless some of them can still be undeleted.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ServerRemoval {
+    container: Edit<Container>,
+    items: Vec<Edit<ProtectedItem>>,
+}
+
+impl ServerRemoval {
+    /// The server.
+    pub fn container(&self) -> &Edit<Container> {
+        &self.container
+    }
+
+    /// Its items that were in use.
+    pub fn items(&self) -> &[Edit<ProtectedItem>] {
+        &self.items
+    }
+}
+
 /// One change of a vault. It can be looked at and not built from outside but through the constructors, so that there is
 /// none that they would have refused:
 /// ```compile_fail
@@ -152,6 +173,14 @@ pub enum ChangeKind {
     Credential(Edit<RepositoryCredential>),
     /// The link to the guard.
     Proxy(Edit<GuardProxy>),
+    /// The end of a registered server's protection.
+    Server(Box<ServerRemoval>),
+    /// The end of a deleted item whose time is over.
+    Purge(Box<Edit<ProtectedItem>>),
+    /// A security PIN: issued, tried or used.
+    Pin(Edit<SecurityPin>),
+    /// An order to restore a recovery point.
+    Restore(Box<Restore>),
 }
 
 impl VaultChange {
@@ -207,8 +236,16 @@ impl VaultChange {
     /// Creates or replaces a policy.
     ///
     /// # Errors
+    /// `BMSUserErrorInvalidPolicyInput` for a policy of the other kind of vault.
     /// `UserErrorOperationDeniedOnImmutableItem` when it would become weaker and the vault is immutable.
     pub fn policy(vault: &Vault, before: Option<BackupPolicy>, after: BackupPolicy) -> Result<Self> {
+        let kind = VaultKind::of(&vault.id);
+        if after.body.vault_kind() != kind {
+            return Err(Error::invalid(
+                "BMSUserErrorInvalidPolicyInput",
+                format!("the properties of a policy are not those of one of '{}'", kind.resource_type()),
+            ));
+        }
         if let Some(why) = before.as_ref().and_then(|before| weaker(before, &after)) {
             check_mutable(vault, &format!("the policy '{}' may not become weaker ({why})", after.id.name()))?;
         }
@@ -218,14 +255,17 @@ impl VaultChange {
     /// Deletes a policy that no item uses.
     ///
     /// # Errors
-    /// `BMSUserErrorPolicyInUse` while an item uses it.
+    /// `BMSUserErrorPolicyInUse`, or of a Backup vault `UserErrorPolicyInUse`, while an item uses it.
     pub fn delete_policy(policy: BackupPolicy, items: &[ProtectedItem]) -> Result<Self> {
         let users: Vec<&ProtectedItem> =
             items.iter().filter(|item| item.policy.as_ref() == Some(&policy.id)).collect();
         match users.first() {
             None => Ok(Self(ChangeKind::Policy(Edit::delete(policy)))),
             Some(first) => Err(Error::invalid(
-                "BMSUserErrorPolicyInUse",
+                match VaultKind::of(&policy.id) {
+                    VaultKind::RecoveryServices => "BMSUserErrorPolicyInUse",
+                    VaultKind::Backup => "UserErrorPolicyInUse",
+                },
                 format!(
                     "the policy '{}' is used by {} protected item(s), '{}' among them; stopped and soft-deleted ones \
                      count, because the next policy is compared with the one they had",
@@ -286,6 +326,81 @@ impl VaultChange {
         Ok(Self(ChangeKind::Item(Box::new(change))))
     }
 
+    /// Ends the protection of a registered server: what is in use is deleted, as `deletion` says or, without one, for
+    /// good. The server itself stays as long as something of it can be undeleted.
+    ///
+    /// # Errors
+    /// `UserErrorOperationDeniedOnImmutableItem` when backups would be deleted and the vault is immutable.
+    pub fn unregister(
+        vault: &Vault,
+        container: Container,
+        items: Vec<ProtectedItem>,
+        deletion: Option<Deletion>,
+    ) -> Result<Self> {
+        let (live, deleted): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.deletion.is_none());
+        if !live.is_empty() {
+            check_mutable(vault, "backup data may not be deleted")?;
+        }
+        let stays = !deleted.is_empty() || (!live.is_empty() && deletion.is_some());
+        let end = |item: ProtectedItem| match &deletion {
+            None => Edit::delete(item),
+            Some(deletion) => {
+                let deletion = Some(deletion.clone());
+                let after = ProtectedItem { protection: Protection::Stopped, deletion, ..item.clone() };
+                Edit::replace(item, after)
+            }
+        };
+        let items = live.into_iter().map(end).collect();
+        let container = match stays {
+            true => Edit::replace(container.clone(), container),
+            false => Edit::delete(container),
+        };
+        Ok(Self(ChangeKind::Server(Box::new(ServerRemoval { container, items }))))
+    }
+
+    /// Removes a deleted item for good, when its time is over.
+    ///
+    /// # Errors
+    /// `UserErrorItemSoftDeleted` before that, and for an item that was not deleted, whoever asks.
+    pub fn purge(item: ProtectedItem, now: Timestamp) -> Result<Self> {
+        if item.is_gone(now) {
+            return Ok(Self(ChangeKind::Purge(Box::new(Edit::delete(item)))));
+        }
+        Err(Error::invalid(
+            "UserErrorItemSoftDeleted",
+            format!("the item '{}' is kept until its soft-delete period is over", item.friendly_name),
+        ))
+    }
+
+    /// Issues a security PIN, in place of the one before.
+    pub fn issue_pin(before: Option<SecurityPin>, pin: SecurityPin) -> Self {
+        Self(ChangeKind::Pin(Edit { before, after: Some(pin) }))
+    }
+
+    /// Counts a try of a security PIN, before anybody looks whether it is the right one.
+    ///
+    /// # Errors
+    /// `UserErrorSecurityPinInvalid` for a PIN whose time or tries are over.
+    pub fn try_pin(pin: SecurityPin, now: Timestamp) -> Result<Self> {
+        let left = pin.tries_left.checked_sub(1).filter(|_| pin.is_current(now));
+        let tries_left = left.ok_or_else(|| {
+            let text = "the security PIN has expired or was wrong too often; ask for another one";
+            Error::forbidden("UserErrorSecurityPinInvalid", text)
+        })?;
+        let after = SecurityPin { tries_left, ..pin.clone() };
+        Ok(Self(ChangeKind::Pin(Edit::replace(pin, after))))
+    }
+
+    /// Uses a security PIN up.
+    pub fn use_pin(pin: SecurityPin) -> Self {
+        Self(ChangeKind::Pin(Edit::delete(pin)))
+    }
+
+    /// Orders the restore of a recovery point.
+    pub fn restore(item: &ProtectedItem, point: &RecoveryPoint) -> Self {
+        Self(ChangeKind::Restore(Box::new(Restore::of(item, point))))
+    }
+
     /// Records a recovery point that arrived.
     pub fn recovery_point(point: RecoveryPoint) -> Self {
         Self(ChangeKind::RecoveryPoint(Edit::create(point)))
@@ -335,6 +450,10 @@ impl VaultChange {
             ChangeKind::RecoveryPoint(edit) => either(edit, |point| &point.id),
             ChangeKind::Credential(edit) => either(edit, |credential| &credential.item),
             ChangeKind::Proxy(edit) => either(edit, |proxy| &proxy.id),
+            ChangeKind::Server(removal) => either(removal.container(), |container| &container.id),
+            ChangeKind::Purge(edit) => either(edit, |item| &item.id),
+            ChangeKind::Pin(edit) => either(edit, |pin| &pin.vault),
+            ChangeKind::Restore(restore) => Some(&restore.point),
         }
     }
 

@@ -4,6 +4,7 @@ use arm::ResourceId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::Instance;
 use crate::policy::PolicyBody;
 
 /// A backup policy of a vault.
@@ -61,9 +62,12 @@ pub struct ProtectedItem {
     pub deletion: Option<Deletion>,
     /// What people call it.
     pub friendly_name: String,
-    /// `<container>/protectedItems/{name}`.
+    /// `<container>/protectedItems/{name}`, or `<vault>/backupInstances/{name}`.
     pub id: ResourceId,
-    /// `MabFileFolderProtectedItem`, `Microsoft.Compute/virtualMachines`, …
+    /// What only an item of a Backup vault has.
+    #[serde(default)]
+    pub instance: Option<Instance>,
+    /// `MabFileFolderProtectedItem`, `Microsoft.Compute/virtualMachines`, …; of an instance its `datasourceType`.
     pub item_type: String,
     /// The policy that gives recovery points their retention.
     pub policy: Option<ResourceId>,
@@ -114,16 +118,24 @@ pub struct RepositoryCredential {
 pub struct GuardProxy {
     /// The guard.
     pub guard: ResourceId,
-    /// `<vault>/backupResourceGuardProxies/VaultProxy`.
+    /// `<vault>/backupResourceGuardProxies/{name}`; the name depends on the kind of vault alone.
     pub id: ResourceId,
     /// When it was linked or re-linked.
     pub updated: Timestamp,
 }
 
 impl ProtectedItem {
+    /// Whether it was deleted and the time in which it could be undeleted is over: then it is gone, also as long as
+    /// nobody has tidied it away.
+    pub fn is_gone(&self, now: Timestamp) -> bool {
+        self.deletion.as_ref().is_some_and(|deletion| deletion.until <= now)
+    }
+
     /// Azure's `backupManagementType` of this kind of item.
     pub fn management_type(&self) -> &'static str {
         match self.item_type.as_str() {
+            // Items of Backup vaults have no such type; they go by their `datasourceType` alone.
+            _ if self.instance.is_some() => "",
             kind if kind.eq_ignore_ascii_case("MabFileFolderProtectedItem") => "MAB",
             kind if kind.eq_ignore_ascii_case("AzureFileShareProtectedItem") => "AzureStorage",
             kind if kind.to_ascii_lowercase().starts_with("azurevmworkload") => "AzureWorkload",

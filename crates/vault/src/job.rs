@@ -1,5 +1,7 @@
 //! The traces of long-running operations: operations that clients poll, and jobs that people read.
 
+use std::collections::BTreeMap;
+
 use arm::{ResourceId, Result};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -24,7 +26,8 @@ pub struct Operation {
 pub struct Job {
     /// `<vault>/backupJobs/{guid}`.
     pub id: ResourceId,
-    /// What it did: `Backup`, `DeleteBackupData`, `Undelete`, `ConfigureBackup`, `DisableBackup`.
+    /// What it did: `Backup`, `DeleteBackupData`, `Undelete`, `ConfigureBackup`, `DisableBackup`,
+    /// `Restore`.
     pub operation: String,
     /// The item, by the name people use.
     pub item: String,
@@ -34,6 +37,36 @@ pub struct Job {
     pub management_type: String,
     /// When it ran.
     pub at: Timestamp,
+    /// What else there is to say, by its name for people.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub details: BTreeMap<String, String>,
+    /// What it is about, in a Backup vault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<JobInstance>,
+}
+
+/// A backup instance as it was when a job ran.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobInstance {
+    /// The instance.
+    pub id: ResourceId,
+    /// What it backs up.
+    pub source: Option<ResourceId>,
+    /// Its `datasourceType`.
+    pub source_type: String,
+    /// Its policy.
+    pub policy: Option<ResourceId>,
+}
+
+impl JobInstance {
+    fn of(item: &ProtectedItem) -> Self {
+        Self {
+            id: item.id.clone(),
+            source: item.source.clone(),
+            source_type: item.item_type.clone(),
+            policy: item.policy.clone(),
+        }
+    }
 }
 
 impl Job {
@@ -55,6 +88,8 @@ impl Job {
             container: item.container_name().to_string(),
             management_type: item.management_type().to_string(),
             at,
+            details: BTreeMap::new(),
+            instance: item.instance.as_ref().map(|_| JobInstance::of(item)),
         })
     }
 }

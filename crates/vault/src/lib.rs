@@ -10,18 +10,26 @@
 
 mod change;
 mod contents;
+mod instance;
 mod job;
+mod kind;
 pub mod policy;
+mod restore;
 mod security_level;
+mod security_pin;
 mod settings;
 mod vault;
 
-pub use change::{ChangeKind, Edit, ItemChange, VaultChange, VaultRemoval};
+pub use change::{ChangeKind, Edit, ItemChange, ServerRemoval, VaultChange, VaultRemoval};
 pub use contents::{
     BackupPolicy, Container, Deletion, GuardProxy, ProtectedItem, Protection, RecoveryPoint,
     RepositoryCredential,
 };
-pub use job::{Job, Operation};
+pub use instance::Instance;
+pub use job::{Job, JobInstance, Operation};
+pub use kind::VaultKind;
+pub use restore::Restore;
 pub use security_level::SecurityLevel;
+pub use security_pin::SecurityPin;
 pub use settings::{Feature, Immutability, SoftDelete};
 pub use vault::{FreeSettings, Stamp, Vault};

@@ -9,8 +9,8 @@ mod tests {
     use vault::policy::{PolicyBody, mab_daily};
     use vault::{
         BackupPolicy, ChangeKind, Container, Deletion, Edit, Feature, FreeSettings, GuardProxy, Immutability,
-        ProtectedItem, Protection, RecoveryPoint, RepositoryCredential, SecurityLevel, SoftDelete, Stamp,
-        Vault, VaultChange,
+        Instance, ProtectedItem, Protection, RecoveryPoint, RepositoryCredential, SecurityLevel, SecurityPin,
+        SoftDelete, Stamp, Vault, VaultChange,
     };
 
     const VAULT: &str = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.RecoveryServices/vaults/v";
@@ -70,6 +70,7 @@ mod tests {
             policy: policy.map(|policy| policy.id.clone()),
             protection,
             deletion: None,
+            instance: None,
             created: now(),
         }
     }
@@ -226,6 +227,84 @@ mod tests {
         }
     }
 
+    /// When an item that was deleted now can be purged.
+    fn later() -> Timestamp {
+        now() + SignedDuration::from_hours(24 * 14)
+    }
+
+    fn pin() -> SecurityPin {
+        SecurityPin {
+            expires: SecurityPin::expiry(now()),
+            hash: "h".into(),
+            issued: now(),
+            issued_by: "alice".into(),
+            token: "t".into(),
+            tries_left: SecurityPin::TRIES,
+            vault: vault().id,
+        }
+    }
+
+    #[test]
+    fn only_what_was_deleted_is_purged_and_not_before_its_time() {
+        let second = SignedDuration::from_secs(1);
+        let item = || item(None, Protection::Stopped);
+        assert_eq!(code(VaultChange::purge(item(), Timestamp::MAX)), "UserErrorItemSoftDeleted");
+        let gone = || deleted(item());
+        assert_eq!(code(VaultChange::purge(gone(), later() - second)), "UserErrorItemSoftDeleted");
+        assert_eq!(code(VaultChange::purge(gone(), later())), "allowed");
+        assert!(!item().is_gone(Timestamp::MAX));
+        assert!(!gone().is_gone(later() - second) && gone().is_gone(later()));
+    }
+
+    #[test]
+    fn a_server_goes_with_its_backups_unless_they_can_be_undeleted() {
+        let on = || item(None, Protection::Protected);
+        let deletion = deleted(on()).deletion;
+        for (what, items, deletion, stays, ended) in [
+            ("an empty one", vec![], deletion.clone(), false, 0),
+            ("with soft delete", vec![on()], deletion.clone(), true, 1),
+            ("without soft delete", vec![on()], None, false, 1),
+            ("with a deleted item", vec![deleted(on())], None, true, 0),
+            ("with both", vec![deleted(on()), on()], deletion, true, 1),
+        ] {
+            let change = VaultChange::unregister(&vault(), container(), items.clone(), deletion.clone());
+            let change = change.unwrap();
+            assert_eq!(change.target(), Some(&container().id), "{what}");
+            let ChangeKind::Server(removal) = change.kind() else { panic!("a server") };
+            assert_eq!(removal.container().after().is_some(), stays, "{what}");
+            assert_eq!(removal.items().len(), ended, "{what}");
+            for edit in removal.items() {
+                let after = edit.after().map(|item| (item.protection, item.deletion.clone()));
+                assert_eq!(after, deletion.clone().map(|deletion| (Protection::Stopped, Some(deletion))));
+            }
+            let kept = VaultChange::unregister(&immutable(), container(), items, deletion);
+            let denied = "UserErrorOperationDeniedOnImmutableItem";
+            assert_eq!(code(kept), if ended > 0 { denied } else { "allowed" }, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_pin_is_tried_five_times_in_five_minutes() {
+        let mut now_at = pin();
+        for left in (0..SecurityPin::TRIES).rev() {
+            let change = VaultChange::try_pin(now_at.clone(), now()).unwrap();
+            let ChangeKind::Pin(edit) = change.kind() else { panic!("a PIN") };
+            assert_eq!(edit.before(), Some(&now_at));
+            now_at = edit.after().unwrap().clone();
+            assert_eq!(now_at, SecurityPin { tries_left: left, ..pin() });
+        }
+        let invalid = "UserErrorSecurityPinInvalid";
+        assert_eq!(code(VaultChange::try_pin(now_at, now())), invalid);
+        let minute = |seconds| now() + SignedDuration::from_secs(seconds);
+        assert_eq!(code(VaultChange::try_pin(pin(), minute(299))), "allowed");
+        assert_eq!(code(VaultChange::try_pin(pin(), minute(300))), invalid);
+        for (text, is) in
+            [("012345", true), ("", false), ("1234567", false), ("12345a", false), ("+12345", false)]
+        {
+            assert_eq!(SecurityPin::is_well_formed(text), is, "{text}");
+        }
+    }
+
     /// It is what [`VaultChange::digest`] hashes: the fields of everything in it stand in the order of their names.
     #[test]
     fn a_change_is_written_in_canonical_form() {
@@ -257,15 +336,29 @@ mod tests {
             created_by: "c".into(),
         };
         let moved = Edit::replace(protected(), deleted(item(Some(&short), Protection::Protected)));
+        let mut instance = protected();
+        instance.instance = Some(Instance {
+            data_source: json!({"resourceID": "/disks/1", "objectType": "Datasource"}),
+            free: [("validationType".to_string(), json!("DeepValidation"))].into(),
+            parameters: Some(json!({"z": 1, "a": 2})),
+            tags: [("z".to_string(), "1".to_string()), ("a".into(), "2".into())].into(),
+        });
         let changes = [
             VaultChange::vault(Some(vault()), full.clone()),
             VaultChange::delete_vault(full, &[], &[], vec![long.clone()], Some(proxy.clone())),
             VaultChange::policy(&vault(), Some(long.clone()), short.clone()),
             VaultChange::delete_container(container(), &[]),
             VaultChange::item(&vault(), moved, Some(long.clone()), Some(short)),
+            VaultChange::item(&vault(), Edit::create(instance), None, None),
+            Ok(VaultChange::restore(&protected(), &point)),
             Ok(VaultChange::recovery_point(point)),
             Ok(VaultChange::credential(credential)),
             Ok(VaultChange::link(None, proxy)),
+            VaultChange::unregister(&vault(), container(), vec![protected()], deleted(protected()).deletion),
+            VaultChange::purge(deleted(protected()), later()),
+            Ok(VaultChange::issue_pin(None, pin())),
+            VaultChange::try_pin(pin(), now()),
+            Ok(VaultChange::use_pin(pin())),
         ];
         for change in changes {
             let change = change.unwrap();

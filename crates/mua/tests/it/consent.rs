@@ -17,6 +17,7 @@ fn missing(refusal: &Refusal) -> &'static str {
         Missing::Request => "request",
         Missing::Unlock => "unlock",
         Missing::Right { .. } => "right",
+        Missing::Window => "window",
         Missing::Guard { .. } => "guard",
     }
 }

@@ -3,9 +3,13 @@
 #[cfg(test)]
 mod alerts;
 #[cfg(test)]
+mod backup;
+#[cfg(test)]
 mod classify;
 #[cfg(test)]
 mod consent;
+#[cfg(test)]
+mod reading;
 #[cfg(test)]
 mod separation;
 #[cfg(test)]

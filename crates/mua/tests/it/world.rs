@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use vault::policy::{PolicyBody, mab_daily};
 use vault::{
-    BackupPolicy, Deletion, Edit, Feature, FreeSettings, GuardProxy, Immutability, ProtectedItem, Protection,
-    SoftDelete, Stamp, Vault, VaultChange,
+    BackupPolicy, Container, Deletion, Edit, Feature, FreeSettings, GuardProxy, Immutability, ProtectedItem,
+    Protection, RecoveryPoint, SecurityPin, SoftDelete, Stamp, Vault, VaultChange,
 };
 
 pub const VAULT: &str = "/subscriptions/11111111-1111-4111-8111-111111111111/resourceGroups/rg/providers/Microsoft.RecoveryServices/vaults/v";
@@ -83,6 +83,7 @@ pub fn item(policy: Option<&BackupPolicy>, protection: Protection) -> ProtectedI
         policy: policy.map(|policy| policy.id.clone()),
         protection,
         deletion: None,
+        instance: None,
         created: now(),
     }
 }
@@ -107,6 +108,7 @@ pub fn guard(exempt: impl IntoIterator<Item = CriticalOperation>) -> ResourceGua
         tags: Default::default(),
         description: Some("Ask sam@fabsec.example".into()),
         exempt: exempt.into_iter().collect(),
+        exempt_names: Default::default(),
         created: stamp(),
         modified: stamp(),
     }
@@ -208,7 +210,64 @@ pub const CRITICAL: &[Step] = &[
         operation: CriticalOperation::RemoveMua,
         change: || VaultChange::link(Some(proxy(GUARD)), proxy(OTHER_GUARD)),
     },
+    Step {
+        name: "get a security PIN",
+        operation: CriticalOperation::SecurityPin,
+        change: || VaultChange::issue_pin(None, pin(SecurityPin::TRIES, "hash")),
+    },
+    Step {
+        name: "restore a recovery point",
+        operation: CriticalOperation::Restore,
+        change: || VaultChange::restore(&item(None, Protection::Protected), &point()),
+    },
+    Step {
+        name: "delete a registered server",
+        operation: CriticalOperation::DeleteServer,
+        change: || {
+            let items = vec![item(None, Protection::Protected)];
+            VaultChange::unregister(&vault(), server(), items, None).unwrap()
+        },
+    },
+    Step {
+        name: "delete a registered server without items",
+        operation: CriticalOperation::DeleteServer,
+        change: || VaultChange::unregister(&vault(), server(), Vec::new(), None).unwrap(),
+    },
 ];
+
+pub fn pin(tries_left: u8, hash: &str) -> SecurityPin {
+    SecurityPin {
+        expires: SecurityPin::expiry(now()),
+        hash: hash.into(),
+        issued: now(),
+        issued_by: "alice".into(),
+        token: "t".into(),
+        tries_left,
+        vault: id(VAULT),
+    }
+}
+
+pub fn point() -> RecoveryPoint {
+    let item = item(None, Protection::Protected);
+    RecoveryPoint {
+        at: now(),
+        id: item.id.child("recoveryPoints/a1").unwrap(),
+        policy: None,
+        repository: item.short,
+        snapshot: "a1".into(),
+        written_by: "client".into(),
+    }
+}
+
+pub fn server() -> Container {
+    Container {
+        backup_management_type: "MAB".into(),
+        container_type: "Windows".into(),
+        friendly_name: "host".into(),
+        id: below(VAULT, "backupFabrics/Azure/protectionContainers/Windows;host"),
+        registered: now(),
+    }
+}
 
 pub fn delete_item(item: ProtectedItem) -> VaultChange {
     VaultChange::item(&vault(), Edit::replace(item.clone(), deleted(item, 14)), None, None).unwrap()

@@ -1,27 +1,32 @@
 //! The one door: every change of a vault goes through [`change`]. No handler knows about consent.
 
-use arm::{Error, ResourceId, Result};
+use arm::{Error, ObjectId, ResourceId, Result};
 use jiff::Timestamp;
 use ledger::{Consent, Digest, Verdict};
 use mua::alert::CRITICAL_OPERATIONS;
 use mua::{
     Caller, Clearance, CriticalOperation, GuardAnswer, GuardQuestion, Permit, Presented, Refusal,
-    ResourceGuard, Right, Unlock, UnlockRequest, VaultKind,
+    ResourceGuard, RestoreWindow, Right, Unlock, UnlockRequest, VaultKind,
 };
 use store::{Access, Transaction};
+use uuid::Uuid;
 use vault::{GuardProxy, VaultChange};
 
 use super::call::Call;
+use super::recovery::containers;
 
 /// Decides a change of a vault and applies it, or refuses it and says so in the ledger. The guard requests come from
-/// the body's `properties.resourceGuardOperationRequests`.
+/// the `resourceGuardOperationRequests` of the body's `properties`, or of the body itself (contract 4.5).
 ///
 /// # Errors
 /// The refusal, or what is wrong with the request.
 pub fn change(call: &mut Call<'_>, vault: &ResourceId, change: VaultChange) -> Result<()> {
     let requests = match call.request.method.is_read() || call.request.body.is_null() {
         true => Vec::new(),
-        false => call.properties()?.ids("resourceGuardOperationRequests")?,
+        false => {
+            let name = "resourceGuardOperationRequests";
+            [call.properties()?.ids(name)?, call.body()?.ids(name)?].concat()
+        }
     };
     let digest = change.digest();
     let findings = mua::classify(&change);
@@ -57,6 +62,43 @@ pub fn change_by_client(
     Ok(digest)
 }
 
+/// Decides a change that the server makes by itself, and applies it. Returns the change's digest.
+///
+/// # Errors
+/// The refusal: nobody consents to what the server does by itself.
+pub fn change_by_server(
+    tx: &mut Transaction,
+    vault: &ResourceId,
+    change: VaultChange,
+    now: Timestamp,
+) -> Result<Digest> {
+    let tenant = tx.access()?.tenant_of(vault);
+    let tenant = tenant.ok_or_else(|| Error::internal("a vault in no known subscription"))?;
+    let server = Caller { tenant, object: ObjectId(Uuid::nil()), person: "server".into() };
+    change_by_client(tx, vault, &server, change, now)
+}
+
+/// Decides whether backup data of an item may be read out of its repository now.
+///
+/// # Errors
+/// The outer error is the store's; the inner one is the refusal.
+pub fn check_reading(
+    tx: &mut Transaction,
+    vault: &ResourceId,
+    item: &ResourceId,
+    now: Timestamp,
+) -> Result<Result<(), Box<Refusal>>> {
+    let proxy: Option<GuardProxy> = tx.resource(&proxy_id(vault)?)?;
+    let window: Option<RestoreWindow> = tx.resource(item)?;
+    let guard: Option<ResourceGuard> = match &proxy {
+        Some(proxy) => tx.resource(&proxy.guard)?,
+        None => None,
+    };
+    // Nobody asks to act on the guard here, so that nobody's rights matter.
+    let ask = |question: &GuardQuestion| mua::answer(guard.as_ref(), question, |_, _| None);
+    Ok(mua::may_read(VaultKind::of(vault), proxy.as_ref(), item, window.as_ref(), &ask, now))
+}
+
 /// Gathers what the decision needs (the link to the guard, this caller's unlocks, the guard's side) and asks for it.
 fn decide(
     tx: &mut Transaction,
@@ -71,7 +113,7 @@ fn decide(
     let presented = Presented { callers, requests, unlocks: &unlocks };
     let guard_side = GuardSide::load(tx, proxy.as_ref().map(|proxy| &proxy.guard), now)?;
     let ask = |question: &GuardQuestion| guard_side.answer(question);
-    mua::clear(change, VaultKind::RecoveryServices, proxy.as_ref(), &presented, &ask, now)
+    mua::clear(change, VaultKind::of(vault), proxy.as_ref(), &presented, &ask, now)
 }
 
 /// Decides an `unlockDelete` and remembers it, or refuses it and says so in the ledger.
@@ -92,10 +134,11 @@ pub fn unlock(call: &mut Call<'_>, vault: &ResourceId) -> Result<Unlock> {
     let body = call.body()?;
     let requests = body.ids("resourceGuardOperationRequests")?;
     let target = body.id("resourceToBeDeleted")?;
+    let target = target.map(|target| containers::meant_by(vault, target)).transpose()?;
     let callers = call.request.callers();
     let request = UnlockRequest {
         vault,
-        kind: VaultKind::RecoveryServices,
+        kind: VaultKind::of(vault),
         proxy: &proxy.id,
         guard: &proxy.guard,
         requests: &requests,
@@ -115,9 +158,9 @@ pub fn unlock(call: &mut Call<'_>, vault: &ResourceId) -> Result<Unlock> {
     }
 }
 
-/// `<vault>/backupResourceGuardProxies/VaultProxy`
+/// `<vault>/backupResourceGuardProxies/{name}`; the name depends on the kind of vault alone.
 pub fn proxy_id(vault: &ResourceId) -> Result<ResourceId> {
-    vault.child("backupResourceGuardProxies/VaultProxy")
+    vault.child(&format!("backupResourceGuardProxies/{}", VaultKind::of(vault).proxy_name()))
 }
 
 fn refuse(call: &mut Call<'_>, refusal: Refusal) -> Error {

@@ -80,6 +80,7 @@ fn put(call: &mut Call<'_>) -> Result<Reply> {
                 tags: Default::default(),
                 description: None,
                 exempt: Default::default(),
+                exempt_names: Default::default(),
                 created: call.stamp(),
                 modified: call.stamp(),
             }
@@ -111,16 +112,17 @@ fn change(call: &mut Call<'_>, mut guard: ResourceGuard) -> Result<Reply> {
     // `[]` clears the list, and saying nothing keeps it.
     if properties.get("vaultCriticalOperationExclusionList").is_some() {
         let names = properties.texts("vaultCriticalOperationExclusionList")?;
-        guard.exempt = ResourceGuard::parse_exempt(names)?;
+        guard.exclude(names)?;
     }
     guard.modified = call.stamp();
+    let exempt = guard.exempt.clone();
+    call.fact("exempt", guard.exclusions().join(", "));
     for (fact, operations) in [
-        ("exempt", guard.exempt.clone()),
-        (EXEMPTED, guard.exempt.difference(&before).copied().collect()),
-        (PROTECTED, before.difference(&guard.exempt).copied().collect()),
+        (EXEMPTED, exempt.difference(&before)),
+        (PROTECTED, before.difference(&exempt)),
     ] {
-        let names: Vec<String> = operations.into_iter().map(CriticalOperation::name).collect();
-        if fact == "exempt" || !names.is_empty() {
+        let names: Vec<String> = operations.copied().map(CriticalOperation::name).collect();
+        if !names.is_empty() {
             call.fact(fact, names.join(", "));
         }
     }

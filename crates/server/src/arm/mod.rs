@@ -3,6 +3,7 @@
 mod activity;
 mod alerts;
 mod authorization;
+mod backup;
 pub mod call;
 pub mod dispatch;
 pub mod door;
@@ -21,4 +22,4 @@ mod scope;
 mod separation;
 mod tags;
 mod tracked;
-mod vaults;
+pub mod vaults;

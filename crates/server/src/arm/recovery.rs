@@ -44,12 +44,13 @@ macro_rules! item_action {
 
 pub mod containers;
 pub mod credentials;
-mod item_view;
+pub mod item_view;
 pub mod items;
 pub mod jobs;
 pub mod operations;
-mod place;
+pub mod place;
 pub mod points;
 pub mod policies;
 mod protect;
+pub mod restore;
 pub mod summaries;

@@ -3,7 +3,9 @@
 use std::sync::LazyLock;
 
 use super::route::{Route, Table};
-use super::{activity, alerts, authorization, guards, pim, recovery, resources, separation, vaults};
+use super::{
+    activity, alerts, authorization, backup, guards, pim, recovery, resources, separation, vaults,
+};
 
 /// Every route of the ARM face.
 pub const ROUTES: &[&[Route]] = &[
@@ -19,9 +21,19 @@ pub const ROUTES: &[&[Route]] = &[
     recovery::items::ROUTES,
     recovery::credentials::ROUTES,
     recovery::points::ROUTES,
+    recovery::restore::ROUTES,
     recovery::jobs::ROUTES,
     recovery::operations::ROUTES,
     recovery::summaries::ROUTES,
+    backup::vaults::ROUTES,
+    backup::proxies::ROUTES,
+    backup::policies::ROUTES,
+    backup::instances::ROUTES,
+    backup::deleted::ROUTES,
+    backup::points::ROUTES,
+    backup::restore::ROUTES,
+    backup::jobs::ROUTES,
+    backup::operations::ROUTES,
     activity::ROUTES,
     alerts::ROUTES,
 ];

@@ -1,8 +1,9 @@
 //! Recovery Services vaults, their settings and their link to a Resource Guard (contract 4.1 to 4.3, 4.8).
 
 mod config;
-mod proxy;
-mod settings;
+mod pin;
+pub mod proxy;
+pub mod settings;
 mod shape;
 mod usage;
 
@@ -14,11 +15,15 @@ use serde_json::json;
 use store::Document;
 use vault::policy::PolicyBody;
 use vault::{
-    BackupPolicy, Container, Feature, FreeSettings, GuardProxy, Immutability, Job, ProtectedItem, SoftDelete,
-    Vault, VaultChange,
+    BackupPolicy, Container, Feature, FreeSettings, GuardProxy, Immutability, Job, SoftDelete, Vault,
+    VaultChange, VaultKind,
 };
 
+pub use pin::secret as pin_secret;
+pub use shape::etag;
+
 use super::call::Call;
+use super::recovery::place;
 use super::reply::Reply;
 use super::route::{Method, Route, route};
 use super::{door, orphans, tracked};
@@ -131,6 +136,12 @@ pub const ROUTES: &[Route] = &[
         action!("replicationUsages/read"),
         usage::replication,
     ),
+    route(
+        Method::Post,
+        vaults!("/{vault}/backupSecurityPIN"),
+        action!("backupSecurityPIN/action"),
+        pin::issue,
+    ),
     // Multi-user authorization.
     route(
         Method::Get,
@@ -169,7 +180,8 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
         Some(group) => group,
         None => ResourceId::subscription(call.subscription()?),
     };
-    let vaults: Vec<Vault> = call.tx.below(&scope)?;
+    let mut vaults: Vec<Vault> = call.tx.below(&scope)?;
+    vaults.retain(|vault| VaultKind::of(&vault.id) == VaultKind::RecoveryServices);
     let proxies: Vec<GuardProxy> = call.tx.below(&scope)?;
     let guarded: BTreeSet<ResourceId> = proxies.iter().filter_map(|proxy| proxy.id.parent()).collect();
     Ok(call.page(
@@ -233,20 +245,21 @@ fn update(call: &mut Call<'_>) -> Result<Reply> {
 }
 
 /// Puts the changed settings of a vault through the door.
-fn commit(call: &mut Call<'_>, before: Vault, mut after: Vault) -> Result<Vault> {
+pub fn commit(call: &mut Call<'_>, before: Vault, mut after: Vault) -> Result<Vault> {
     after.modified = call.stamp();
     let id = before.id.clone();
     door::change(call, &id, VaultChange::vault(Some(before), after.clone())?)?;
     Ok(after)
 }
 
-/// An empty vault ends, and what belongs to it ends with it: a later vault of the same name inherits nothing.
-fn delete(call: &mut Call<'_>) -> Result<Reply> {
+/// `DELETE` of a vault of either kind. An empty one ends, and what belongs to it ends with it: a later vault of the same
+/// name inherits nothing.
+pub fn delete(call: &mut Call<'_>) -> Result<Reply> {
     let Some(vault) = call.tx.resource::<Vault>(&id_of(call))? else {
         return Ok(Reply::empty(204));
     };
     let id = vault.id.clone();
-    let items: Vec<ProtectedItem> = call.tx.below(&id)?;
+    let items = place::purged(call, &id, &id)?;
     let containers: Vec<Container> = call.tx.below(&id)?;
     let policies: Vec<BackupPolicy> = call.tx.below(&id)?;
     let proxy: Option<GuardProxy> = call.tx.resource(&door::proxy_id(&id)?)?;
@@ -263,9 +276,14 @@ fn delete(call: &mut Call<'_>) -> Result<Reply> {
 }
 
 fn check_name_availability(call: &mut Call<'_>) -> Result<Reply> {
+    name_availability(call, VaultKind::RecoveryServices)
+}
+
+/// Whether a vault of this kind can have a name.
+pub fn name_availability(call: &mut Call<'_>, kind: VaultKind) -> Result<Reply> {
     let body = call.body()?;
     let name = body.required_text("name")?;
-    let id = call.group()?.child(&format!("providers/Microsoft.RecoveryServices/vaults/{name}"))?;
+    let id = call.group()?.child(&format!("providers/{}/{name}", kind.resource_type()))?;
     let (reason, message) = match check_name(&id) {
         Err(error) => (Some("Invalid"), Some(error.message)),
         Ok(()) if call.tx.resource::<Vault>(&id)?.is_some() => {
@@ -282,7 +300,7 @@ fn check_name_availability(call: &mut Call<'_>) -> Result<Reply> {
 }
 
 /// The id of the vault that a request is about: the vault's own path, or the beginning of a path below it.
-fn id_of(call: &Call<'_>) -> ResourceId {
+pub fn id_of(call: &Call<'_>) -> ResourceId {
     call.id().first(8)
 }
 
@@ -301,7 +319,7 @@ fn show(call: &mut Call<'_>, vault: &Vault) -> Result<serde_json::Value> {
 }
 
 /// Azure's rule for the names of vaults.
-fn check_name(id: &ResourceId) -> Result<(), Error> {
+pub fn check_name(id: &ResourceId) -> Result<(), Error> {
     let name = id.name();
     let fits = (2..=50).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_alphabetic())

@@ -8,11 +8,13 @@ use axum::http::header::AUTHORIZATION;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use directory::SecretDigest;
+use jiff::Timestamp;
 use store::Transaction;
 use uuid::Uuid;
 use vault::{ProtectedItem, Protection, RepositoryCredential, Vault};
 
 use super::address::Address;
+use super::pin;
 
 /// Who asks, and with what. Has no `Debug`: the secret is in it.
 pub struct Client {
@@ -23,6 +25,10 @@ pub struct Client {
     pub address: Option<IpAddr>,
     /// What ties the request to its ledger entries.
     pub correlation: Uuid,
+    /// The security PIN that came along.
+    pub pin: Option<String>,
+    /// When the request came.
+    at: Timestamp,
 }
 
 /// What a request is for.
@@ -49,10 +55,16 @@ impl Client {
     ///
     /// # Errors
     /// 401 when there are none.
-    pub fn of(headers: &HeaderMap, address: Option<IpAddr>, correlation: Uuid) -> Result<Self> {
+    pub fn of(
+        headers: &HeaderMap,
+        address: Option<IpAddr>,
+        correlation: Uuid,
+        at: Timestamp,
+    ) -> Result<Self> {
         let credentials = headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok()).and_then(basic);
         let (user, secret) = credentials.ok_or_else(unauthenticated)?;
-        Ok(Self { user, secret, address, correlation })
+        let (user, pin) = pin::split(user, headers);
+        Ok(Self { user, secret, address, correlation, pin, at })
     }
 
     /// The form that the decision about consent takes.
@@ -101,7 +113,7 @@ pub fn admit(tx: &mut Transaction, client: &Client, address: &Address, purpose: 
         .ok_or_else(unauthenticated)?;
     let items: Vec<ProtectedItem> = tx.find(&address.item)?;
     let vaults: Vec<Vault> = tx.find(&address.vault)?;
-    let item = items.into_iter().find(|item| item.id == credential.item);
+    let item = items.into_iter().find(|item| item.id == credential.item && !item.is_gone(client.at));
     let found = item.and_then(|item| {
         let vault = vaults.into_iter().find(|vault| item.id.is_within(&vault.id))?;
         Some(Admitted { vault, item })

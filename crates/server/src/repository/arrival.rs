@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use arm::{Error, Result};
 use jiff::Timestamp;
-use ledger::{Actor, ActorKind, Entry, Verdict};
+use ledger::{Actor, ActorKind, Digest, Entry, Verdict};
 use store::{Object, ObjectType, Transaction};
 use uuid::Uuid;
 use vault::{Job, RecoveryPoint, VaultChange};
@@ -55,7 +55,7 @@ pub fn snapshot_arrived(
     Ok(())
 }
 
-/// Says in the ledger that a client hid a snapshot or a key. Packs and indexes come and go with every prune.
+/// Says in the ledger that a client hid a snapshot, a key or the config. Packs and indexes come and go with every prune.
 pub fn hidden(
     tx: &mut Transaction,
     admitted: &Admitted,
@@ -63,6 +63,7 @@ pub fn hidden(
     object_type: ObjectType,
     name: &str,
     now: Timestamp,
+    change: Option<Digest>,
 ) {
     let (operation, reason) = match object_type {
         ObjectType::Snapshots => {
@@ -71,10 +72,15 @@ pub fn hidden(
         ObjectType::Keys => {
             ("repository.key.hide", "a backup client removed a key of the repository; its bytes stay")
         }
-        ObjectType::Config | ObjectType::Data | ObjectType::Index | ObjectType::Locks => return,
+        ObjectType::Config => (
+            "repository.config.hide",
+            "a backup client removed the config with a security PIN; its bytes stay",
+        ),
+        ObjectType::Data | ObjectType::Index | ObjectType::Locks => return,
     };
     let mut entry = entry(client, now, operation, admitted.item.id.to_string());
     entry.reason = reason.into();
+    entry.change = change;
     entry.facts = BTreeMap::from([("name".to_string(), name.to_string())]);
     tx.record(entry);
 }
@@ -88,7 +94,8 @@ pub fn key_arrived(tx: &mut Transaction, admitted: &Admitted, client: &Client, k
     tx.record(entry);
 }
 
-fn entry(client: &Client, at: Timestamp, operation: &str, target: String) -> Entry {
+/// An entry about what a client did.
+pub fn entry(client: &Client, at: Timestamp, operation: &str, target: String) -> Entry {
     Entry {
         sequence: 0,
         at,

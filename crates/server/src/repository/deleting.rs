@@ -1,12 +1,14 @@
-//! `DELETE`: what a client removes is hidden from it and kept. Locks alone really go.
+//! `DELETE`: what a client removes is hidden from it and kept. Locks alone really go, and the config takes a security PIN.
 
 use arm::{Error, Result};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use store::{Object, ObjectType, Transaction};
+use vault::Immutability;
 
 use super::Visit;
-use super::admission::{Purpose, admit};
+use super::admission::{Admitted, Purpose, admit};
+use super::pin::{self, Shown};
 use super::refusal::Refusal;
 use super::{arrival, saving};
 use crate::app::App;
@@ -14,13 +16,18 @@ use crate::app::App;
 /// Hides an object. One that is not there is fine: a client whose answer was lost asks again.
 ///
 /// # Errors
-/// 403 for the config, without which nothing in the repository can be read.
+/// 403 for the config, without which nothing in the repository can be read, unless a security PIN comes along.
 pub async fn delete(visit: &Visit, object_type: ObjectType, name: &str) -> Result<Response, Refusal> {
     let (asking, name) = (visit.clone(), name.to_string());
     let hidden = visit
         .app
         .blocking(move |app| {
-            let object = app.store.transact(|tx| decide(tx, app, &asking, object_type, &name))?;
+            let shown = match object_type {
+                ObjectType::Config => show_pin(app, &asking)?,
+                _ => None,
+            };
+            let object =
+                app.store.transact(|tx| decide(tx, app, &asking, object_type, &name, shown.as_ref()))?;
             if let (ObjectType::Locks, Some(lock)) = (object_type, &object) {
                 saving::discard(app, &asking.address.item, ObjectType::Locks, &lock.content);
             }
@@ -56,18 +63,13 @@ fn decide(
     visit: &Visit,
     object_type: ObjectType,
     name: &str,
+    shown: Option<&Shown>,
 ) -> Result<Option<Object>> {
     let purpose = match object_type {
         ObjectType::Locks => Purpose::Lock,
         _ => Purpose::Write,
     };
     let admitted = admit(tx, &visit.client, &visit.address, purpose)?;
-    if object_type == ObjectType::Config {
-        return Err(Error::forbidden(
-            "ConfigIsKept",
-            "the config cannot be removed: without it nothing in the repository can be read",
-        ));
-    }
     let repository = &admitted.item.short;
     let Some(object) = tx.object(repository, object_type, name)? else {
         return Ok(None);
@@ -76,8 +78,40 @@ fn decide(
         tx.forget_lock(repository, name);
     } else {
         let now = app.edge.now();
+        let change = match object_type {
+            ObjectType::Config => {
+                check_config(&admitted)?;
+                Some(pin::spend(tx, &admitted, &visit.client, shown, now)?)
+            }
+            _ => None,
+        };
         tx.tombstone_object(repository, object_type, name, now, &visit.client.user);
-        arrival::hidden(tx, &admitted, &visit.client, object_type, name, now);
+        arrival::hidden(tx, &admitted, &visit.client, object_type, name, now, change);
     }
     Ok(Some(object))
+}
+
+/// Looks at the security PIN that came along, for a config that is there.
+fn show_pin(app: &App, visit: &Visit) -> Result<Option<Shown>> {
+    let counted = app.store.transact(|tx| {
+        let admitted = admit(tx, &visit.client, &visit.address, Purpose::Write)?;
+        let config = tx.object(&admitted.item.short, ObjectType::Config, ObjectType::Config.as_str())?;
+        if config.is_none() {
+            return Ok(None);
+        }
+        check_config(&admitted)?;
+        let hash = pin::count_try(tx, &admitted, &visit.client, app.edge.now())?;
+        Ok(Some((admitted, hash)))
+    })?;
+    let check = |(admitted, hash): (Admitted, String)| pin::check(app, &admitted, &visit.client, &hash);
+    counted.map(check).transpose()
+}
+
+/// Whoever may put another config in its place can shut every recovery point, so that an immutable vault keeps it.
+fn check_config(admitted: &Admitted) -> Result<()> {
+    if admitted.vault.immutability == Immutability::Disabled {
+        return Ok(());
+    }
+    let text = "the vault is immutable: the config, without which nothing in the repository can be read, cannot be removed";
+    Err(Error::forbidden("ConfigIsKept", text))
 }

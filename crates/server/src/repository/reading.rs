@@ -10,18 +10,23 @@ use axum::body::{Body, Bytes};
 use axum::http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use directory::throttle::Pace;
 use hyper::body::{Frame, SizeHint};
+use jiff::Timestamp;
+use ledger::Verdict;
 use prometheus_client::metrics::counter::Counter;
 use store::{Object, ObjectType, Transaction};
 use tokio::io::AsyncReadExt;
 use tokio_util::io::ReaderStream;
 
 use super::Visit;
-use super::admission::{Purpose, admit};
+use super::admission::{Admitted, Purpose, admit};
+use super::arrival;
 use super::range::Wanted;
 use super::refusal::Refusal;
 use super::saving::is_old_lock;
 use crate::app::App;
+use crate::arm::door;
 
 /// Bytes that are read from the disk at a time.
 const PIECE: usize = 256 << 10;
@@ -38,7 +43,7 @@ pub async fn read(
     range: Option<&HeaderValue>,
 ) -> Result<Response, Refusal> {
     let (asking, name) = (visit.clone(), name.to_string());
-    let (object, file) = visit.app.blocking(move |app| open(app, &asking, object_type, &name)).await?;
+    let (object, file) = visit.app.blocking(move |app| open(app, &asking, object_type, &name, head)).await?;
     let range = range.and_then(|range| range.to_str().ok());
     let (status, first, length) = match Wanted::of(range, object.size) {
         Wanted::Whole => (StatusCode::OK, 0, object.size),
@@ -68,8 +73,8 @@ pub async fn read(
 }
 
 /// Finds an object and opens its bytes. Damaged ones are never handed out.
-fn open(app: &App, visit: &Visit, object_type: ObjectType, name: &str) -> Result<(Object, File)> {
-    let find = || app.store.transact(|tx| find(tx, app, visit, object_type, name));
+fn open(app: &App, visit: &Visit, object_type: ObjectType, name: &str, head: bool) -> Result<(Object, File)> {
+    let find = || app.store.transact(|tx| find(tx, app, visit, object_type, name, head)).flatten();
     let object = find()?;
     let repository = &visit.address.item;
     let opened = app.store.blobs().open_object(repository, object_type, &object.content, object.size);
@@ -89,15 +94,49 @@ fn find(
     visit: &Visit,
     object_type: ObjectType,
     name: &str,
-) -> Result<Object> {
-    admit(tx, &visit.client, &visit.address, Purpose::Read)?;
+    head: bool,
+) -> Result<Result<Object>> {
+    let admitted = admit(tx, &visit.client, &visit.address, Purpose::Read)?;
     let now = app.edge.now();
-    tx.object(&visit.address.item, object_type, name)?
+    if object_type == ObjectType::Data && !head {
+        let (vault, item) = (&admitted.vault.id, &admitted.item.id);
+        if let Err(refusal) = door::check_reading(tx, vault, item, now)? {
+            record(tx, &admitted, visit, &refusal, now)?;
+            return Ok(Err(refusal.into_error()));
+        }
+    }
+    let found = tx
+        .object(&visit.address.item, object_type, name)?
         .filter(|object| object_type != ObjectType::Locks || !is_old_lock(object, now))
         .ok_or_else(|| {
             let text = format!("there is no such object in {}", object_type.as_str());
             Error::not_found("ObjectNotFound", text)
-        })
+        });
+    Ok(found)
+}
+
+/// Says in the ledger that reading was refused: not more often than a client that asks for pack after pack needs to
+/// show.
+fn record(
+    tx: &mut Transaction,
+    admitted: &Admitted,
+    visit: &Visit,
+    refusal: &mua::Refusal,
+    now: Timestamp,
+) -> Result<()> {
+    let key = format!("refused-reading:{}", admitted.item.short);
+    let before: Option<Pace> = tx.get(&key)?;
+    let Some(pace) = Pace::start(before, &key, now) else {
+        return Ok(());
+    };
+    tx.put(&pace)?;
+    let target = admitted.item.id.to_string();
+    let mut entry = arrival::entry(&visit.client, now, &refusal.operation.name(), target);
+    entry.verdict = Verdict::Refused;
+    entry.reason = refusal.reason();
+    entry.facts.insert("guard".into(), refusal.guard.to_string());
+    tx.record(entry);
+    Ok(())
 }
 
 async fn send(

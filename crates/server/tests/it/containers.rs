@@ -64,17 +64,65 @@ async fn a_server_with_items_stays_registered() {
     fixture.protect_files().await;
     let alice = fixture.alice();
     for deleted in [false, true] {
-        for path in [IDENTITY, SERVER] {
-            let refused = alice.delete(&at(path)).await;
-            assert_eq!(
-                (refused.status, refused.code()),
-                (400, "BMSUserErrorContainerHasDatasources"),
-                "{path} {deleted}"
-            );
-        }
+        let refused = alice.delete(&at(SERVER)).await;
+        assert_eq!(
+            (refused.status, refused.code()),
+            (400, "BMSUserErrorContainerHasDatasources"),
+            "{deleted}"
+        );
         alice.delete(&at(FILES)).await.expect(202);
     }
     alice.get(&at(SERVER)).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_unregistered_server_takes_its_backups_along() {
+    for soft_delete in [true, false] {
+        let fixture = Fixture::start().await;
+        fixture.protect_files().await;
+        if !soft_delete {
+            fixture.set_vault(|vault| vault.soft_delete.state = vault::Feature::Disabled);
+        }
+        let alice = fixture.alice();
+        alice.delete(&at(IDENTITY)).await.expect(204);
+        let jobs = alice.get(&at("backupJobs?$filter=operation eq 'DeleteBackupData'")).await.expect(200);
+        assert_eq!(jobs["value"].as_array().unwrap().len(), 1);
+        if !soft_delete {
+            assert_eq!(alice.get(&at(FILES)).await.status, 404);
+            assert_eq!(alice.get(&at(SERVER)).await.status, 404);
+            continue;
+        }
+        let item = fixture.item(FILES).await;
+        assert_eq!(item["properties"]["isScheduledForDeferredDelete"], true);
+        // As long as something of it can be undeleted, the server is there.
+        let shown = alice.get(&at(SERVER)).await.expect(200);
+        assert_eq!(shown["properties"]["registrationStatus"], "SoftDeleted");
+        alice.delete(&at(IDENTITY)).await.expect(204);
+        assert_eq!(fixture.item(FILES).await["recoverableUntil"], item["recoverableUntil"]);
+        fixture.server.advance(jiff::SignedDuration::from_hours(24 * 14));
+        alice.delete(&at(IDENTITY)).await.expect(204);
+        assert_eq!(alice.get(&at(SERVER)).await.status, 404);
+        assert!(
+            fixture
+                .server
+                .running
+                .app()
+                .store
+                .transact(|tx| tx.all::<vault::ProtectedItem>())
+                .unwrap()
+                .is_empty()
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_immutable_vault_keeps_a_server_with_backups_whoever_agrees() {
+    let fixture = Fixture::start().await;
+    fixture.protect_files().await;
+    fixture.set_vault(|vault| vault.immutability = vault::Immutability::Unlocked);
+    let refused = fixture.alice().delete(&at(IDENTITY)).await;
+    assert_eq!((refused.status, refused.code()), (400, "UserErrorOperationDeniedOnImmutableItem"));
+    assert_eq!(fixture.item(FILES).await["properties"]["isScheduledForDeferredDelete"], false);
 }
 
 #[tokio::test]

@@ -86,6 +86,7 @@ impl Fixture {
                 tags: BTreeMap::new(),
                 description: Some("ask sam@fabsec.example".into()),
                 exempt: BTreeSet::new(),
+                exempt_names: Default::default(),
                 created: stamp(now),
                 modified: stamp(now),
             })?;

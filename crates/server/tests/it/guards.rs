@@ -89,6 +89,26 @@ async fn what_is_left_out_stays_and_an_empty_list_clears() {
     assert_eq!((excluded(&cleared), operations(&cleared).len()), (json!([]), 20));
 }
 
+/// What Azure takes and clients send, although no operation goes by it.
+#[tokio::test]
+async fn names_that_exempt_nothing_are_kept() {
+    let server = server_with_guard().await;
+    let names = [
+        "Microsoft.RecoveryServices/vaults/backupEncryptionConfigs/backupResourceEncryptionConfig/write",
+        "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/delete",
+        "Microsoft.RecoveryServices/vaults/backupResourceGuardProxies/write",
+        "Microsoft.RecoveryServices/vaults/backupconfig/delete",
+    ];
+    let sent: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
+    let body = json!({"properties": {"vaultCriticalOperationExclusionList": sent}});
+    let guard = server.as_(SAM).patch(&path(), body).await.expect(200);
+    assert_eq!(guard["properties"]["vaultCriticalOperationExclusionList"], json!(names));
+    assert_eq!(operations(&guard).len(), 20, "everything is protected still");
+    let none = json!({"properties": {"vaultCriticalOperationExclusionList": []}});
+    let guard = server.as_(SAM).patch(&path(), none).await.expect(200);
+    assert_eq!(guard["properties"]["vaultCriticalOperationExclusionList"], json!([]));
+}
+
 #[tokio::test]
 async fn mandatory_and_unknown_operations_cannot_be_excluded() {
     let server = server_with_guard().await;

@@ -231,14 +231,22 @@ async fn undeleting_brings_an_item_back_and_leaves_it_stopped() {
 }
 
 #[tokio::test]
-async fn an_item_can_be_undeleted_as_long_as_it_is_there() {
-    let fixture = Fixture::start().await;
-    fixture.protect_files().await;
-    fixture.alice().delete(&at(FILES)).await.expect(202);
-    fixture.server.advance(jiff::SignedDuration::from_hours(24 * 15));
-    let deleted = fixture.item(FILES).await;
-    assert_eq!(deleted["properties"]["deferredDeleteTimeRemaining"], "00:00:00");
-    fixture.put_item(FILES, undelete()).await.expect(202);
+async fn an_item_can_be_undeleted_until_its_time_is_over_and_not_a_second_longer() {
+    for (second, alive) in [(-1, true), (0, false)] {
+        let fixture = Fixture::start().await;
+        fixture.protect_files().await;
+        fixture.alice().delete(&at(FILES)).await.expect(202);
+        let period = jiff::SignedDuration::from_hours(24 * 14);
+        fixture.server.advance(period + jiff::SignedDuration::from_secs(second));
+        if alive {
+            let deleted = fixture.item(FILES).await;
+            assert_eq!(deleted["properties"]["deferredDeleteTimeRemaining"], "00:00:01");
+            fixture.put_item(FILES, undelete()).await.expect(202);
+            continue;
+        }
+        assert_refused(&fixture.alice().get(&at(FILES)).await, 404, "ResourceNotFound");
+        assert_refused(&fixture.put_item(FILES, undelete()).await, 404, "ResourceNotFound");
+    }
 }
 
 #[tokio::test]

@@ -42,6 +42,7 @@ pub async fn guarded() -> Harness {
         tags: Default::default(),
         description: None,
         exempt: Default::default(),
+        exempt_names: Default::default(),
         created: stamp.clone(),
         modified: stamp,
     };

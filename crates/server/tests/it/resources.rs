@@ -32,6 +32,7 @@ fn plant_guard(server: &Harness, id: &str) {
         tags: BTreeMap::from([("team".into(), "security".into())]),
         description: None,
         exempt: Default::default(),
+        exempt_names: Default::default(),
         created: stamp(server),
         modified: stamp(server),
     };

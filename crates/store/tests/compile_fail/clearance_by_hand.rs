@@ -5,6 +5,7 @@ fn forge(change: vault::VaultChange) -> mua::Clearance {
         change,
         permits: Vec::new(),
         consumes: Vec::new(),
+        opens: Vec::new(),
     }
 }
 

@@ -6,6 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::plan::Plan;
+use super::rules::{OBJECT_TYPE, Rules};
+use crate::VaultKind;
 
 /// The error code for a policy that makes no sense.
 const CODE: &str = "BMSUserErrorInvalidPolicyInput";
@@ -22,18 +24,47 @@ const NOT_THE_POLICYS: [&str; 2] = ["resourceGuardOperationRequests", "protected
 #[derive(Clone, Debug, PartialEq)]
 pub struct PolicyBody {
     raw: Value,
-    plan: Option<Plan>,
+    meaning: Option<Meaning>,
+}
+
+/// What a policy means, for each kind of vault.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Meaning {
+    /// Of a Recovery Services vault (contract 7.2).
+    Plan(Plan),
+    /// Of a Backup vault (contract 7.4).
+    Rules(Rules),
+}
+
+impl Meaning {
+    fn read(properties: &Value) -> Result<Self> {
+        match kind_of(properties) {
+            VaultKind::RecoveryServices => Plan::read(properties).map(Self::Plan),
+            VaultKind::Backup => Rules::read(properties).map(Self::Rules),
+        }
+    }
+}
+
+/// The kind of vault whose policies look like this.
+fn kind_of(properties: &Value) -> VaultKind {
+    let object = properties.as_object();
+    let named =
+        object.and_then(|object| object.iter().find(|(name, _)| name.eq_ignore_ascii_case("objectType")));
+    match named.and_then(|(_, value)| value.as_str()) {
+        Some(text) if text.eq_ignore_ascii_case(OBJECT_TYPE) => VaultKind::Backup,
+        Some(_) | None => VaultKind::RecoveryServices,
+    }
 }
 
 impl PolicyBody {
-    /// Reads the `properties` of a policy that a client sends (contract 7.2).
+    /// Reads the `properties` of a policy that a client sends (contract 7.2, 7.4).
     ///
     /// # Errors
     /// `BMSUserErrorInvalidPolicyInput`, with the member at fault as target: an unknown discriminator, a wrong type,
     /// a count of nought or beyond 9999, a missing schedule or retention.
     pub fn parse(properties: &Value) -> Result<Self> {
-        let plan = Plan::read(properties).map_err(|error| Error { code: CODE.to_string(), ..error })?;
-        Ok(Self { raw: cleaned(properties), plan: Some(plan) })
+        let meaning = Meaning::read(properties).map_err(|error| Error { code: CODE.to_string(), ..error })?;
+        Ok(Self { raw: cleaned(properties), meaning: Some(meaning) })
     }
 
     /// What a GET answers as `properties`: what was PUT, without the members that are no part of the policy.
@@ -41,21 +72,44 @@ impl PolicyBody {
         &self.raw
     }
 
-    /// Azure's `backupManagementType`, in Azure's spelling: `AzureIaasVM`, `MAB`, …
+    /// The kind of vault that it is a policy for.
+    pub fn vault_kind(&self) -> VaultKind {
+        kind_of(&self.raw)
+    }
+
+    /// Azure's `backupManagementType`, in Azure's spelling: `AzureIaasVM`, `MAB`, …; empty for Backup vaults.
     pub fn management_type(&self) -> &str {
-        let written = || self.raw.get("backupManagementType").and_then(Value::as_str).unwrap_or_default();
-        self.plan.as_ref().map_or_else(written, |plan| plan.kind.as_str())
+        match &self.meaning {
+            Some(Meaning::Plan(plan)) => plan.kind.as_str(),
+            Some(Meaning::Rules(_)) => "",
+            None => self.raw.get("backupManagementType").and_then(Value::as_str).unwrap_or_default(),
+        }
+    }
+
+    /// Whether a policy of a Backup vault is for this kind of source, by its `datasourceType`.
+    pub fn is_for(&self, datasource_type: &str) -> bool {
+        match &self.meaning {
+            Some(Meaning::Rules(rules)) => {
+                rules.datasource_types.contains(&datasource_type.to_ascii_lowercase())
+            }
+            Some(Meaning::Plan(_)) | None => false,
+        }
     }
 
     /// For how many days a recovery point of this day is kept: the longest of everything that selects the day, and 0
     /// when nothing does. By this account a tier keeps *every* point of a day it selects: backup clients do not
-    /// arrive on the minute, so `retentionTimes` cannot choose among them.
+    /// arrive on the minute, so `retentionTimes` cannot choose among them. Of a Backup vault's policy it is the most
+    /// that a point of the day may be kept.
     pub fn days_kept(&self, day: Date) -> u32 {
-        self.plan.as_ref().map_or(u32::MAX, |plan| plan.days_kept(day))
+        match &self.meaning {
+            Some(Meaning::Plan(plan)) => plan.days_kept(day),
+            Some(Meaning::Rules(rules)) => rules.most_days(),
+            None => u32::MAX,
+        }
     }
 
-    pub(super) fn plan(&self) -> Option<&Plan> {
-        self.plan.as_ref()
+    pub(super) fn meaning(&self) -> Option<&Meaning> {
+        self.meaning.as_ref()
     }
 }
 
@@ -68,8 +122,8 @@ impl Serialize for PolicyBody {
 impl<'de> Deserialize<'de> for PolicyBody {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Value::deserialize(deserializer)?;
-        let plan = Plan::read(&raw).ok();
-        Ok(Self { raw, plan })
+        let meaning = Meaning::read(&raw).ok();
+        Ok(Self { raw, meaning })
     }
 }
 

@@ -49,7 +49,8 @@ impl Weekday {
         self as u32
     }
 
-    fn of(date: Date) -> Self {
+    /// The weekday of a day.
+    pub(super) fn of(date: Date) -> Self {
         match date.weekday() {
             jiff::civil::Weekday::Sunday => Self::Sunday,
             jiff::civil::Weekday::Monday => Self::Monday,

@@ -7,6 +7,7 @@
 //! body      what a client wrote, kept as it is, and what it means
 //! plan      the meaning of a whole policy         kinds  reading it, by kind of backup
 //! schedule  when backups run            days       which days of the calendar a tier keeps
+//! rules     the meaning of a policy of a Backup vault
 //! retention what is kept for how long   read, rest reading JSON, and what in it nobody understands
 //! compare   the order "not weaker"      reason     why something is weaker, as a phrase
 //! ```
@@ -16,8 +17,8 @@
 //! - "Not weaker" is an order: reflexive and transitive, so that no chain of free edits ends at a weaker policy.
 //! - Whatever is not weaker keeps, of every day, at least as many backups for at least as long.
 //!
-//! These are the policies of Recovery Services vaults (contract 7.2). Those of Backup vaults (contract 7.4) have
-//! another shape (`objectType`, rules, tags); they get their own plan, chosen in `plan::Plan::read`.
+//! The policies of Recovery Services vaults (contract 7.2) make a `plan::Plan`. Those of Backup vaults (contract 7.4)
+//! have another shape (`objectType`, rules, tags) and make `rules::Rules`.
 
 mod body;
 mod built_in;
@@ -29,6 +30,7 @@ mod read;
 mod reason;
 mod rest;
 mod retention;
+mod rules;
 mod schedule;
 
 pub use body::PolicyBody;

@@ -88,7 +88,7 @@ impl fmt::Display for PartName {
 }
 
 impl Plan {
-    /// Reads a policy's `properties`. The place to tell the policies of Backup vaults apart, by `objectType`.
+    /// Reads a policy's `properties`.
     pub(super) fn read(properties: &Value) -> Result<Self> {
         refuse_ambiguity(properties, "properties")?;
         let whole = json!({ "properties": properties });

@@ -105,7 +105,8 @@ pub(super) fn each<T>(
     fields.list(name)?.iter().enumerate().map(one).collect()
 }
 
-fn moment(text: &str) -> Option<Moment> {
+/// A moment, if it is one.
+pub(super) fn moment(text: &str) -> Option<Moment> {
     let absolute = text.parse::<Timestamp>().ok().map(|at| Offset::UTC.to_datetime(at));
     let at = absolute.or_else(|| text.parse::<DateTime>().ok())?;
     let minutes =

@@ -59,6 +59,12 @@ pub(super) enum What {
     KeptADay { what: String, before: usize, after: usize },
     /// Of each day, other backups are kept.
     KeptTimes { what: String },
+    /// A rule is gone, or has become one of another kind.
+    RuleGone { name: String },
+    /// Something about the rule with this name.
+    OfRule { name: String, what: Box<What> },
+    /// A copy to another store is no longer made, or made later.
+    Copy { what: String, to: String },
     /// A member that is not understood differs.
     NotUnderstood { name: String },
 }
@@ -89,6 +95,9 @@ impl fmt::Display for What {
                 write!(f, "{what} keeps {after} instead of {before} of a day's backups")
             }
             Self::KeptTimes { what } => write!(f, "{what} keeps backups of other times of day"),
+            Self::RuleGone { name } => write!(f, "the rule '{name}' is gone"),
+            Self::OfRule { name, what } => write!(f, "rule '{name}': {what}"),
+            Self::Copy { what, to } => write!(f, "{what} is no longer copied to '{to}' as it was"),
             Self::NotUnderstood { name } => {
                 write!(f, "the policy has a member that is not understood: {name} changed")
             }

@@ -67,7 +67,7 @@ pub(super) fn refuse_ambiguity(value: &Value, path: &str) -> Result<()> {
 }
 
 /// The same value without what says nothing, with names in lower case.
-fn plain(value: &Value) -> Value {
+pub(super) fn plain(value: &Value) -> Value {
     match value {
         Value::Object(members) => {
             let plain_member = |(name, member): (&String, &Value)| (name.to_ascii_lowercase(), plain(member));

@@ -13,7 +13,8 @@ use super::rest::Rest;
 use super::retention::{Retention, Tier, TierName};
 
 const HOUR: u32 = 60 * 60;
-const DAY: u32 = 24 * HOUR;
+/// Seconds.
+pub(super) const DAY: u32 = 24 * HOUR;
 const WEEK: u32 = 7 * DAY;
 
 /// No schedule waits longer than a year between two of its weeks.
@@ -50,7 +51,8 @@ pub(super) struct Cycle {
 }
 
 impl Cycle {
-    fn daily(times: BTreeSet<u32>) -> Self {
+    /// Every day at these times.
+    pub(super) fn daily(times: BTreeSet<u32>) -> Self {
         Self { weeks: 1, phase: 0, weekdays: Weekday::ALL.into(), times }
     }
 
@@ -193,7 +195,8 @@ fn at_run_times(fields: &Fields<'_>, weekdays: BTreeSet<Weekday>) -> Result<(Dat
     Ok((first.date, Cycle { weekdays, ..Cycle::daily(times) }))
 }
 
-fn week_number(date: Date) -> i64 {
+/// How many weeks lie between [`SOME_SUNDAY`] and the week of a day.
+pub(super) fn week_number(date: Date) -> i64 {
     date.duration_since(SOME_SUNDAY).as_hours().div_euclid(7 * 24)
 }
 

@@ -4,6 +4,7 @@ mod kinds;
 mod order;
 mod reading;
 mod retention;
+mod rules;
 mod schedules;
 mod shapes;
 mod spec;

@@ -31,7 +31,7 @@ fn what_makes_no_sense_is_refused() {
     refused(&json!({}), "properties.backupManagementType");
     refused(&json!({ "backupManagementType": "DPM" }), "properties.backupManagementType");
     refused(&json!({ "backupManagementType": 1 }), "properties.backupManagementType");
-    refused(&json!({ "objectType": "BackupPolicy" }), "properties.backupManagementType");
+    refused(&json!({ "objectType": "BackupPolicy" }), "properties.datasourceTypes");
     refused_at("schedulePolicy", json!(null));
     refused_at("schedulePolicy", json!("daily"));
     refused_at("retentionPolicy", json!(null));

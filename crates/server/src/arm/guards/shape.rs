@@ -13,7 +13,6 @@ pub fn guard(guard: &ResourceGuard) -> Value {
             "requestResourceType": operation.request_resource_type(),
         })
     };
-    let excluded: Vec<String> = guard.exempt.iter().map(|operation| operation.name()).collect();
     json!({
         "id": guard.id,
         "name": guard.id.name(),
@@ -26,7 +25,7 @@ pub fn guard(guard: &ResourceGuard) -> Value {
             "allowAutoApprovals": true,
             "description": guard.description,
             "resourceGuardOperations": guard.protected().map(operation).collect::<Vec<_>>(),
-            "vaultCriticalOperationExclusionList": excluded,
+            "vaultCriticalOperationExclusionList": guard.exclusions(),
         },
         "systemData": tracked::system_data(&guard.created, &guard.modified),
     })

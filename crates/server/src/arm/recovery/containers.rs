@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use arm::{Error, ResourceId, Result};
 use serde_json::{Value, json};
-use vault::{Container, ProtectedItem, VaultChange};
+use vault::{Container, Feature, Job, VaultChange};
 
 use super::operations::{Links, accepted};
-use super::place;
+use super::{items, place};
 use crate::arm::call::Call;
 use crate::arm::dispatch::check_scope_locks;
 use crate::arm::door;
@@ -126,7 +126,7 @@ fn delete(call: &mut Call<'_>) -> Result<Reply> {
     let Some(container) = call.tx.resource::<Container>(&id)? else {
         return Ok(Reply::empty(204));
     };
-    let items: Vec<ProtectedItem> = call.tx.below(&container.id)?;
+    let items = place::purged(call, &vault.id, &container.id)?;
     let change = VaultChange::delete_container(container, &items)?;
     door::change(call, &vault.id, change)?;
     accepted(call, &vault, &Links::of_vault(&vault), None)
@@ -139,20 +139,43 @@ fn refresh(call: &mut Call<'_>) -> Result<Reply> {
     accepted(call, &vault, &Links::of_fabric(&vault), None)
 }
 
-/// `az backup container unregister` for a server: its name alone, outside of its own address.
+/// `az backup container unregister` for a server: its name alone, outside of its own address. The server's backups are
+/// deleted with it (contract 4.1); as long as some of them can be undeleted, their server is there, too.
 fn delete_identity(call: &mut Call<'_>) -> Result<Reply> {
     let vault = place::vault(call)?;
     let name = format!("{SERVER_PREFIX}{}", call.params.get("identity"));
-    let id = place::container_named(&vault, &name)?;
+    let id = place::container_named(&vault.id, &name)?;
     let Some(container) = call.tx.resource::<Container>(&id)? else {
         return Ok(Reply::empty(204));
     };
     // The path is not the container's, so that the locks on the container were not looked at yet.
     check_scope_locks(call, &container.id)?;
-    let items: Vec<ProtectedItem> = call.tx.below(&container.id)?;
-    let change = VaultChange::delete_container(container, &items)?;
-    door::change(call, &vault.id, change)?;
+    let items = place::purged(call, &vault.id, &container.id)?;
+    let deletion = match vault.soft_delete.state {
+        Feature::Disabled => None,
+        Feature::Enabled | Feature::AlwaysOn => Some(items::deletion(call, &vault)?),
+    };
+    if items.iter().any(|item| item.deletion.is_none())
+        && let Some(deletion) = &deletion
+    {
+        call.fact("recoverableUntil", deletion.until.to_string());
+    }
+    for item in items.iter().filter(|item| item.deletion.is_none()) {
+        let name = call.edge.uuid().to_string();
+        call.tx.put(&Job::about(item, &vault.id, &name, "DeleteBackupData", call.now)?)?;
+    }
+    door::change(call, &vault.id, VaultChange::unregister(&vault, container, items, deletion)?)?;
     Ok(Reply::empty(204))
+}
+
+/// What a client means by an id: `<vault>/registeredIdentities/{server}` is another name of the server's container.
+pub fn meant_by(vault: &ResourceId, id: ResourceId) -> Result<ResourceId> {
+    let is_identity =
+        id.parent().as_ref() == Some(vault) && id.type_name().eq_ignore_ascii_case("registeredIdentities");
+    match is_identity {
+        true => place::container_named(vault, &format!("{SERVER_PREFIX}{}", id.name())),
+        false => Ok(id),
+    }
 }
 
 /// The registration of a server under this id.
@@ -203,7 +226,7 @@ fn invalid(message: impl Into<String>) -> Error {
 impl Contents {
     fn load(call: &mut Call<'_>, scope: &ResourceId) -> Result<Self> {
         let mut contents = Self { items: BTreeMap::new(), sources: BTreeMap::new() };
-        for item in call.tx.below::<ProtectedItem>(scope)? {
+        for item in place::items(call, scope)? {
             let Some(container) = item.id.parent() else {
                 continue;
             };

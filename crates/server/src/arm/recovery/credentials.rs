@@ -41,7 +41,7 @@ pub const ROUTES: &[Route] = &[
 ];
 
 /// Answers with a fresh secret, this once: only its digest is kept.
-fn issue(call: &mut Call<'_>) -> Result<Reply> {
+pub fn issue(call: &mut Call<'_>) -> Result<Reply> {
     let (vault, item) = place::live_item(call)?;
     let secret = Secret::from_random(call.edge.bytes());
     let credential = RepositoryCredential {
@@ -62,13 +62,15 @@ fn issue(call: &mut Call<'_>) -> Result<Reply> {
     Ok(Reply::ok(answer))
 }
 
-fn list(call: &mut Call<'_>) -> Result<Reply> {
+/// `GET repositoryCredentials`: without their secrets.
+pub fn list(call: &mut Call<'_>) -> Result<Reply> {
     let (_, item) = place::item(call)?;
     let credentials: Vec<RepositoryCredential> = call.tx.find(&item.short)?;
     Ok(call.page(credentials, |credential| credential.user_name.clone(), view))
 }
 
-fn get(call: &mut Call<'_>) -> Result<Reply> {
+/// `GET repositoryCredentials/{user}`
+pub fn get(call: &mut Call<'_>) -> Result<Reply> {
     let (_, item) = place::item(call)?;
     match named(call, &item)? {
         Some(credential) => Ok(Reply::ok(view(&credential))),
@@ -77,7 +79,7 @@ fn get(call: &mut Call<'_>) -> Result<Reply> {
 }
 
 /// Takes access away, which a soft-deleted item allows too: a stolen secret must not come back with it.
-fn revoke(call: &mut Call<'_>) -> Result<Reply> {
+pub fn revoke(call: &mut Call<'_>) -> Result<Reply> {
     let (vault, item) = place::item(call)?;
     if let Some(credential) = named(call, &item)? {
         call.fact("userName", credential.user_name.clone());

@@ -39,7 +39,7 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
         ["backupManagementType", "itemType", "policyName", "containerName", "friendlyName", "healthState"];
     let asked = Asked::read(call, &names, &[])?;
     let views = Views::load(call, &vault, &vault.id)?;
-    let mut items: Vec<ProtectedItem> = call.tx.below(&vault.id)?;
+    let mut items = place::items(call, &vault.id)?;
     items.retain(|item| {
         let container = item.id.parent();
         let container = container.as_ref().map_or("", ResourceId::name);
@@ -62,7 +62,7 @@ fn get(call: &mut Call<'_>) -> Result<Reply> {
 fn put(call: &mut Call<'_>) -> Result<Reply> {
     let vault = place::vault(call)?;
     let id = place::item_id(call, &vault)?;
-    let before: Option<ProtectedItem> = call.tx.resource(&id)?;
+    let before = place::item_or_room(call, &vault, &id)?;
     let properties = call.properties()?;
     if properties.is_absent() {
         return Err(call.body()?.missing("properties"));
@@ -89,7 +89,7 @@ fn put(call: &mut Call<'_>) -> Result<Reply> {
 fn delete(call: &mut Call<'_>) -> Result<Reply> {
     let vault = place::vault(call)?;
     let id = place::item_id(call, &vault)?;
-    let Some(item) = call.tx.resource::<ProtectedItem>(&id)? else {
+    let Some(item) = place::stored_item(call, &id)? else {
         return Ok(Reply::empty(204));
     };
     let links = Links::of_vault(&vault);
@@ -126,7 +126,7 @@ fn backup_now(call: &mut Call<'_>) -> Result<Reply> {
 }
 
 /// Changes an item through the door, with the policies it moves between.
-fn change(call: &mut Call<'_>, vault: &Vault, edit: Edit<ProtectedItem>) -> Result<()> {
+pub fn change(call: &mut Call<'_>, vault: &Vault, edit: Edit<ProtectedItem>) -> Result<()> {
     let policy_before = policy_at(call, edit.before())?;
     let policy_after = policy_at(call, edit.after())?;
     if let Some(item) = edit.after().or(edit.before()) {
@@ -144,7 +144,10 @@ fn policy_at(call: &mut Call<'_>, item: Option<&ProtectedItem>) -> Result<Option
 }
 
 /// The policy that a request names: one of the same vault.
-fn policy_of(call: &mut Call<'_>, vault: &Vault, id: &ResourceId) -> Result<BackupPolicy> {
+///
+/// # Errors
+/// `BMSUserErrorInvalidConfigureProtectionRequest` for any other.
+pub fn policy_of(call: &mut Call<'_>, vault: &Vault, id: &ResourceId) -> Result<BackupPolicy> {
     let belongs =
         id.parent().as_ref() == Some(&vault.id) && id.type_name().eq_ignore_ascii_case("backupPolicies");
     let found = match belongs {
@@ -203,7 +206,8 @@ fn check_container(call: &mut Call<'_>, vault: &Vault, item: &ProtectedItem) -> 
     }
 }
 
-fn deletion(call: &Call<'_>, vault: &Vault) -> Result<Deletion> {
+/// A soft deletion that begins now.
+pub fn deletion(call: &Call<'_>, vault: &Vault) -> Result<Deletion> {
     let kept = SignedDuration::from_hours(24 * i64::from(vault.soft_delete.retention_days));
     let until = call.now.checked_add(kept);
     Ok(Deletion {
@@ -213,7 +217,8 @@ fn deletion(call: &Call<'_>, vault: &Vault) -> Result<Deletion> {
     })
 }
 
-fn job(call: &Call<'_>, vault: &Vault, item: &ProtectedItem, operation: &str) -> Result<Job> {
+/// A job about an item.
+pub fn job(call: &Call<'_>, vault: &Vault, item: &ProtectedItem, operation: &str) -> Result<Job> {
     let name = call.edge.uuid().to_string();
     Job::about(item, &vault.id, &name, operation, call.now)
 }

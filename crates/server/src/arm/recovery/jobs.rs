@@ -73,7 +73,10 @@ fn view(job: &Job, extended: bool) -> Value {
             properties.insert("virtualMachineVersion".into(), "Compute".into());
         }
         if extended {
-            let bag = json!({ "Item Name": job.item });
+            let mut bag = json!({ "Item Name": job.item });
+            if let Some(bag) = bag.as_object_mut() {
+                bag.extend(job.details.iter().map(|(name, text)| (name.clone(), text.as_str().into())));
+            }
             properties.insert("extendedInfo".into(), json!({"tasksList": [], "propertyBag": bag}));
         }
     }

@@ -3,7 +3,7 @@
 
 use arm::{Error, ResourceId, Result};
 use serde_json::json;
-use vault::{BackupPolicy, Job, Operation, ProtectedItem, Vault};
+use vault::{BackupPolicy, Job, Operation, Vault};
 
 use super::{item_view, place, policies};
 use crate::arm::call::Call;
@@ -145,7 +145,7 @@ fn nothing_more(call: &mut Call<'_>) -> Result<Reply> {
 fn item_result(call: &mut Call<'_>) -> Result<Reply> {
     let (vault, _) = find(call)?;
     let id = place::item_id(call, &vault)?;
-    match call.tx.resource::<ProtectedItem>(&id)? {
+    match place::stored_item(call, &id)? {
         Some(item) => Ok(Reply::ok(item_view::one(call, &vault, &item)?)),
         None => Ok(Reply::empty(204)),
     }
@@ -155,7 +155,7 @@ fn item_result(call: &mut Call<'_>) -> Result<Reply> {
 fn policy_result(call: &mut Call<'_>) -> Result<Reply> {
     let (vault, _) = find(call)?;
     let id = place::policy_id(call, &vault)?;
-    let items: Vec<ProtectedItem> = call.tx.below(&vault.id)?;
+    let items = place::items(call, &vault.id)?;
     Ok(match call.tx.resource::<BackupPolicy>(&id)? {
         Some(policy) => Reply::ok(policies::view(&policy, &items)),
         None => Reply::empty(204),

@@ -31,7 +31,7 @@ const NOT_STORED: [&str; 2] = ["protectedItemsCount", "resourceGuardOperationReq
 fn list(call: &mut Call<'_>) -> Result<Reply> {
     let vault = place::vault(call)?;
     let asked = Asked::read(call, &["backupManagementType", "workloadType"], &[])?;
-    let items: Vec<ProtectedItem> = call.tx.below(&vault.id)?;
+    let items = place::items(call, &vault.id)?;
     let mut policies: Vec<BackupPolicy> = call.tx.below(&vault.id)?;
     policies.retain(|policy| {
         asked.admits("backupManagementType", policy.body.management_type())
@@ -43,7 +43,7 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
 fn get(call: &mut Call<'_>) -> Result<Reply> {
     let vault = place::vault(call)?;
     let policy = place::policy(call, &vault)?;
-    let items: Vec<ProtectedItem> = call.tx.below(&vault.id)?;
+    let items = place::items(call, &vault.id)?;
     Ok(Reply::ok(view(&policy, &items)))
 }
 
@@ -56,7 +56,7 @@ fn put(call: &mut Call<'_>) -> Result<Reply> {
         check_same_kind(before, &body)?;
     }
     let after = BackupPolicy { id: before.as_ref().map_or(id, |before| before.id.clone()), body };
-    let items: Vec<ProtectedItem> = call.tx.below(&vault.id)?;
+    let items = place::items(call, &vault.id)?;
     let answer = view(&after, &items);
     door::change(call, &vault.id, VaultChange::policy(&vault, before, after)?)?;
     Ok(Reply::ok(answer))
@@ -68,7 +68,7 @@ fn delete(call: &mut Call<'_>) -> Result<Reply> {
     let Some(policy) = call.tx.resource::<BackupPolicy>(&id)? else {
         return Ok(Reply::empty(204));
     };
-    let items: Vec<ProtectedItem> = call.tx.below(&vault.id)?;
+    let items = place::items(call, &vault.id)?;
     door::change(call, &vault.id, VaultChange::delete_policy(policy, &items)?)?;
     Ok(Reply::empty(200))
 }

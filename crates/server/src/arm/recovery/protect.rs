@@ -98,6 +98,7 @@ impl<'a> Ask<'a> {
             policy: self.policy.clone(),
             protection: Protection::Protected,
             deletion: None,
+            instance: None,
             created: now,
             id,
         };

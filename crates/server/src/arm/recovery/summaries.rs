@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use arm::{Error, Result};
 use serde_json::{Value, json};
-use vault::{Container, ProtectedItem};
+use vault::Container;
 
 use super::place;
 use crate::arm::call::Call;
@@ -51,7 +51,7 @@ fn usage(call: &mut Call<'_>) -> Result<Reply> {
     let mut count = |kind: &str| *counts.entry(kind.to_string()).or_default() += 1;
     match wanted.as_str() {
         "backupprotecteditemcountsummary" => {
-            call.tx.below::<ProtectedItem>(&vault.id)?.iter().for_each(|item| count(item.management_type()))
+            place::items(call, &vault.id)?.iter().for_each(|item| count(item.management_type()))
         }
         "backupprotectioncontainercountsummary" => call
             .tx

@@ -6,7 +6,7 @@ use arm::{Region, ResourceId, Result};
 use mua::ResourceGuard;
 use resources::ResourceGroup;
 use serde_json::{Value, json};
-use vault::{Stamp, Vault};
+use vault::{Stamp, Vault, VaultKind};
 
 use super::groups;
 use super::subscriptions::demand_visible;
@@ -32,8 +32,8 @@ pub struct Resource {
 /// listed, keeps its group from being deleted, and keeps its provider from being unregistered.
 pub fn below(call: &mut Call<'_>, scope: &ResourceId) -> Result<Vec<Resource>> {
     let vaults = call.tx.below::<Vault>(scope)?.into_iter().map(|vault| Resource {
+        kind: VaultKind::of(&vault.id).resource_type(),
         id: vault.id,
-        kind: "Microsoft.RecoveryServices/vaults",
         location: vault.location,
         tags: vault.free.tags,
         sku: vault.free.sku,

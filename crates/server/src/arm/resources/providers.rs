@@ -43,7 +43,14 @@ const PROVIDERS: &[Provider] = &[
     Provider {
         namespace: "Microsoft.DataProtection",
         needs_registration: true,
-        types: &["resourceGuards", "operations"],
+        types: &[
+            "backupVaults",
+            "backupVaults/backupInstances",
+            "backupVaults/backupPolicies",
+            "backupVaults/backupResourceGuardProxies",
+            "resourceGuards",
+            "operations",
+        ],
         versions: &["2026-03-01", "2025-09-01", "2025-07-01", "2024-04-01", "2023-05-01"],
     },
     Provider {

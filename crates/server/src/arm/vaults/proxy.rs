@@ -4,18 +4,23 @@
 
 use arm::{Error, ResourceId, Result, SubscriptionId, long_timestamp};
 use mua::alert::SEPARATION_OF_DUTIES;
-use mua::{CriticalOperation, ResourceGuard, VaultKind};
+use mua::{CriticalOperation, ResourceGuard};
 use resources::Registration;
 use serde_json::{Value, json};
-use vault::{GuardProxy, Vault, VaultChange};
+use vault::{GuardProxy, Vault, VaultChange, VaultKind};
 
 use super::load;
 use crate::arm::call::Call;
 use crate::arm::reply::Reply;
 use crate::arm::{door, guards, separation, tracked};
 
-/// Both kinds of vault and the guards need these in the subscriptions of either side (contract 2.7).
-const NAMESPACES: [&str; 2] = ["Microsoft.RecoveryServices", "Microsoft.DataProtection"];
+/// What must be registered in the subscriptions of either side (contract 2.7).
+fn namespaces(kind: VaultKind) -> &'static [&'static str] {
+    match kind {
+        VaultKind::RecoveryServices => &["Microsoft.RecoveryServices", "Microsoft.DataProtection"],
+        VaultKind::Backup => &["Microsoft.DataProtection"],
+    }
+}
 
 /// What a proxy says when its guard is gone.
 const GUARD_GONE: &str = "The Resource Guard does not exist any more. Until a guard with this id exists again and \
@@ -31,7 +36,7 @@ pub fn list(call: &mut Call<'_>) -> Result<Reply> {
     Ok(Reply::list(proxies))
 }
 
-/// `GET backupResourceGuardProxies/VaultProxy`
+/// `GET backupResourceGuardProxies/{name}`
 pub fn get(call: &mut Call<'_>) -> Result<Reply> {
     let vault = load(call)?;
     match linked(call, &vault)?.filter(|proxy| proxy.id == *call.id()) {
@@ -40,14 +45,17 @@ pub fn get(call: &mut Call<'_>) -> Result<Reply> {
     }
 }
 
-/// `PUT backupResourceGuardProxies/VaultProxy`: multi-user authorization is on afterwards.
+/// `PUT backupResourceGuardProxies/{name}`: multi-user authorization is on afterwards.
 pub fn put(call: &mut Call<'_>) -> Result<Reply> {
     let vault = load(call)?;
     let id = door::proxy_id(&vault.id)?;
     if id != *call.id() {
         return Err(tracked::invalid_name(
             call.id(),
-            "the link to the Resource Guard of a Recovery Services vault is always named 'VaultProxy'",
+            &format!(
+                "the link of this kind of vault to a Resource Guard is always named '{}'",
+                VaultKind::of(&vault.id).proxy_name()
+            ),
         ));
     }
     let guard = guard_named(call)?;
@@ -76,7 +84,7 @@ fn with_warning(mut shown: Value, warning: Option<separation::Warning>) -> Value
     shown
 }
 
-/// `DELETE backupResourceGuardProxies/VaultProxy`: multi-user authorization is off afterwards.
+/// `DELETE backupResourceGuardProxies/{name}`: multi-user authorization is off afterwards.
 pub fn delete(call: &mut Call<'_>) -> Result<Reply> {
     let vault = load(call)?;
     let Some(proxy) = linked(call, &vault)?.filter(|proxy| proxy.id == *call.id()) else {
@@ -87,10 +95,10 @@ pub fn delete(call: &mut Call<'_>) -> Result<Reply> {
     Ok(Reply::ok(json!({})))
 }
 
-/// `POST backupResourceGuardProxies/VaultProxy/unlockDelete`
+/// `POST backupResourceGuardProxies/{name}/unlockDelete`
 pub fn unlock_delete(call: &mut Call<'_>) -> Result<Reply> {
     let vault = load(call)?;
-    if !call.params.get("proxy").eq_ignore_ascii_case("VaultProxy") {
+    if !call.params.get("proxy").eq_ignore_ascii_case(VaultKind::of(&vault.id).proxy_name()) {
         return Err(tracked::not_found(call.id()));
     }
     let unlock = door::unlock(call, &vault.id)?;
@@ -129,7 +137,7 @@ fn check_guard(call: &mut Call<'_>, vault: &Vault, id: &ResourceId) -> Result<Re
     for subscription in [vault.id.subscription_id(), guard.id.subscription_id()] {
         let subscription =
             subscription.ok_or_else(|| Error::internal("a vault or guard outside of any subscription"))?;
-        check_registered(call, subscription)?;
+        check_registered(call, subscription, VaultKind::of(&vault.id))?;
     }
     if guard.location != vault.location {
         return Err(Error::invalid(
@@ -176,8 +184,8 @@ fn not_linkable(call: &Call<'_>, guard: &ResourceId) -> Error {
     )
 }
 
-fn check_registered(call: &mut Call<'_>, subscription: SubscriptionId) -> Result<()> {
-    for namespace in NAMESPACES {
+fn check_registered(call: &mut Call<'_>, subscription: SubscriptionId, kind: VaultKind) -> Result<()> {
+    for namespace in namespaces(kind) {
         let key = format!("{subscription}/{}", namespace.to_ascii_lowercase());
         if call.tx.get::<Registration>(&key)?.is_none() {
             return Err(Error::conflict(
@@ -194,7 +202,7 @@ fn check_registered(call: &mut Call<'_>, subscription: SubscriptionId) -> Result
 
 /// A proxy, with what its guard protects now: an exemption holds for all linked vaults at once.
 fn show(call: &mut Call<'_>, proxy: &GuardProxy) -> Result<Value> {
-    let kind = VaultKind::RecoveryServices;
+    let kind = VaultKind::of(&proxy.id);
     let guard: Option<ResourceGuard> = call.tx.resource(&proxy.guard)?;
     let operations = match &guard {
         Some(guard) => door::protected_operations(guard, kind),
@@ -218,7 +226,7 @@ fn show(call: &mut Call<'_>, proxy: &GuardProxy) -> Result<Value> {
     Ok(json!({
         "id": proxy.id,
         "name": proxy.id.name(),
-        "type": "Microsoft.RecoveryServices/vaults/backupResourceGuardProxies",
+        "type": type_of(kind),
         "properties": {
             "resourceGuardResourceId": proxy.guard,
             "resourceGuardOperationDetails": details,
@@ -226,4 +234,12 @@ fn show(call: &mut Call<'_>, proxy: &GuardProxy) -> Result<Value> {
             "description": description,
         },
     }))
+}
+
+/// The type that answers show. That of a Backup vault's proxy is not its own type in Azure either (recorded).
+fn type_of(kind: VaultKind) -> &'static str {
+    match kind {
+        VaultKind::RecoveryServices => "Microsoft.RecoveryServices/vaults/backupResourceGuardProxies",
+        VaultKind::Backup => "Microsoft.DataProtection/vaults/backupResourceGuardProxies",
+    }
 }

@@ -2,18 +2,20 @@
 
 use arm::Result;
 use serde_json::{Value, json};
-use vault::{Container, ProtectedItem, RecoveryPoint};
+use vault::{Container, RecoveryPoint};
 
 use super::load;
 use crate::arm::call::Call;
+use crate::arm::recovery::place;
 use crate::arm::reply::Reply;
 
 /// `GET usages`. There are no limits, so none are named.
 pub fn list(call: &mut Call<'_>) -> Result<Reply> {
     let vault = load(call)?;
-    let items: Vec<ProtectedItem> = call.tx.below(&vault.id)?;
+    let items = place::items(call, &vault.id)?;
     let containers: Vec<Container> = call.tx.below(&vault.id)?;
-    let points: Vec<RecoveryPoint> = call.tx.below(&vault.id)?;
+    let mut points: Vec<RecoveryPoint> = call.tx.below(&vault.id)?;
+    points.retain(|point| items.iter().any(|item| item.short == point.repository));
     let mut bytes = 0_u64;
     for item in &items {
         bytes = bytes.saturating_add(call.tx.usage(&item.short)?.1);

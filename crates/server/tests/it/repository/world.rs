@@ -76,6 +76,7 @@ impl World {
                 policy: None,
                 protection: Protection::Protected,
                 deletion: None,
+                instance: None,
                 created: now,
             };
             world.apply(|tx| VaultChange::item(&vault(tx), Edit::create(item.clone()), None, None));

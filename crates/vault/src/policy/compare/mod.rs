@@ -5,9 +5,11 @@
 //! order, and so is all of them together.
 
 mod retention;
+mod rules;
 mod schedule;
 
 use super::PolicyBody;
+use super::body::Meaning;
 use super::plan::{Kind, Part, PartName, Plan};
 use super::reason::{Reason, What};
 use super::rest::Rest;
@@ -24,10 +26,18 @@ pub enum Verdict {
 /// Whether `after` is weaker than `before`.
 pub fn compare(before: &PolicyBody, after: &PolicyBody) -> Verdict {
     let mut reasons = Vec::new();
-    match (before.plan(), after.plan()) {
-        (Some(before), Some(after)) => compare_plans(before, after, &mut reasons),
-        _ if before.raw() == after.raw() => {}
-        _ => reasons.push(Reason::new(PartName::Whole, What::Unreadable)),
+    match (before.meaning(), after.meaning()) {
+        (Some(Meaning::Plan(before)), Some(Meaning::Plan(after))) => {
+            compare_plans(before, after, &mut reasons);
+        }
+        (Some(Meaning::Rules(before)), Some(Meaning::Rules(after))) => {
+            let found = rules::compare(before, after);
+            reasons.extend(found.into_iter().map(|what| Reason::new(PartName::Whole, what)));
+        }
+        (Some(Meaning::Plan(_) | Meaning::Rules(_)) | None, _) if before.raw() == after.raw() => {}
+        (Some(Meaning::Plan(_) | Meaning::Rules(_)) | None, _) => {
+            reasons.push(Reason::new(PartName::Whole, What::Unreadable))
+        }
     }
     if reasons.is_empty() { Verdict::NotWeaker } else { Verdict::Weaker(reasons) }
 }

@@ -1,0 +1,116 @@
+//! Recovery points of an instance (contract 3.5).
+
+use arm::Result;
+use serde_json::{Value, json};
+use vault::{ProtectedItem, RecoveryPoint};
+
+use crate::arm::call::Call;
+use crate::arm::filters::{Asked, Span};
+use crate::arm::recovery::place;
+use crate::arm::reply::Reply;
+use crate::arm::route::{Method, Route, route};
+
+/// The routes of this part.
+pub const ROUTES: &[Route] = &[
+    route(Method::Get, instance_path!("/recoveryPoints"), instance_action!("recoveryPoints/read"), list),
+    route(
+        Method::Get,
+        instance_path!("/recoveryPoints/{point}"),
+        instance_action!("recoveryPoints/read"),
+        get,
+    ),
+    route(
+        Method::Post,
+        instance_path!("/findRestorableTimeRanges"),
+        instance_action!("findRestorableTimeRanges/action"),
+        time_ranges,
+    ),
+];
+
+/// How much of a snapshot's name restic shows.
+const SHORT_NAME: usize = 8;
+
+fn list(call: &mut Call<'_>) -> Result<Reply> {
+    let (_, instance) = place::live_item(call)?;
+    // The two times are the ends of a span, although clients write them with `eq`. What else clients send describes
+    // points that exist in Azure alone.
+    let names = ["startTime", "endTime", "startDate", "endDate", "isVisible", "restorePointDataStoreId"];
+    let asked = Asked::read(call, &names, &[])?;
+    let span = Span {
+        from: asked.instant("startTime")?.max(asked.instant("startDate")?),
+        to: match (asked.instant("endTime")?, asked.instant("endDate")?) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        },
+    };
+    let mut points: Vec<RecoveryPoint> = call.tx.below(&instance.id)?;
+    points.retain(|point| span.holds(point.at));
+    points.sort_by_cached_key(key);
+    Ok(call.page(points, key, |point| view(point, &instance)))
+}
+
+fn get(call: &mut Call<'_>) -> Result<Reply> {
+    let (_, instance) = place::live_item(call)?;
+    let id = instance.id.child(&format!("recoveryPoints/{}", call.params.get("point")))?;
+    let point: RecoveryPoint = call.tx.resource(&id)?.ok_or_else(|| place::not_found(&id))?;
+    Ok(Reply::ok(view(&point, &instance)))
+}
+
+/// There is nothing between two recovery points, so that each is a range by itself.
+fn time_ranges(call: &mut Call<'_>) -> Result<Reply> {
+    let (_, instance) = place::live_item(call)?;
+    let body = call.body()?;
+    let at = |name: &str| -> Result<Option<jiff::Timestamp>> {
+        let parse =
+            |text: &str| text.parse().map_err(|_| body.wrong(name, "a time such as 2026-01-01T12:00:00Z"));
+        body.text(name)?.map(parse).transpose()
+    };
+    let span = Span { from: at("startTime")?, to: at("endTime")? };
+    let mut points: Vec<RecoveryPoint> = call.tx.below(&instance.id)?;
+    points.retain(|point| span.holds(point.at));
+    points.sort_by_key(|point| point.at);
+    let range = |point: &RecoveryPoint| {
+        let at = arm::timestamp(point.at);
+        json!({ "objectType": "RestorableTimeRange", "startTime": at, "endTime": at })
+    };
+    Ok(Reply::ok(json!({
+        "id": call.id(),
+        "name": "findRestorableTimeRanges",
+        "type": "Microsoft.DataProtection/backupVaults/backupInstances/findRestorableTimeRanges",
+        "properties": {
+            "objectType": "AzureBackupFindRestorableTimeRangesResponse",
+            "restorableTimeRanges": points.iter().map(range).collect::<Vec<_>>(),
+        },
+    })))
+}
+
+fn key(point: &RecoveryPoint) -> String {
+    format!("{}{}", arm::newest_first(point.at), point.id.name())
+}
+
+fn view(point: &RecoveryPoint, instance: &ProtectedItem) -> Value {
+    let short: String = point.snapshot.chars().take(SHORT_NAME).collect();
+    let at = arm::long_timestamp(point.at);
+    json!({
+        "id": point.id,
+        "name": point.id.name(),
+        "type": "Microsoft.DataProtection/backupVaults/backupInstances/recoveryPoints",
+        "properties": {
+            "objectType": "AzureBackupDiscreteRecoveryPoint",
+            "recoveryPointId": point.id.name(),
+            "recoveryPointTime": at,
+            "recoveryPointType": "Incremental",
+            "friendlyName": short,
+            "policyName": point.policy.as_ref().map(|policy| policy.name()),
+            "policyVersion": null,
+            "recoveryPointState": "Completed",
+            "recoveryPointDataStoresDetails": [{
+                "id": instance.short,
+                "type": "VaultStore",
+                "state": "COMMITTED",
+                "creationTime": at,
+                "visible": true,
+            }],
+        },
+    })
+}
