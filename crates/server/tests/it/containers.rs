@@ -4,6 +4,7 @@ use resources::{Lock, LockLevel};
 use serde_json::{Value, json};
 
 use crate::fixture::{FILES, Fixture, SERVER, at, vault_id};
+use crate::harness::{BACKUP_SUB, BOB};
 
 const IDENTITY: &str = "registeredIdentities/srv01";
 
@@ -113,6 +114,40 @@ async fn an_unregistered_server_takes_its_backups_along() {
                 .is_empty()
         );
     }
+}
+
+/// Unregistering is no way round what keeps an item.
+#[tokio::test]
+async fn a_server_is_unregistered_only_by_who_may_delete_its_items() {
+    let fixture = Fixture::start().await;
+    fixture.protect_files().await;
+    let item = vault_id("v1").child(FILES).unwrap();
+    let lock = item.child("providers/Microsoft.Authorization/locks/keep").unwrap();
+    fixture.server.seed(|tx| {
+        let (id, scope) = (lock.clone(), item.clone());
+        tx.put(&Lock { id, scope, level: LockLevel::CanNotDelete, notes: None })
+    });
+    let refused = fixture.alice().delete(&at(IDENTITY)).await;
+    assert_eq!((refused.status, refused.code()), (409, "ScopeLocked"), "{}", refused.text);
+    fixture.server.seed(|tx| {
+        tx.delete::<Lock>(lock.folded());
+        Ok(())
+    });
+
+    // Somebody who may unregister servers and nothing else.
+    let scope = arm::ResourceId::subscription(BACKUP_SUB);
+    let role = json!({"properties": {"roleName": "Registrar", "type": "CustomRole", "assignableScopes": [scope],
+        "permissions": [{"actions": ["Microsoft.RecoveryServices/Vaults/registeredIdentities/delete"]}]}});
+    let name = "0f0f0f0f-0f0f-4f0f-8f0f-0f0f0f0f0f0f";
+    let path = format!("{scope}/providers/Microsoft.Authorization/roleDefinitions/{name}");
+    fixture.alice().put(&path, role).await.expect(201);
+    fixture.grant(BOB, arm::RoleId(name.parse().unwrap()), &scope);
+    let refused = fixture.server.as_(BOB).delete(&at(IDENTITY)).await;
+    assert_eq!((refused.status, refused.code()), (403, "AuthorizationFailed"), "{}", refused.text);
+    assert!(refused.message().contains("protectedItems/delete"), "{}", refused.text);
+    assert_eq!(fixture.item(FILES).await["properties"]["isScheduledForDeferredDelete"], false);
+    fixture.alice().delete(&at(FILES)).await.expect(202);
+    fixture.server.as_(BOB).delete(&at(IDENTITY)).await.expect(204);
 }
 
 #[tokio::test]

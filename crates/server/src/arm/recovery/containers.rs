@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use arm::{Error, ResourceId, Result};
 use serde_json::{Value, json};
-use vault::{Container, Feature, Job, VaultChange};
+use vault::{Container, Feature, Job, ProtectedItem, Vault, VaultChange};
 
 use super::operations::{Links, accepted};
 use super::{items, place};
-use crate::arm::call::Call;
+use crate::arm::call::{Call, authorization_failed};
 use crate::arm::dispatch::check_scope_locks;
 use crate::arm::door;
 use crate::arm::filters::Asked;
@@ -155,17 +155,25 @@ fn delete_identity(call: &mut Call<'_>) -> Result<Reply> {
         Feature::Disabled => None,
         Feature::Enabled | Feature::AlwaysOn => Some(items::deletion(call, &vault)?),
     };
-    if items.iter().any(|item| item.deletion.is_none())
-        && let Some(deletion) = &deletion
-    {
-        call.fact("recoverableUntil", deletion.until.to_string());
-    }
     for item in items.iter().filter(|item| item.deletion.is_none()) {
-        let name = call.edge.uuid().to_string();
-        call.tx.put(&Job::about(item, &vault.id, &name, "DeleteBackupData", call.now)?)?;
+        end_item(call, &vault, item)?;
+        if let Some(deletion) = &deletion {
+            call.fact("recoverableUntil", deletion.until.to_string());
+        }
     }
     door::change(call, &vault.id, VaultChange::unregister(&vault, container, items, deletion)?)?;
     Ok(Reply::empty(204))
+}
+
+/// An item that goes with its server: whoever unregisters the server could delete the item, too; and its job.
+fn end_item(call: &mut Call<'_>, vault: &Vault, item: &ProtectedItem) -> Result<()> {
+    let action = item_action!("delete");
+    if !call.may(action, &item.id)? {
+        return Err(authorization_failed(call.who(), action, &item.id));
+    }
+    check_scope_locks(call, &item.id)?;
+    let name = call.edge.uuid().to_string();
+    call.tx.put(&Job::about(item, &vault.id, &name, "DeleteBackupData", call.now)?)
 }
 
 /// What a client means by an id: `<vault>/registeredIdentities/{server}` is another name of the server's container.
