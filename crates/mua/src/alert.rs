@@ -102,6 +102,9 @@ rules! {
     OperationsExempted = 16, "Resource Guard Protects Fewer Operations", Sev1;
     OperationsProtected = 17, "Resource Guard Protects More Operations", Sev4;
     GuardDeleted = 18, "Resource Guard Deleted", Sev1;
+    PurgeComplete = 19, "Purge Complete", Sev2;
+    SecurityPinWrong = 20, "Wrong Security PIN", Sev1;
+    RepositoryConfigRemoved = 21, "Repository Config Removed", Sev1;
 }
 
 impl AlertRule {
@@ -156,6 +159,9 @@ pub fn alerts(entry: &Entry) -> Vec<Alert> {
             if is(entry, "Microsoft.Authorization/roleAssignmentApprovals/stages/write") {
                 rules.push(AlertRule::ApprovalRefused);
             }
+            if is(entry, "repository.pin.try") {
+                rules.push(AlertRule::SecurityPinWrong);
+            }
         }
         Verdict::Done => done(entry, &mut rules),
     }
@@ -195,6 +201,14 @@ fn done(entry: &Entry, rules: &mut Vec<AlertRule>) {
     }
     if by_vault("backupResourceGuardProxies/unlockDelete/action") {
         rules.push(AlertRule::DeletionUnlocked);
+    }
+    if by_vault("backupFabrics/protectionContainers/protectedItems/purge")
+        || by_vault("backupInstances/purge")
+    {
+        rules.push(AlertRule::PurgeComplete);
+    }
+    if is(entry, "repository.config.hide") {
+        rules.push(AlertRule::RepositoryConfigRemoved);
     }
     let guard = "Microsoft.DataProtection/subscriptions/resourceGroups/providers/resourceGuards";
     if is(entry, &format!("{guard}/delete")) {

@@ -111,6 +111,17 @@ fn events() -> Vec<(String, Entry)> {
     let scope = [("scope", "/subscriptions/s")];
     events.push(("approval refused, elsewhere".into(), entry(Verdict::Refused, approve, stage, &scope)));
     events.push(("approval given, for a guard".into(), done(approve, stage, &[("scope", GUARD)])));
+    for (kind, item) in [
+        ("Microsoft.RecoveryServices/vaults", "backupFabrics/protectionContainers/protectedItems"),
+        ("Microsoft.DataProtection/backupVaults", "backupInstances"),
+    ] {
+        let target = format!("{}/some/item", vault(kind));
+        events.push((format!("{kind}: purged"), done(&format!("{kind}/{item}/purge"), &target, &[])));
+        let tried = entry(Verdict::Refused, "repository.pin.try", &target, &[]);
+        events.push((format!("{kind}: a backup client shows a wrong security PIN"), tried));
+        let removed = done("repository.config.hide", &target, &[]);
+        events.push((format!("{kind}: a backup client removes the config of its repository"), removed));
+    }
     events.push((
         "a recovery point arrived".into(),
         done("repository.snapshot.arrive", &vault("Microsoft.RecoveryServices/vaults"), &[]),

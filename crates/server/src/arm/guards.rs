@@ -117,10 +117,9 @@ fn change(call: &mut Call<'_>, mut guard: ResourceGuard) -> Result<Reply> {
     guard.modified = call.stamp();
     let exempt = guard.exempt.clone();
     call.fact("exempt", guard.exclusions().join(", "));
-    for (fact, operations) in [
-        (EXEMPTED, exempt.difference(&before)),
-        (PROTECTED, before.difference(&exempt)),
-    ] {
+    for (fact, operations) in
+        [(EXEMPTED, exempt.difference(&before)), (PROTECTED, before.difference(&exempt))]
+    {
         let names: Vec<String> = operations.copied().map(CriticalOperation::name).collect();
         if !names.is_empty() {
             call.fact(fact, names.join(", "));

@@ -3,9 +3,7 @@
 use std::sync::LazyLock;
 
 use super::route::{Route, Table};
-use super::{
-    activity, alerts, authorization, backup, guards, pim, recovery, resources, separation, vaults,
-};
+use super::{activity, alerts, authorization, backup, guards, pim, recovery, resources, separation, vaults};
 
 /// Every route of the ARM face.
 pub const ROUTES: &[&[Route]] = &[
