@@ -251,7 +251,11 @@ fn description(raised: &Raised<'_>) -> String {
     let Raised { entry, alert, .. } = raised;
     let said = |name: &str| entry.facts.get(name).map(String::as_str).unwrap_or_default();
     let what = match alert.rule {
-        AlertRule::CriticalOperationRefused | AlertRule::ApprovalRefused => entry.reason.as_str(),
+        AlertRule::CriticalOperationRefused
+        | AlertRule::ApprovalRefused
+        | AlertRule::PurgeComplete
+        | AlertRule::SecurityPinWrong
+        | AlertRule::RepositoryConfigRemoved => entry.reason.as_str(),
         AlertRule::DutiesNotSeparated => said(mua::alert::SEPARATION_OF_DUTIES),
         AlertRule::OperationsExempted => said(mua::alert::EXEMPTED),
         AlertRule::OperationsProtected => said(mua::alert::PROTECTED),
