@@ -228,7 +228,15 @@ impl Story<'_> {
             let request = names.request("updateProtectionPolicyRequests");
             properties.insert("resourceGuardOperationRequests".into(), json!([request]));
         }
-        self.refused(alice, "keeps backups for one day only", "PUT", &names.policy, Some(shorter), linked)
+        self.refused(alice, "keeps backups for one day only", "PUT", &names.policy, Some(shorter), linked)?;
+        self.refused(
+            alice,
+            "reads the backup out of the vault",
+            "POST",
+            &self.restore_path()?,
+            Some(restore(&[])),
+            code,
+        )
     }
 
     /// The activation: asked for, not approved by oneself, approved by Sam. Returns the body that ends it.
@@ -277,6 +285,14 @@ impl Story<'_> {
         let body = json!({"properties": {"protectedItemType": "MabFileFolderProtectedItem",
             "protectionState": "ProtectionStopped", "isRehydrate": true, "policyId": ""}});
         self.allowed(alice, "undeletes it", "PUT", &names.item, Some(body))?;
+        self.read_back()
+    }
+
+    /// Reading backup data takes consent, which Alice still has.
+    fn read_back(&self) -> anyhow::Result<()> {
+        let body = restore(&[self.names.request("triggerRestoreRequests")]);
+        let path = self.restore_path()?;
+        self.allowed(&self.alice, "opens it for reading, with consent", "POST", &path, Some(body))?;
         let repository = self.repository()?;
         self.narrator.act(
             "restic",
@@ -321,6 +337,13 @@ impl Story<'_> {
             Some(delete),
             "LinkedAuthorizationFailed",
         )
+    }
+
+    /// The address that restores the one recovery point.
+    fn restore_path(&self) -> anyhow::Result<String> {
+        let points = format!("{}/recoveryPoints", self.names.item);
+        let name = self.quietly(&self.alice, "GET", &points, None)?.text("/value/0/name")?;
+        Ok(format!("{points}/{name}/restore"))
     }
 
     fn register(&self, who: &Client, subscription: &str) -> anyhow::Result<()> {
@@ -372,6 +395,11 @@ impl Story<'_> {
             password: self.stage.organisations.repository_password.clone(),
         })
     }
+}
+
+fn restore(requests: &[String]) -> Value {
+    json!({"properties": {"objectType": "IaasVMRestoreRequest", "recoveryType": "OriginalLocation",
+        "resourceGuardOperationRequests": requests}})
 }
 
 fn policy(days: u32) -> Value {
