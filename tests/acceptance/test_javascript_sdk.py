@@ -1,6 +1,6 @@
 """The Azure JavaScript SDK, unmodified: what it reads, and every critical operation that it knows, refused and allowed.
 
-Its API version is older than that of the Python SDKs: it cannot name a guard request for a restore or for the encryption,
+Its API version is older than that of the Python SDKs: it cannot name a guard request for a restore or for encryption,
 so that both are refused for as long as the guard protects them.
 """
 

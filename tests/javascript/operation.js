@@ -1,5 +1,5 @@
-// One operation of the Azure JavaScript SDK, unmodified. Standard input says, as JSON, where the server is, who asks and
-// what; standard output tells, as JSON, the status of every answer that the SDK got, and how it ended.
+// One operation of the Azure JavaScript SDK, unmodified. Standard input says, as JSON, where the server is, who asks
+// and what; standard output tells, as JSON, the status of every answer that the SDK got, and how it ended.
 "use strict";
 
 const { readFileSync } = require("node:fs");
