@@ -105,7 +105,11 @@ impl PlainAssignment {
     /// The name in the folded id of an assignment at this scope, if it has that form, down to how the GUID is written.
     pub fn name_in(id: &str, scope: &ResourceId) -> Option<Uuid> {
         let above = if scope.is_root() { "" } else { scope.folded() };
-        let name = id.strip_prefix(above)?.strip_prefix(Self::BELOW)?;
+        Self::name(id.strip_prefix(above)?.strip_prefix(Self::BELOW)?)
+    }
+
+    /// The GUID at the end of a folded id, as ARM writes it.
+    pub(crate) fn name(name: &str) -> Option<Uuid> {
         // Of the forms that a GUID is read from, only one is as long as that.
         let usual = name.len() == Hyphenated::LENGTH && !name.bytes().any(|byte| byte.is_ascii_uppercase());
         if usual { Uuid::try_parse(name).ok() } else { None }

@@ -23,6 +23,7 @@ pub mod purging;
 mod repository;
 mod run;
 mod tls;
+mod turn;
 
 pub use clock_mark::clock_mark;
 pub use listen::serve as serve_router;

@@ -45,7 +45,7 @@ use crate::app::App;
 
 pub use desk::Desk;
 pub use people::is_revoked;
-pub use tidy::keep_tidy;
+pub use tidy::TURN as TIDYING;
 
 /// The routes of this face.
 pub fn router(app: &App) -> Router<App> {

@@ -1,51 +1,27 @@
 //! Removing deleted items whose time is over, with their repositories. No decision waits for it: whether an item is gone
 //! is a comparison, made when it is asked.
-//!
-//! Of several servers on one store, the one that holds the lease does it. Nothing is lost when two do.
 
 use std::time::Duration;
 
 use arm::{Error, ResourceId, Result};
 use jiff::SignedDuration;
 use ledger::{Actor, ActorKind, Entry, Verdict};
-use store::{Lease, Transaction};
-use tokio::sync::watch;
+use store::Transaction;
 use uuid::Uuid;
 use vault::{ProtectedItem, Vault, VaultChange, VaultKind};
 
 use crate::app::App;
 use crate::arm::door;
+use crate::turn::Turn;
 
-/// How often it is done.
-const EVERY: Duration = Duration::from_secs(60);
-/// The lease, and how long it lasts: its holder renews it every time, and once may be late.
-const LEASE: &str = "purge-items";
-const LEASE_TERM: SignedDuration = SignedDuration::from_secs(150);
-
-/// Purges now and then until the server stops.
-pub async fn keep(app: App, mut stop: watch::Receiver<bool>) {
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
-            _ = stop.wait_for(|stop| *stop) => break,
-        }
-        if let Err(error) = app.blocking(take_turn).await {
-            let internal = error.internal.as_deref().unwrap_or(&error.message);
-            tracing::warn!(%internal, "deleted items could not be purged; it will be tried again");
-        }
-    }
-    let leave = |app: &App| app.store.transact(|tx| Lease::release(tx, LEASE, app.server));
-    if let Err(error) = app.blocking(leave).await {
-        let internal = error.internal.as_deref().unwrap_or(&error.message);
-        tracing::warn!(%internal, "a lease could not be given back; it ends by itself");
-    }
-}
-
-/// Purges, unless it is another server's turn.
-fn take_turn(app: &App) -> Result<()> {
-    let mine = app.store.transact(|tx| Lease::hold(tx, LEASE, app.server, app.edge.now(), LEASE_TERM))?;
-    if mine { purge(app) } else { Ok(()) }
-}
+/// When it is done, and by whom.
+pub static TURN: Turn = Turn {
+    every: Duration::from_secs(60),
+    lease: "purge-items",
+    term: SignedDuration::from_secs(150),
+    failed: "deleted items could not be purged",
+    work: purge,
+};
 
 /// Removes every deleted item whose time is over: each in a commit of its own, after looking at it again.
 ///

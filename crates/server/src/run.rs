@@ -104,10 +104,10 @@ pub async fn start(config: &Config, store: Store, edge: Edge) -> Result<Running,
     let mut tasks = vec![
         tokio::spawn(listen::serve(arm, Arc::clone(&tls), arm_router(&app), stopped.clone())),
         tokio::spawn(listen::serve(graph, Arc::clone(&tls), graph_router(&app), stopped.clone())),
-        tokio::spawn(crate::login::keep_tidy(app.clone(), stopped.clone())),
+        tokio::spawn(crate::login::TIDYING.keep(app.clone(), stopped.clone())),
     ];
     tasks.push(tokio::spawn(crate::clock_mark::keep(app.clone(), stopped.clone())));
-    tasks.push(tokio::spawn(crate::purging::keep(app.clone(), stopped.clone())));
+    tasks.push(tokio::spawn(crate::purging::TURN.keep(app.clone(), stopped.clone())));
     if let Some(address) = config.userrealm_listen {
         tasks.push(tokio::spawn(listen::serve(bind(address).await?, tls, userrealm_router(&app), stopped)));
     }

@@ -15,7 +15,6 @@ use crate::{Assignment, PlainAssignment, Window};
 
 /// What comes between the scope and the name in the id of an assignment.
 const BELOW: &str = "/providers/Microsoft.Authorization/roleAssignments/";
-const FOLDED_BELOW: &str = "/providers/microsoft.authorization/roleassignments/";
 
 /// The role has a window.
 const TIMED: u32 = 1 << 31;
@@ -53,9 +52,8 @@ pub(super) struct Record {
 fn guid_below(id: &ResourceId) -> Option<(&str, Uuid)> {
     let folded = id.folded();
     let (above, name) = folded.split_at_checked(folded.len().checked_sub(Hyphenated::LENGTH)?)?;
-    let scope = above.strip_suffix(FOLDED_BELOW)?;
-    let guid = Uuid::try_parse(name).ok()?;
-    (guid.as_hyphenated().encode_lower(&mut [0; Hyphenated::LENGTH]) == name).then_some((scope, guid))
+    let scope = above.strip_suffix(PlainAssignment::BELOW)?;
+    Some((scope, PlainAssignment::name(name)?))
 }
 
 /// What the id of an assignment at this scope begins with.
@@ -231,7 +229,7 @@ impl Records {
     fn letters<'a>(&'a self, slot: &Slot, scope: &'a str, guid: &'a str) -> impl Iterator<Item = u8> + 'a {
         let parts = match self.odd_ids.get(&slot.record) {
             Some(id) => [id.folded(), "", ""],
-            None => [stem(scope), FOLDED_BELOW, guid],
+            None => [stem(scope), PlainAssignment::BELOW, guid],
         };
         parts.into_iter().flat_map(str::bytes)
     }

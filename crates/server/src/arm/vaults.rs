@@ -7,11 +7,11 @@ pub mod settings;
 mod shape;
 mod usage;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use arm::{Error, ResourceId, Result};
+use arm::{Error, Fields, ResourceId, Result};
 use mua::Unlock;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::Document;
 use vault::policy::PolicyBody;
 use vault::{
@@ -175,49 +175,37 @@ pub const ROUTES: &[Route] = &[
     ),
 ];
 
+/// What differs between the two kinds of vault when they are read and written.
+pub struct Face {
+    /// The kind.
+    pub kind: VaultKind,
+    /// The free settings that a vault has from the start.
+    pub defaults: fn() -> BTreeMap<String, Value>,
+    /// What the body of a PUT or PATCH makes of a vault.
+    pub applied: fn(&Fields<'_>, Vault) -> Result<Vault>,
+    /// A vault as answers show it, guarded or not.
+    pub shape: fn(&Vault, bool) -> Value,
+}
+
+const FACE: Face = Face {
+    kind: VaultKind::RecoveryServices,
+    defaults: settings::defaults,
+    applied: settings::applied,
+    shape: shape::vault,
+};
+
 fn list(call: &mut Call<'_>) -> Result<Reply> {
-    let scope = match call.id().resource_group() {
-        Some(group) => group,
-        None => ResourceId::subscription(call.subscription()?),
-    };
-    let mut vaults: Vec<Vault> = call.tx.below(&scope)?;
-    vaults.retain(|vault| VaultKind::of(&vault.id) == VaultKind::RecoveryServices);
-    let proxies: Vec<GuardProxy> = call.tx.below(&scope)?;
-    let guarded: BTreeSet<ResourceId> = proxies.iter().filter_map(|proxy| proxy.id.parent()).collect();
-    Ok(call.page(
-        vaults,
-        |vault| vault.id.folded().to_string(),
-        |vault| shape::vault(vault, guarded.contains(&vault.id)),
-    ))
+    FACE.list(call)
 }
 
 fn get(call: &mut Call<'_>) -> Result<Reply> {
-    let vault = load(call)?;
-    Ok(Reply::ok(show(call, &vault)?))
+    FACE.get(call)
 }
 
 fn put(call: &mut Call<'_>) -> Result<Reply> {
-    let body = call.body()?;
-    let location = tracked::location(&body)?;
-    let id = id_of(call);
-    if call.tx.resource::<Vault>(&id)?.is_some() {
-        return update(call);
-    }
-    check_name(&id)?;
-    let vault = Vault {
-        id,
-        short: call.edge.short_name(),
-        location,
-        soft_delete: SoftDelete::default(),
-        enhanced_security: Feature::Enabled,
-        immutability: Immutability::default(),
-        encryption: None,
-        free: FreeSettings { properties: settings::defaults(), ..FreeSettings::default() },
-        created: call.stamp(),
-        modified: call.stamp(),
+    let Some(vault) = FACE.create(call)? else {
+        return FACE.update(call);
     };
-    let vault = settings::applied(&body, vault)?;
-    door::change(call, &vault.id, VaultChange::vault(None, vault.clone())?)?;
     for (name, body) in vault::policy::built_in() {
         let policy = BackupPolicy {
             id: vault.id.child(&format!("backupPolicies/{name}"))?,
@@ -225,23 +213,105 @@ fn put(call: &mut Call<'_>) -> Result<Reply> {
         };
         door::change(call, &vault.id, VaultChange::policy(&vault, None, policy)?)?;
     }
-    Ok(Reply::created(show(call, &vault)?))
+    Ok(Reply::created(FACE.show(call, &vault)?))
 }
 
 fn patch(call: &mut Call<'_>) -> Result<Reply> {
-    update(call)
+    FACE.update(call)
 }
 
-/// Changes what the request names; everything else stays.
-fn update(call: &mut Call<'_>) -> Result<Reply> {
-    let before = load(call)?;
-    let body = call.body()?;
-    if let Some(location) = tracked::named_location(&body)? {
-        tracked::stays(&before.id, &before.location, &location)?;
+fn check_name_availability(call: &mut Call<'_>) -> Result<Reply> {
+    FACE.name_availability(call)
+}
+
+impl Face {
+    /// The vaults of this kind in a resource group or subscription.
+    pub fn list(&self, call: &mut Call<'_>) -> Result<Reply> {
+        let scope = match call.id().resource_group() {
+            Some(group) => group,
+            None => ResourceId::subscription(call.subscription()?),
+        };
+        let mut vaults: Vec<Vault> = call.tx.below(&scope)?;
+        vaults.retain(|vault| VaultKind::of(&vault.id) == self.kind);
+        let proxies: Vec<GuardProxy> = call.tx.below(&scope)?;
+        let guarded: BTreeSet<ResourceId> = proxies.iter().filter_map(|proxy| proxy.id.parent()).collect();
+        Ok(call.page(
+            vaults,
+            |vault| vault.id.folded().to_string(),
+            |vault| (self.shape)(vault, guarded.contains(&vault.id)),
+        ))
     }
-    let after = settings::applied(&body, before.clone())?;
-    let vault = commit(call, before, after)?;
-    Ok(Reply::ok(show(call, &vault)?))
+
+    /// One vault.
+    pub fn get(&self, call: &mut Call<'_>) -> Result<Reply> {
+        let vault = load(call)?;
+        Ok(Reply::ok(self.show(call, &vault)?))
+    }
+
+    /// Makes the vault that a PUT describes; `None` if it is there already.
+    pub fn create(&self, call: &mut Call<'_>) -> Result<Option<Vault>> {
+        let body = call.body()?;
+        let location = tracked::location(&body)?;
+        let id = id_of(call);
+        if call.tx.resource::<Vault>(&id)?.is_some() {
+            return Ok(None);
+        }
+        check_name(&id)?;
+        let vault = Vault {
+            id,
+            short: call.edge.short_name(),
+            location,
+            soft_delete: SoftDelete::default(),
+            // Only Recovery Services vaults can switch them.
+            enhanced_security: Feature::Enabled,
+            immutability: Immutability::default(),
+            encryption: None,
+            free: FreeSettings { properties: (self.defaults)(), ..FreeSettings::default() },
+            created: call.stamp(),
+            modified: call.stamp(),
+        };
+        let vault = (self.applied)(&body, vault)?;
+        door::change(call, &vault.id, VaultChange::vault(None, vault.clone())?)?;
+        Ok(Some(vault))
+    }
+
+    /// Changes what the request names; everything else stays.
+    pub fn update(&self, call: &mut Call<'_>) -> Result<Reply> {
+        let before = load(call)?;
+        let body = call.body()?;
+        if let Some(location) = tracked::named_location(&body)? {
+            tracked::stays(&before.id, &before.location, &location)?;
+        }
+        let after = (self.applied)(&body, before.clone())?;
+        let vault = commit(call, before, after)?;
+        Ok(Reply::ok(self.show(call, &vault)?))
+    }
+
+    /// Whether a vault of this kind can have a name.
+    pub fn name_availability(&self, call: &mut Call<'_>) -> Result<Reply> {
+        let body = call.body()?;
+        let name = body.required_text("name")?;
+        let id = call.group()?.child(&format!("providers/{}/{name}", self.kind.resource_type()))?;
+        let (reason, message) = match check_name(&id) {
+            Err(error) => (Some("Invalid"), Some(error.message)),
+            Ok(()) if call.tx.resource::<Vault>(&id)?.is_some() => {
+                let message = format!("There is a vault '{name}' in this resource group already.");
+                (Some("AlreadyExists"), Some(message))
+            }
+            Ok(()) => (None, None),
+        };
+        Ok(Reply::ok(json!({
+            "nameAvailable": reason.is_none(),
+            "reason": reason,
+            "message": message,
+        })))
+    }
+
+    /// A vault as it is now.
+    pub fn show(&self, call: &mut Call<'_>, vault: &Vault) -> Result<Value> {
+        let proxy: Option<GuardProxy> = call.tx.resource(&door::proxy_id(&vault.id)?)?;
+        Ok((self.shape)(vault, proxy.is_some()))
+    }
 }
 
 /// Puts the changed settings of a vault through the door.
@@ -275,30 +345,6 @@ pub fn delete(call: &mut Call<'_>) -> Result<Reply> {
     Ok(Reply::empty(204))
 }
 
-fn check_name_availability(call: &mut Call<'_>) -> Result<Reply> {
-    name_availability(call, VaultKind::RecoveryServices)
-}
-
-/// Whether a vault of this kind can have a name.
-pub fn name_availability(call: &mut Call<'_>, kind: VaultKind) -> Result<Reply> {
-    let body = call.body()?;
-    let name = body.required_text("name")?;
-    let id = call.group()?.child(&format!("providers/{}/{name}", kind.resource_type()))?;
-    let (reason, message) = match check_name(&id) {
-        Err(error) => (Some("Invalid"), Some(error.message)),
-        Ok(()) if call.tx.resource::<Vault>(&id)?.is_some() => {
-            let message = format!("There is a vault '{name}' in this resource group already.");
-            (Some("AlreadyExists"), Some(message))
-        }
-        Ok(()) => (None, None),
-    };
-    Ok(Reply::ok(json!({
-        "nameAvailable": reason.is_none(),
-        "reason": reason,
-        "message": message,
-    })))
-}
-
 /// The id of the vault that a request is about: the vault's own path, or the beginning of a path below it.
 pub fn id_of(call: &Call<'_>) -> ResourceId {
     call.id().first(8)
@@ -313,13 +359,8 @@ pub fn load(call: &mut Call<'_>) -> Result<Vault> {
     call.tx.resource(&id)?.ok_or_else(|| tracked::not_found(&id))
 }
 
-fn show(call: &mut Call<'_>, vault: &Vault) -> Result<serde_json::Value> {
-    let proxy: Option<GuardProxy> = call.tx.resource(&door::proxy_id(&vault.id)?)?;
-    Ok(shape::vault(vault, proxy.is_some()))
-}
-
 /// Azure's rule for the names of vaults.
-pub fn check_name(id: &ResourceId) -> Result<(), Error> {
+fn check_name(id: &ResourceId) -> Result<(), Error> {
     let name = id.name();
     let fits = (2..=50).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_alphabetic())

@@ -1,6 +1,4 @@
 //! Deleting what nobody can use any more. No decision waits for it: expiry is a comparison, made when it is asked.
-//!
-//! Of several servers on one store, the one that holds the lease does it. Nothing is lost when two do.
 
 use std::time::Duration;
 
@@ -9,54 +7,24 @@ use directory::oauth::{AuthorizationCode, DeviceCode, RefreshToken, RevokedFamil
 use directory::page::OpenPage;
 use directory::throttle::{Counter, Pace};
 use jiff::{SignedDuration, Timestamp};
-use store::{Free, Lease};
-use tokio::sync::watch;
+use store::Free;
 
 use crate::app::App;
+use crate::turn::Turn;
 
-/// How often it is done.
-const EVERY: Duration = Duration::from_secs(5 * 60);
-/// The lease, and how long it lasts: its holder renews it every time, and once may be late.
-const LEASE: &str = "tidy-sign-in";
-const LEASE_TERM: SignedDuration = SignedDuration::from_mins(11);
+/// When it is done, and by whom.
+pub static TURN: Turn = Turn {
+    every: Duration::from_secs(5 * 60),
+    lease: "tidy-sign-in",
+    term: SignedDuration::from_mins(11),
+    failed: "the sign-in could not be tidied up",
+    work: tidy,
+};
 /// How long a code is kept after it has expired: a used one that turns up again has leaked, and still has to name the
 /// family that is to be revoked.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
 /// How many documents go into one commit.
 const AT_ONCE: usize = 200;
-
-/// Tidies up now and then until the server stops.
-pub async fn keep_tidy(app: App, mut stop: watch::Receiver<bool>) {
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
-            _ = stop.wait_for(|stop| *stop) => break,
-        }
-        if let Err(error) = app.blocking(take_turn).await {
-            let internal = error.internal.as_deref().unwrap_or(&error.message);
-            tracing::warn!(%internal, "the sign-in could not be tidied up; it will be tried again");
-        }
-    }
-    if let Err(error) = app.blocking(leave).await {
-        let internal = error.internal.as_deref().unwrap_or(&error.message);
-        tracing::warn!(%internal, "a lease could not be given back; it ends by itself");
-    }
-}
-
-/// Tidies up, unless it is another server's turn. Returns whether it did.
-fn take_turn(app: &App) -> Result<bool> {
-    let hold = || app.store.transact(|tx| Lease::hold(tx, LEASE, app.server, app.edge.now(), LEASE_TERM));
-    let mine = hold()?;
-    if mine {
-        tidy(app)?;
-    }
-    Ok(mine)
-}
-
-/// Leaves the next turn to another server.
-fn leave(app: &App) -> Result<()> {
-    app.store.transact(|tx| Lease::release(tx, LEASE, app.server))
-}
 
 /// Deletes expired pages, codes and tokens, and throttles that say nothing any more.
 ///
@@ -200,21 +168,21 @@ mod tests {
         let clock = Arc::new(TestClock(Mutex::new(at(0))));
         let a = app(folder.path(), Arc::clone(&clock));
         let b = App { server: Uuid::from_u128(2), ..a.clone() };
-        let turns = || (take_turn(&a).unwrap(), take_turn(&b).unwrap());
+        let turns = || (TURN.take(&a).unwrap(), TURN.take(&b).unwrap());
         let passed = |minutes| *clock.0.lock() = at(0) + SignedDuration::from_mins(minutes);
         assert_eq!(turns(), (true, false));
         passed(5);
         assert_eq!(turns(), (true, false));
-        leave(&b).unwrap();
+        TURN.leave(&b).unwrap();
         assert_eq!(turns(), (true, false), "nobody gives back what another holds");
-        leave(&a).unwrap();
-        assert!(take_turn(&b).unwrap(), "a stop gives it back at once");
+        TURN.leave(&a).unwrap();
+        assert!(TURN.take(&b).unwrap(), "a stop gives it back at once");
         // The holder dies.
         passed(15);
-        assert!(!take_turn(&a).unwrap());
+        assert!(!TURN.take(&a).unwrap());
         passed(16);
         fill(&a);
-        assert!(take_turn(&a).unwrap());
+        assert!(TURN.take(&a).unwrap());
         assert_eq!(count::<OpenPage>(&a), 0, "and does what there was to do");
     }
 }

@@ -1,7 +1,6 @@
 //! Deleted instances, as long as they are kept (contract 3.4).
 
 use arm::{Error, Result};
-use serde_json::Value;
 use vault::{Edit, ProtectedItem, Protection, Vault};
 
 use super::operations::accepted;
@@ -41,13 +40,13 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
     Ok(call.page(
         instances,
         |instance| instance.id.folded().to_string(),
-        |instance| show(&origin, &vault, instance),
+        |instance| view::deleted(&origin, &vault, instance),
     ))
 }
 
 fn get(call: &mut Call<'_>) -> Result<Reply> {
     let (vault, instance) = deleted(call)?;
-    Ok(Reply::ok(show(&call.request.origin, &vault, &instance)))
+    Ok(Reply::ok(view::deleted(&call.request.origin, &vault, &instance)))
 }
 
 /// Undeleting leaves an instance stopped, with the policy it had: the next one is compared with that.
@@ -70,12 +69,5 @@ fn deleted(call: &mut Call<'_>) -> Result<(Vault, ProtectedItem)> {
             "UserErrorGenericResourceNotFound",
             format!("The vault '{}' has no deleted backup instance '{}'.", vault.id.name(), id.name()),
         )),
-    }
-}
-
-fn show(origin: &str, vault: &Vault, instance: &ProtectedItem) -> Value {
-    match &instance.deletion {
-        Some(deletion) => view::deleted(origin, vault, instance, deletion),
-        None => Value::Null,
     }
 }

@@ -1,14 +1,14 @@
 //! Backup instances: configuring, changing, stopping, resuming and deleting their protection (contract 3.4).
 
-use arm::{Error, ResourceId, Result};
+use arm::{ResourceId, Result};
 use vault::policy::PolicyBody;
-use vault::{Edit, Feature, ProtectedItem, Protection, Vault};
+use vault::{Edit, ProtectedItem, Protection, Vault};
 
 use super::ask::{self, Ask};
 use super::operations::{accepted, with_links};
 use super::view;
 use crate::arm::call::Call;
-use crate::arm::recovery::{credentials, item_view, items, place};
+use crate::arm::recovery::{credentials, items, place};
 use crate::arm::reply::Reply;
 use crate::arm::route::{Method, Route, route};
 use crate::arm::tracked::not_found;
@@ -31,7 +31,7 @@ pub const ROUTES: &[Route] = &[
         instance_action!("validateForModifyBackup/action"),
         validate_for_modify,
     ),
-    route(Method::Post, instance_path!("/backup"), instance_action!("backup/action"), backup_now),
+    route(Method::Post, instance_path!("/backup"), instance_action!("backup/action"), items::backup_now),
     route(
         Method::Post,
         instance_path!("/stopProtection"),
@@ -146,14 +146,20 @@ fn check_kind(name: &str, policy: &PolicyBody, instance: &ProtectedItem) -> Resu
     Err(ask::invalid("policyInfo", message))
 }
 
+/// The instance that a request to check one describes.
+fn sent<'a>(call: &Call<'a>) -> Result<Ask<'a>> {
+    let body = call.body()?;
+    let sent = body.object("backupInstance")?;
+    if sent.is_absent() {
+        return Err(body.missing("backupInstance"));
+    }
+    Ask::read(&sent, &body)
+}
+
 /// Checks an instance as a PUT would, and changes nothing.
 fn validate_for_backup(call: &mut Call<'_>) -> Result<Reply> {
     let vault = place::vault(call)?;
-    let sent = call.body()?.object("backupInstance")?;
-    if sent.is_absent() {
-        return Err(call.body()?.missing("backupInstance"));
-    }
-    let ask = Ask::read(&sent, &call.body()?)?;
+    let ask = sent(call)?;
     let id = vault.id.child("backupInstances/validated")?;
     planned(call, &vault, ask, None, id)?;
     accepted(call, &vault, None)
@@ -162,27 +168,9 @@ fn validate_for_backup(call: &mut Call<'_>) -> Result<Reply> {
 /// Checks a change of an instance as a PUT would, and changes nothing.
 fn validate_for_modify(call: &mut Call<'_>) -> Result<Reply> {
     let (vault, instance) = place::live_item(call)?;
-    let sent = call.body()?.object("backupInstance")?;
-    if sent.is_absent() {
-        return Err(call.body()?.missing("backupInstance"));
-    }
-    let ask = Ask::read(&sent, &call.body()?)?;
+    let ask = sent(call)?;
     planned(call, &vault, ask, Some(&instance), instance.id.clone())?;
     accepted(call, &vault, None)
-}
-
-/// The client that holds the data makes the backup; the server could not even read it.
-fn backup_now(call: &mut Call<'_>) -> Result<Reply> {
-    let (vault, instance) = place::live_item(call)?;
-    let url = item_view::repository_url(&call.request.origin, &vault, &instance);
-    Err(Error::invalid(
-        "UserErrorBackupRunsOnClient",
-        format!(
-            "backups of '{}' are made by the client that holds the data: run 'restic -r rest:{url} backup <path>' \
-             there, with credentials from POST {}/repositoryCredentials",
-            instance.friendly_name, instance.id
-        ),
-    ))
 }
 
 fn stop_protection(call: &mut Call<'_>) -> Result<Reply> {
@@ -218,19 +206,6 @@ fn delete(call: &mut Call<'_>) -> Result<Reply> {
         return Ok(Reply::empty(204));
     };
     let job = items::job(call, &vault, &instance, "Delete")?;
-    let edit = match vault.soft_delete.state {
-        Feature::Disabled => Edit::delete(instance),
-        Feature::Enabled | Feature::AlwaysOn => {
-            let deletion = items::deletion(call, &vault)?;
-            call.fact("recoverableUntil", deletion.until.to_string());
-            let after = ProtectedItem {
-                protection: Protection::Stopped,
-                deletion: Some(deletion),
-                ..instance.clone()
-            };
-            Edit::replace(instance, after)
-        }
-    };
-    items::change(call, &vault, edit)?;
+    items::delete_item(call, &vault, instance)?;
     accepted(call, &vault, Some(job))
 }

@@ -6,6 +6,7 @@ use vault::Job;
 
 use crate::arm::call::Call;
 use crate::arm::filters::{Asked, Span};
+use crate::arm::recovery::jobs::{STATUS, key, named};
 use crate::arm::recovery::place;
 use crate::arm::reply::Reply;
 use crate::arm::route::{Method, Route, route};
@@ -15,9 +16,6 @@ pub const ROUTES: &[Route] = &[
     route(Method::Get, vault_path!("/backupJobs"), vault_action!("backupJobs/read"), list),
     route(Method::Get, vault_path!("/backupJobs/{job}"), vault_action!("backupJobs/read"), get),
 ];
-
-/// Every job is over before anybody can ask for it.
-const STATUS: &str = "Completed";
 
 fn list(call: &mut Call<'_>) -> Result<Reply> {
     let vault = place::vault(call)?;
@@ -38,14 +36,8 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
 }
 
 fn get(call: &mut Call<'_>) -> Result<Reply> {
-    let vault = place::vault(call)?;
-    let id = vault.id.child(&format!("backupJobs/{}", call.params.get("job")))?;
-    let job: Job = call.tx.resource(&id)?.ok_or_else(|| place::not_found(&id))?;
+    let (vault, job) = named(call)?;
     Ok(Reply::ok(view(&job, &vault.id)))
-}
-
-fn key(job: &Job) -> String {
-    format!("{}{}", arm::newest_first(job.at), job.id.name())
 }
 
 fn view(job: &Job, vault: &ResourceId) -> Value {

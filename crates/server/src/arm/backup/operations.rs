@@ -6,6 +6,7 @@ use serde_json::json;
 use vault::{Job, Operation, Vault};
 
 use crate::arm::call::Call;
+use crate::arm::recovery::operations::remember;
 use crate::arm::reply::Reply;
 use crate::arm::route::{Method, Route, route};
 use crate::arm::vaults::id_of;
@@ -65,20 +66,6 @@ pub fn with_status(call: &mut Call<'_>, vault: &Vault, answer: Reply) -> Result<
 /// Answers 202 for something that is already decided.
 pub fn accepted(call: &mut Call<'_>, vault: &Vault, job: Option<Job>) -> Result<Reply> {
     with_links(call, vault, job, Reply::empty(202))
-}
-
-fn remember(call: &mut Call<'_>, vault: &Vault, job: Option<Job>) -> Result<Operation> {
-    let operation = Operation {
-        id: call.edge.uuid().to_string(),
-        vault: vault.id.clone(),
-        at: call.now,
-        job: job.as_ref().map(|job| job.id.name().to_string()),
-    };
-    if let Some(job) = &job {
-        call.tx.put(job)?;
-    }
-    call.tx.put(&operation)?;
-    Ok(operation)
 }
 
 /// The operation that the path names, if it is one of a vault in this scope. Others do not exist here.

@@ -7,6 +7,7 @@ use vault::{ProtectedItem, RecoveryPoint};
 use crate::arm::call::Call;
 use crate::arm::filters::{Asked, Span};
 use crate::arm::recovery::place;
+use crate::arm::recovery::points::{key, named, short_name};
 use crate::arm::reply::Reply;
 use crate::arm::route::{Method, Route, route};
 
@@ -26,9 +27,6 @@ pub const ROUTES: &[Route] = &[
         time_ranges,
     ),
 ];
-
-/// How much of a snapshot's name restic shows.
-const SHORT_NAME: usize = 8;
 
 fn list(call: &mut Call<'_>) -> Result<Reply> {
     let (_, instance) = place::live_item(call)?;
@@ -51,8 +49,7 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
 
 fn get(call: &mut Call<'_>) -> Result<Reply> {
     let (_, instance) = place::live_item(call)?;
-    let id = instance.id.child(&format!("recoveryPoints/{}", call.params.get("point")))?;
-    let point: RecoveryPoint = call.tx.resource(&id)?.ok_or_else(|| place::not_found(&id))?;
+    let point = named(call, &instance)?;
     Ok(Reply::ok(view(&point, &instance)))
 }
 
@@ -84,12 +81,7 @@ fn time_ranges(call: &mut Call<'_>) -> Result<Reply> {
     })))
 }
 
-fn key(point: &RecoveryPoint) -> String {
-    format!("{}{}", arm::newest_first(point.at), point.id.name())
-}
-
 fn view(point: &RecoveryPoint, instance: &ProtectedItem) -> Value {
-    let short: String = point.snapshot.chars().take(SHORT_NAME).collect();
     let at = arm::long_timestamp(point.at);
     json!({
         "id": point.id,
@@ -100,7 +92,7 @@ fn view(point: &RecoveryPoint, instance: &ProtectedItem) -> Value {
             "recoveryPointId": point.id.name(),
             "recoveryPointTime": at,
             "recoveryPointType": "Incremental",
-            "friendlyName": short,
+            "friendlyName": short_name(point),
             "policyName": point.policy.as_ref().map(|policy| policy.name()),
             "policyVersion": null,
             "recoveryPointState": "Completed",

@@ -8,6 +8,7 @@ use vault::{BackupPolicy, ProtectedItem, VaultChange};
 use crate::arm::call::Call;
 use crate::arm::door;
 use crate::arm::recovery::place;
+use crate::arm::recovery::policies::delete;
 use crate::arm::reply::Reply;
 use crate::arm::route::{Method, Route, route};
 
@@ -48,17 +49,6 @@ fn put(call: &mut Call<'_>) -> Result<Reply> {
     let answer = view(&after);
     door::change(call, &vault.id, VaultChange::policy(&vault, before, after)?)?;
     Ok(Reply::ok(answer))
-}
-
-fn delete(call: &mut Call<'_>) -> Result<Reply> {
-    let vault = place::vault(call)?;
-    let id = place::policy_id(call, &vault)?;
-    let Some(policy) = call.tx.resource::<BackupPolicy>(&id)? else {
-        return Ok(Reply::empty(204));
-    };
-    let items = place::items(call, &vault.id)?;
-    door::change(call, &vault.id, VaultChange::delete_policy(policy, &items)?)?;
-    Ok(Reply::empty(200))
 }
 
 /// A policy stays one for the instances that have it.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use arm::{Fields, Result};
 use serde_json::{Value, json};
-use vault::{Feature, Immutability, Vault};
+use vault::{Feature, Vault};
 
 use crate::arm::tags;
-use crate::arm::vaults::settings::{lay, merged};
+use crate::arm::vaults::settings::{identity, immutability, lay, merged, retention};
 
 /// The settings of `properties` that no guard protects, and that are kept as they were sent.
 pub const FREE: [&str; 4] =
@@ -31,20 +31,12 @@ pub fn applied(body: &Fields<'_>, mut vault: Vault) -> Result<Vault> {
     if let Some(tags) = tags::read(body)? {
         vault.free.tags = tags;
     }
-    let identity = body.object("identity")?;
-    if !identity.is_absent() {
-        identity.required_text("type")?;
-        vault.free.identity = body.get("identity").cloned();
-    }
+    identity(body, &mut vault)?;
     let properties = body.object("properties")?;
     free(&properties, &mut vault)?;
     let security = properties.object("securitySettings")?;
     soft_delete(&security.object("softDeleteSettings")?, &mut vault)?;
-    let immutability = security.object("immutabilitySettings")?;
-    if let Some(text) = immutability.text("state")? {
-        vault.immutability = Immutability::parse(text)
-            .ok_or_else(|| immutability.wrong("state", "'Disabled', 'Unlocked' or 'Locked'"))?;
-    }
+    immutability(&security.object("immutabilitySettings")?, &mut vault)?;
     if !security.object("encryptionSettings")?.is_absent() {
         let sent = security.get("encryptionSettings");
         vault.encryption = sent.map(|sent| merged(vault.encryption.as_ref(), sent));
@@ -73,11 +65,7 @@ fn soft_delete(settings: &Fields<'_>, vault: &mut Vault) -> Result<()> {
         vault.soft_delete.state =
             feature(text).ok_or_else(|| settings.wrong("state", "'Off', 'On' or 'AlwaysOn'"))?;
     }
-    if let Some(days) = settings.count("retentionDurationInDays")? {
-        // Out of range either way; the vault's own rule says what the range is.
-        vault.soft_delete.retention_days = u16::try_from(days).unwrap_or(u16::MAX);
-    }
-    Ok(())
+    retention(settings, "retentionDurationInDays", vault)
 }
 
 /// The words of a Backup vault for what a Recovery Services vault calls disabled and enabled.

@@ -1,17 +1,13 @@
 //! Backup vaults themselves (contract 3.1, 3.2).
 
-use std::collections::BTreeSet;
-
-use arm::{Error, ResourceId, Result};
-use serde_json::Value;
-use vault::{Feature, FreeSettings, GuardProxy, Immutability, SoftDelete, Vault, VaultChange, VaultKind};
+use arm::Result;
+use vault::VaultKind;
 
 use super::{operations, settings, shape};
 use crate::arm::call::Call;
 use crate::arm::reply::Reply;
 use crate::arm::route::{Method, Route, route};
-use crate::arm::vaults::{check_name, commit, delete, id_of, load, name_availability};
-use crate::arm::{door, tracked};
+use crate::arm::vaults::{Face, delete};
 
 macro_rules! vaults {
     ($rest:literal) => {
@@ -49,76 +45,38 @@ pub const ROUTES: &[Route] = &[
     ),
 ];
 
+const FACE: Face = Face {
+    kind: VaultKind::Backup,
+    defaults: settings::defaults,
+    applied: settings::applied,
+    shape: shape::vault,
+};
+
 fn list(call: &mut Call<'_>) -> Result<Reply> {
-    let scope = match call.id().resource_group() {
-        Some(group) => group,
-        None => ResourceId::subscription(call.subscription()?),
-    };
-    let mut vaults: Vec<Vault> = call.tx.below(&scope)?;
-    vaults.retain(|vault| VaultKind::of(&vault.id) == VaultKind::Backup);
-    let proxies: Vec<GuardProxy> = call.tx.below(&scope)?;
-    let guarded: BTreeSet<ResourceId> = proxies.iter().filter_map(|proxy| proxy.id.parent()).collect();
-    Ok(call.page(
-        vaults,
-        |vault| vault.id.folded().to_string(),
-        |vault| shape::vault(vault, guarded.contains(&vault.id)),
-    ))
+    FACE.list(call)
 }
 
 fn get(call: &mut Call<'_>) -> Result<Reply> {
-    let vault = load(call)?;
-    Ok(Reply::ok(show(call, &vault)?))
+    FACE.get(call)
 }
 
 fn put(call: &mut Call<'_>) -> Result<Reply> {
-    let body = call.body()?;
-    let location = tracked::location(&body)?;
-    let id = id_of(call);
-    if call.tx.resource::<Vault>(&id)?.is_some() {
-        return update(call);
-    }
-    check_name(&id)?;
-    let vault = Vault {
-        id,
-        short: call.edge.short_name(),
-        location,
-        soft_delete: SoftDelete::default(),
-        // Only Recovery Services vaults can switch them.
-        enhanced_security: Feature::Enabled,
-        immutability: Immutability::default(),
-        encryption: None,
-        free: FreeSettings { properties: settings::defaults(), ..FreeSettings::default() },
-        created: call.stamp(),
-        modified: call.stamp(),
+    let Some(vault) = FACE.create(call)? else {
+        return FACE.update(call);
     };
-    let vault = settings::applied(&body, vault)?;
-    door::change(call, &vault.id, VaultChange::vault(None, vault.clone())?)?;
-    let answer = Reply::created(show(call, &vault)?);
+    let answer = Reply::created(FACE.show(call, &vault)?);
     operations::with_status(call, &vault, answer)
 }
 
-/// Changes what the request names; everything else stays.
 fn update(call: &mut Call<'_>) -> Result<Reply> {
-    let before = load(call)?;
-    let body = call.body()?;
-    if let Some(location) = tracked::named_location(&body)? {
-        tracked::stays(&before.id, &before.location, &location)?;
-    }
-    let after = settings::applied(&body, before.clone())?;
-    let vault = commit(call, before, after)?;
-    Ok(Reply::ok(show(call, &vault)?))
+    FACE.update(call)
 }
 
 fn check_name_availability(call: &mut Call<'_>) -> Result<Reply> {
-    name_availability(call, VaultKind::Backup)
+    FACE.name_availability(call)
 }
 
 /// A vault ends only when it is empty, so that there is nothing of it to keep.
 fn deleted_vaults(_call: &mut Call<'_>) -> Result<Reply> {
     Ok(Reply::list(Vec::new()))
-}
-
-fn show(call: &mut Call<'_>, vault: &Vault) -> Result<Value, Error> {
-    let proxy: Option<GuardProxy> = call.tx.resource(&door::proxy_id(&vault.id)?)?;
-    Ok(shape::vault(vault, proxy.is_some()))
 }

@@ -14,16 +14,18 @@ pub fn instance(origin: &str, vault: &Vault, instance: &ProtectedItem) -> Value 
 }
 
 /// A deleted instance. How long it is still kept is in its `deletionInfo`.
-pub fn deleted(origin: &str, vault: &Vault, instance: &ProtectedItem, deletion: &Deletion) -> Value {
+pub fn deleted(origin: &str, vault: &Vault, instance: &ProtectedItem) -> Value {
     let mut properties = properties(instance);
     properties.insert("objectType".into(), "DeletedBackupInstance".into());
-    let info = json!({
-        "deletionTime": arm::long_timestamp(deletion.at),
-        "billingEndDate": arm::long_timestamp(deletion.at),
-        "scheduledPurgeTime": arm::long_timestamp(deletion.until),
-        "deleteActivityID": "",
-    });
-    properties.insert("deletionInfo".into(), info);
+    let info = |deletion: &Deletion| {
+        json!({
+            "deletionTime": arm::long_timestamp(deletion.at),
+            "billingEndDate": arm::long_timestamp(deletion.at),
+            "scheduledPurgeTime": arm::long_timestamp(deletion.until),
+            "deleteActivityID": "",
+        })
+    };
+    properties.insert("deletionInfo".into(), instance.deletion.as_ref().map(info).into());
     resource(origin, vault, instance, "deletedBackupInstances", properties)
 }
 

@@ -97,22 +97,27 @@ fn delete(call: &mut Call<'_>) -> Result<Reply> {
         return accepted(call, &vault, &links, None);
     }
     let job = job(call, &vault, &item, "DeleteBackupData")?;
+    delete_item(call, &vault, item)?;
+    accepted(call, &vault, &links, Some(job))
+}
+
+/// Deletes an item through the door: softly, where that is on.
+pub fn delete_item(call: &mut Call<'_>, vault: &Vault, item: ProtectedItem) -> Result<()> {
     let edit = match vault.soft_delete.state {
         Feature::Disabled => Edit::delete(item),
         Feature::Enabled | Feature::AlwaysOn => {
-            let deletion = deletion(call, &vault)?;
+            let deletion = deletion(call, vault)?;
             call.fact("recoverableUntil", deletion.until.to_string());
             let after =
                 ProtectedItem { protection: Protection::Stopped, deletion: Some(deletion), ..item.clone() };
             Edit::replace(item, after)
         }
     };
-    change(call, &vault, edit)?;
-    accepted(call, &vault, &links, Some(job))
+    change(call, vault, edit)
 }
 
 /// The client that holds the data makes the backup; the server could not even read it.
-fn backup_now(call: &mut Call<'_>) -> Result<Reply> {
+pub fn backup_now(call: &mut Call<'_>) -> Result<Reply> {
     let (vault, item) = place::live_item(call)?;
     let url = item_view::repository_url(&call.request.origin, &vault, &item);
     Err(Error::invalid(

@@ -2,7 +2,7 @@
 
 use arm::Result;
 use serde_json::{Value, json};
-use vault::Job;
+use vault::{Job, Vault};
 
 use super::place;
 use crate::arm::call::Call;
@@ -17,7 +17,7 @@ pub const ROUTES: &[Route] = &[
 ];
 
 /// Every job is over before anybody can ask for it.
-const STATUS: &str = "Completed";
+pub const STATUS: &str = "Completed";
 
 fn list(call: &mut Call<'_>) -> Result<Reply> {
     let vault = place::vault(call)?;
@@ -38,13 +38,20 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
 }
 
 fn get(call: &mut Call<'_>) -> Result<Reply> {
-    let vault = place::vault(call)?;
-    let id = vault.id.child(&format!("backupJobs/{}", call.params.get("job")))?;
-    let job: Job = call.tx.resource(&id)?.ok_or_else(|| place::not_found(&id))?;
+    let (_, job) = named(call)?;
     Ok(Reply::ok(view(&job, true)))
 }
 
-fn key(job: &Job) -> String {
+/// The job that the path names, with its vault.
+pub fn named(call: &mut Call<'_>) -> Result<(Vault, Job)> {
+    let vault = place::vault(call)?;
+    let id = vault.id.child(&format!("backupJobs/{}", call.params.get("job")))?;
+    let job = call.tx.resource(&id)?.ok_or_else(|| place::not_found(&id))?;
+    Ok((vault, job))
+}
+
+/// By which jobs are listed: the newest first.
+pub fn key(job: &Job) -> String {
     format!("{}{}", arm::newest_first(job.at), job.id.name())
 }
 

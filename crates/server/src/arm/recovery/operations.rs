@@ -87,8 +87,8 @@ impl Links {
     }
 }
 
-/// Answers 202 for something that is already decided, and remembers operation and job in the same commit.
-pub fn accepted(call: &mut Call<'_>, vault: &Vault, links: &Links, job: Option<Job>) -> Result<Reply> {
+/// Keeps an operation that is over, and its job if it has one.
+pub fn remember(call: &mut Call<'_>, vault: &Vault, job: Option<Job>) -> Result<Operation> {
     let operation = Operation {
         id: call.edge.uuid().to_string(),
         vault: vault.id.clone(),
@@ -99,6 +99,12 @@ pub fn accepted(call: &mut Call<'_>, vault: &Vault, links: &Links, job: Option<J
         call.tx.put(job)?;
     }
     call.tx.put(&operation)?;
+    Ok(operation)
+}
+
+/// Answers 202 for something that is already decided, and remembers operation and job in the same commit.
+pub fn accepted(call: &mut Call<'_>, vault: &Vault, links: &Links, job: Option<Job>) -> Result<Reply> {
+    let operation = remember(call, vault, job)?;
     let url = |base: &str| call.request.url(&format!("{base}/{}", operation.id));
     Ok(Reply::empty(202)
         .with_header("Azure-AsyncOperation", url(&links.status))

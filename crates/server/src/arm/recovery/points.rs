@@ -33,12 +33,23 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
 
 fn get(call: &mut Call<'_>) -> Result<Reply> {
     let (_, item) = place::item(call)?;
-    let id = item.id.child(&format!("recoveryPoints/{}", call.params.get("point")))?;
-    let point: RecoveryPoint = call.tx.resource(&id)?.ok_or_else(|| place::not_found(&id))?;
+    let point = named(call, &item)?;
     Ok(Reply::ok(view(&point, &item)))
 }
 
-fn key(point: &RecoveryPoint) -> String {
+/// The recovery point of an item that the path names.
+pub fn named(call: &mut Call<'_>, item: &ProtectedItem) -> Result<RecoveryPoint> {
+    let id = item.id.child(&format!("recoveryPoints/{}", call.params.get("point")))?;
+    call.tx.resource(&id)?.ok_or_else(|| place::not_found(&id))
+}
+
+/// A snapshot's name as restic shows it.
+pub fn short_name(point: &RecoveryPoint) -> String {
+    point.snapshot.chars().take(SHORT_NAME).collect()
+}
+
+/// By which recovery points are listed: the newest first.
+pub fn key(point: &RecoveryPoint) -> String {
     format!("{}{}", arm::newest_first(point.at), point.id.name())
 }
 
@@ -47,14 +58,13 @@ fn view(point: &RecoveryPoint, item: &ProtectedItem) -> Value {
         "MAB" => "GenericRecoveryPoint",
         _ => "IaasVMRecoveryPoint",
     };
-    let short: String = point.snapshot.chars().take(SHORT_NAME).collect();
     json!({
         "id": point.id,
         "name": point.id.name(),
         "type": "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems/recoveryPoints",
         "properties": {
             "objectType": object_type,
-            "friendlyName": short,
+            "friendlyName": short_name(point),
             "recoveryPointType": "FileSystemConsistent",
             "recoveryPointTime": arm::timestamp(point.at),
             "recoveryPointAdditionalInfo": point.snapshot,

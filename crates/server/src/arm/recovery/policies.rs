@@ -62,7 +62,8 @@ fn put(call: &mut Call<'_>) -> Result<Reply> {
     Ok(Reply::ok(answer))
 }
 
-fn delete(call: &mut Call<'_>) -> Result<Reply> {
+/// `DELETE` of a policy of either kind of vault: one that nothing uses.
+pub fn delete(call: &mut Call<'_>) -> Result<Reply> {
     let vault = place::vault(call)?;
     let id = place::policy_id(call, &vault)?;
     let Some(policy) = call.tx.resource::<BackupPolicy>(&id)? else {

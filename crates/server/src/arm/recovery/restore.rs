@@ -7,7 +7,7 @@ use arm::{Result, timestamp};
 use vault::{Job, ProtectedItem, RecoveryPoint, Vault, VaultChange};
 
 use super::operations::{Links, accepted};
-use super::{item_view, place};
+use super::{item_view, place, points};
 use crate::arm::call::Call;
 use crate::arm::door;
 use crate::arm::reply::Reply;
@@ -23,8 +23,7 @@ pub const ROUTES: &[Route] = &[route(
 
 fn restore(call: &mut Call<'_>) -> Result<Reply> {
     let (vault, item) = place::live_item(call)?;
-    let id = item.id.child(&format!("recoveryPoints/{}", call.params.get("point")))?;
-    let point: RecoveryPoint = call.tx.resource(&id)?.ok_or_else(|| place::not_found(&id))?;
+    let point = points::named(call, &item)?;
     let properties = call.properties()?;
     if properties.is_absent() {
         return Err(call.body()?.missing("properties"));

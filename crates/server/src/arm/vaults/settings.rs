@@ -51,16 +51,15 @@ pub fn applied(body: &Fields<'_>, mut vault: Vault) -> Result<Vault> {
         sku.required_text("name")?;
         vault.free.sku = body.get("sku").cloned();
     }
-    let identity = body.object("identity")?;
-    if !identity.is_absent() {
-        identity.required_text("type")?;
-        vault.free.identity = body.get("identity").cloned();
-    }
+    identity(body, &mut vault)?;
     let properties = body.object("properties")?;
     free(&properties, &mut vault)?;
     let security = properties.object("securitySettings")?;
     soft_delete(&security.object("softDeleteSettings")?, "softDeleteState", &mut vault)?;
-    immutability(&security.object("immutabilitySettings")?, &mut vault)?;
+    let mode = security.object("immutabilitySettings")?;
+    immutability(&mode, &mut vault)?;
+    // The other mode, a number of days for the whole vault, is not offered, so it must not seem to be.
+    choice(&mode.object("configuration")?, "type", &["AsPerPolicy"])?;
     if !properties.object("encryption")?.is_absent() {
         vault.encryption = properties.get("encryption").map(|sent| merged(vault.encryption.as_ref(), sent));
     }
@@ -97,7 +96,12 @@ pub fn soft_delete(settings: &Fields<'_>, state: &str, vault: &mut Vault) -> Res
     if let Some(state) = feature(settings, "enhancedSecurityState")? {
         vault.enhanced_security = state;
     }
-    if let Some(days) = settings.count("softDeleteRetentionPeriodInDays")? {
+    retention(settings, "softDeleteRetentionPeriodInDays", vault)
+}
+
+/// For how many days deleted items are kept.
+pub fn retention(settings: &Fields<'_>, name: &str, vault: &mut Vault) -> Result<()> {
+    if let Some(days) = settings.count(name)? {
         // Out of range either way; the vault's own rule says what the range is.
         vault.soft_delete.retention_days = u16::try_from(days).unwrap_or(u16::MAX);
     }
@@ -111,13 +115,22 @@ fn feature(settings: &Fields<'_>, name: &str) -> Result<Option<Feature>> {
     settings.text(name)?.map(parse).transpose()
 }
 
-fn immutability(settings: &Fields<'_>, vault: &mut Vault) -> Result<()> {
+/// The identity, kept as it was sent.
+pub fn identity(body: &Fields<'_>, vault: &mut Vault) -> Result<()> {
+    let identity = body.object("identity")?;
+    if !identity.is_absent() {
+        identity.required_text("type")?;
+        vault.free.identity = body.get("identity").cloned();
+    }
+    Ok(())
+}
+
+/// Whether recovery points can be lost before their time.
+pub fn immutability(settings: &Fields<'_>, vault: &mut Vault) -> Result<()> {
     if let Some(text) = settings.text("state")? {
         vault.immutability = Immutability::parse(text)
             .ok_or_else(|| settings.wrong("state", "'Disabled', 'Unlocked' or 'Locked'"))?;
     }
-    // The other mode, a number of days for the whole vault, is not offered, so it must not seem to be.
-    choice(&settings.object("configuration")?, "type", &["AsPerPolicy"])?;
     Ok(())
 }
 
