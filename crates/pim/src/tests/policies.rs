@@ -74,7 +74,7 @@ fn only_what_a_patch_mentions_changes() {
     let approval = json!({"id": "Approval_EndUser_Assignment", "setting":
         {"approvalStages": [{"primaryApprovers": [approver("Group", APPROVERS)]}]}});
     let named = patched(&before, approval).unwrap();
-    let stage = &named.rules().approval.stage;
+    let stage = &named.rules().approval.first;
     assert_eq!(stage.approvers[0].kind, ApproverKind::Group);
     assert_eq!((stage.timeout_days, stage.approver_justification, stage.approvals), (1, true, 1));
     assert!(named.rules().approval.requestor_justification);
@@ -99,7 +99,7 @@ fn what_real_clients_send_is_taken() {
             "isEscalationEnabled": false, "escalationApprovers": [],
             "primaryApprovers": [{"id": object(SAM), "description": "king", "isBackup": false, "userType": "user"}]}]}});
     let policy = patched(&ordinary(), rule).unwrap();
-    assert!(policy.needs_approval() && !policy.rules().approval.stage.approver_justification);
+    assert!(policy.needs_approval() && !policy.rules().approval.first.approver_justification);
     let names = Directory::new();
     let sent_back = json!({"properties": {"rules": policy.to_json(&names)["properties"]["rules"]}});
     let again = policy.patch(&sent_back, object(SAM), at(START)).unwrap();
@@ -235,7 +235,7 @@ fn reach_counts_people_not_accounts() {
     let found: Vec<String> = group.approvers(&people).into_iter().map(|person| person.0).collect();
     assert_eq!(found, ["sam", "tess"]);
     let twins = list(json!([approver("User", SAM), approver("User", SAM_TWO), approver("User", SAM)]));
-    assert_eq!(twins.rules().approval.stage.approvers.len(), 2);
+    assert_eq!(twins.rules().approval.first.approvers.len(), 2);
     assert_eq!(twins.approvers(&people).len(), 1);
     assert!(list(json!([approver("User", ROBOT)])).approvers(&people).is_empty());
 

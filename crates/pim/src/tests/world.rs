@@ -10,8 +10,8 @@ use uuid::Uuid;
 use crate::policy::BACKUP_MUA_OPERATOR;
 use crate::{
     ActivationRequest, Authentication, Caller, Change, Context, DecisionBody, Eligibility, Names, People,
-    Person, PrincipalKind, PrincipalName, RoleName, RolePolicy, ScheduleRequestBody, Verdict, activate,
-    request_eligibility,
+    Person, PrincipalKind, PrincipalName, RoleName, RolePolicy, ScheduleRequestBody, Standing, Verdict,
+    activate, request_eligibility,
 };
 
 /// The security tenant's subscription.
@@ -249,8 +249,8 @@ impl World {
         let sam = caller(SAM);
         let cx = self.cx(&sam);
         let kind = PrincipalKind::Group;
-        let settled =
-            request_eligibility(request(name), &body, kind, &self.policy, &self.eligibilities, &cx).unwrap();
+        let existing = Standing { schedules: &self.eligibilities, ..Standing::default() };
+        let settled = request_eligibility(request(name), &body, kind, &self.policy, existing, &cx).unwrap();
         let Change::Put(eligibility) = settled.change else {
             panic!("an assignment puts a schedule");
         };
