@@ -1,7 +1,9 @@
 //! Just-in-time consent through the front door: ask, not approve oneself, approve, act, give back, expire.
 
+mod expiry;
 mod giving;
 mod locks;
+mod race;
 mod refusals;
 mod scopes;
 mod stories;

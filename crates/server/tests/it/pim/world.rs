@@ -118,6 +118,11 @@ impl World {
         answer.status == 200
     }
 
+    /// Ends the server and starts another one on the same data.
+    pub async fn restart(self) -> Self {
+        Self { server: self.server.restart().await, vault: self.vault }
+    }
+
     pub fn vault(&self) -> &str {
         &self.vault
     }
