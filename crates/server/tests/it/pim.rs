@@ -3,9 +3,12 @@
 mod expiry;
 mod giving;
 mod locks;
+mod more_time;
 mod race;
 mod refusals;
+mod rules;
 mod scopes;
+mod seen;
 mod stories;
 pub mod world;
 

@@ -17,7 +17,8 @@ fn decisions(world: &World, request: &Value) -> usize {
             && entry.verdict == Verdict::Done
             && entry.facts.get("request").is_some_and(|request| request == name)
     };
-    world.server.ledger().iter().filter(about).count()
+    let entries = world.server.running.app().store.transact(|tx| tx.ledger_back(None, 100)).unwrap();
+    entries.iter().filter(about).count()
 }
 
 /// Leaves nothing in the way of another request.
