@@ -7,12 +7,13 @@
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 
+use arm::ObjectId;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::world::*;
 use crate::{
-    ActivationRequest, Change, PrincipalKind, RequestType, Standing, Status, Verdict, deactivate,
+    ActivationRequest, Change, PrincipalKind, Progress, RequestType, Standing, Status, Verdict, deactivate,
     request_eligibility,
 };
 
@@ -100,12 +101,20 @@ struct State {
 }
 
 impl State {
-    /// What distinguishes one state from another.
+    /// What distinguishes one state from another. When somebody voted makes no difference to anything, and no more does
+    /// who ended a request.
     fn key(&self) -> String {
         let people = (&self.world.people.persons, &self.world.people.disabled, &self.world.people.groups);
-        let asked = serde_json::to_string(&self.asked).unwrap();
+        let status = self.asked.status_at(self.world.now);
+        let votes: Vec<(ObjectId, u8)> = match self.asked.progress() {
+            Progress::PendingApproval { approvals, .. } => {
+                approvals.iter().map(|vote| (vote.by, vote.stage)).collect()
+            }
+            _ => Vec::new(),
+        };
+        let asked = (status, self.asked.window(), votes);
         let end = self.world.eligibilities.first().map(|eligibility| eligibility.grant().window);
-        format!("{asked} {people:?} {end:?} {} {:?}", self.hours, self.witness)
+        format!("{asked:?} {people:?} {end:?} {} {:?}", self.hours, self.witness)
     }
 
     fn apply(&self, event: Event, setup: &Setup) -> Self {
@@ -319,14 +328,14 @@ const EVENTS: &[Event] = &[
     LosePlace(SAM, APPROVERS),
     Disable(SAM),
     Link(TESS, "alice"),
+    Link(TESS, "sam"),
     Ineligible,
+    Reschedule("PT10M"),
 ];
 
 #[test]
 fn every_course_of_a_request_that_needs_one_approval() {
-    let group: &[_] = &[("Group", APPROVERS)];
     let setup = Setup { stages: &[(1, &[("Group", APPROVERS)])], events: EVENTS, voices: &EVERYBODY };
-    assert_eq!(setup.stages[0].1, group);
     assert!(explore(&setup) > 1000, "too few states to mean anything");
 }
 
