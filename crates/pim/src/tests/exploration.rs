@@ -259,7 +259,8 @@ impl State {
             assert!(!witness.ended, "what was ended stays ended");
             assert!(now < agreed + SignedDuration::from_hours(1), "expired is never effective");
             let eligibility = self.world.eligibilities.first().expect("nobody is eligible");
-            assert!(!eligibility.grant().window.has_ended(now), "it outlived its eligibility");
+            let (end, limit) = (self.asked.window().unwrap().end(), eligibility.grant().window.end());
+            assert!(end.is_some_and(|end| now < end) && end <= limit, "it outlives its eligibility");
         }
         assert!(witness.settlements <= 1, "a decision is settled once");
         if witness.denied {
