@@ -14,6 +14,7 @@ mod instance;
 mod job;
 mod kind;
 pub mod policy;
+pub mod purge_rule;
 mod restore;
 mod security_level;
 mod security_pin;
@@ -22,7 +23,7 @@ mod vault;
 
 pub use change::{ChangeKind, Edit, ItemChange, ServerRemoval, VaultChange, VaultRemoval};
 pub use contents::{
-    BackupPolicy, Container, Deletion, GuardProxy, ProtectedItem, Protection, RecoveryPoint,
+    BackupPolicy, Container, Deletion, GuardProxy, ProtectedItem, Protection, PurgeWarning, RecoveryPoint,
     RepositoryCredential,
 };
 pub use instance::Instance;
