@@ -10,6 +10,7 @@ use super::policies::policy_of;
 use super::requests::{awaits, check_locks, eligibility_behind};
 use super::{READ, assign, opens};
 use crate::arm::call::Call;
+use crate::arm::dispatch::check_place;
 use crate::arm::reply::Reply;
 
 /// The approvals that wait for the caller.
@@ -72,6 +73,7 @@ pub(super) fn decide(call: &mut Call<'_>) -> Result<Reply> {
         Err(error) => return Err(refused(call, &request, error)),
     };
     if decision.verdict == pim::Verdict::Approve {
+        check_place(call, request.scope())?;
         check_locks(call, request.scope())??;
     }
     assign::store_activation(call, &decided)?;

@@ -35,7 +35,9 @@ impl Ask {
         if body.request_type.is_admins() {
             call.demand(ASSIGN, &scope)?;
         }
-        check_place(call, &scope)?;
+        if !body.request_type.takes_away() {
+            check_place(call, &scope)?;
+        }
         if role_at(call, &scope, body.role)?.is_none() {
             return Err(Error::invalid(
                 "RoleDefinitionDoesNotExist",
