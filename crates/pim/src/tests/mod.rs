@@ -7,6 +7,7 @@ mod exploration;
 mod giving;
 mod listings;
 mod policies;
+mod quorum;
 mod shapes;
 mod stories;
 mod world;
