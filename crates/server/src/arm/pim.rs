@@ -6,7 +6,7 @@
 mod approvals;
 mod assign;
 mod people;
-mod policies;
+pub mod policies;
 mod requests;
 mod schedules;
 
