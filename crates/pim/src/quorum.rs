@@ -94,8 +94,10 @@ impl RolePolicy {
         let both = |accounts: &BTreeSet<ObjectId>| {
             by_person(accounts.iter().copied(), people)
                 .into_iter()
-                .filter(|(person, _)| approvers.contains_key(person))
-                .map(|(person, accounts)| who(&person, &accounts))
+                .filter_map(|(person, accounts)| {
+                    let approving = approvers.get(&person)?;
+                    Some(Who { person, accounts: accounts.union(approving).copied().collect() })
+                })
                 .collect::<Vec<_>>()
         };
         let mut found = self.deadlocks(people, &askers, &approvers);
@@ -346,8 +348,8 @@ impl ApproverFinding {
             }
             Self::PersonTwice(_) => format!("{name} is on the list in several places, and counts once."),
             Self::EligibleApprover(_) => format!(
-                "{name} approves, and may ask as well: for their own requests they do not count, and together with one \
-                 approver who asks they can do each other favours."
+                "Approves, and may ask as well: {name}. For their own requests they do not count, but two of this kind can \
+                 do each other the favour."
             ),
             Self::NobodyBehind(_) => format!(
                 "Nobody stands behind {name}: it is an empty group, an account that is disabled or gone, or an \
@@ -359,9 +361,8 @@ impl ApproverFinding {
                 )
             }
             Self::ControlsTheQuorum(_) => format!(
-                "It takes several approvers, and {name}, who is one of them, may change by a standing right who \
-                 approves and how many it takes: alone, if they want. Let approvers hold no such right, or only by an \
-                 activation that somebody else approves."
+                "It takes several approvers, and one of them may change by a standing right who approves and how many it \
+                 takes: {name}. Let approvers hold no such right, or only by an activation that somebody else approves."
             ),
             Self::ControlledFromTheVault(_) => format!(
                 "{name} can change a vault that is protected here, and by a standing right says who approves. Take away \

@@ -50,14 +50,18 @@ pub fn weigh(
     now: Timestamp,
 ) -> Result<Weighed> {
     let (before, after) = (Known::now(access), Known::after(access, change));
-    let eligibilities: Vec<Eligibility> = tx.all()?;
     let mut weighed = Weighed::default();
     // A policy that nobody has changed names no approver, and so has none to lose.
+    let mut policies = Vec::new();
     for document in tx.all::<PolicyDocument>()? {
-        let policy = policy_in(tx, &document.scope, document.role)?;
-        if !policy.needs_approval() {
-            continue;
-        }
+        policies.push(policy_in(tx, &document.scope, document.role)?);
+    }
+    policies.retain(RolePolicy::needs_approval);
+    if policies.is_empty() {
+        return Ok(weighed);
+    }
+    let eligibilities: Vec<Eligibility> = tx.all()?;
+    for policy in policies {
         let own = access.tenant_of(policy.scope()) == Some(tenant);
         let askers = policy.askers(&eligibilities, &before, now);
         let still = policy.askers(&eligibilities, &after, now);

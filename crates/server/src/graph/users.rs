@@ -8,6 +8,7 @@ use store::Principal;
 use super::ask::{Ask, Request, bad, not_found};
 use super::{groups, objects, shape};
 use crate::administrators;
+use crate::approvers::Weighed;
 use crate::arm::reply::Reply;
 use crate::people::Change;
 
@@ -82,8 +83,7 @@ pub fn update(ask: &mut Ask<'_>, id: &str) -> Result<Reply> {
     if !enabled {
         administrators::check_remaining(&ask.access, user.tenant, Some(user.id), |_| {})?;
     }
-    let gone = if enabled { Change::default() } else { without(user.id) };
-    let weighed = ask.weigh(&gone)?;
+    let weighed = if enabled { Weighed::default() } else { ask.weigh(&without(user.id))? };
     ask.tx.put(&after)?;
     let operation = "directory.users.update";
     let mut facts =

@@ -5,7 +5,7 @@
 //! nobody approves their own request.
 
 use arm::{ResourceId, Result};
-use pim::Eligibility;
+use pim::{Eligibility, PrincipalKind};
 use rbac::{Action, Holding, Index};
 use serde_json::{Value, json};
 
@@ -33,7 +33,9 @@ pub fn look(
     for eligibility in approvers::eligibilities(call, scope)? {
         let grant = eligibility.grant();
         let above = scope.is_within(&grant.scope);
-        let counts = above || (below && grant.scope.is_within(scope));
+        // Only people activate.
+        let person = grant.principal_kind != PrincipalKind::ServicePrincipal;
+        let counts = person && (above || (below && grant.scope.is_within(scope)));
         let Some(role) = index.role(grant.role).filter(|_| counts && eligibility.is_live(call.now)) else {
             continue;
         };
