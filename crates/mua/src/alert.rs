@@ -108,7 +108,8 @@ rules! {
     PurgeComplete = 19, "Purge Complete", Sev2;
     SecurityPinWrong = 20, "Wrong Security PIN", Sev1;
     RepositoryConfigRemoved = 21, "Repository Config Removed", Sev1;
-    ApproversUnreachable = 22, "Approvers Unreachable", Sev1;
+    UpcomingPurge = 22, "Upcoming Purge", Sev1;
+    ApproversUnreachable = 25, "Approvers Unreachable", Sev1;
 }
 
 impl AlertRule {
@@ -206,10 +207,11 @@ fn done(entry: &Entry, rules: &mut Vec<AlertRule>) {
     if by_vault("backupResourceGuardProxies/unlockDelete/action") {
         rules.push(AlertRule::DeletionUnlocked);
     }
-    if by_vault("backupFabrics/protectionContainers/protectedItems/purge")
-        || by_vault("backupInstances/purge")
-    {
-        rules.push(AlertRule::PurgeComplete);
+    for (verb, rule) in [("purge", AlertRule::PurgeComplete), ("upcomingPurge", AlertRule::UpcomingPurge)] {
+        let items = ["backupFabrics/protectionContainers/protectedItems", "backupInstances"];
+        if items.into_iter().any(|items| by_vault(&format!("{items}/{verb}"))) {
+            rules.push(rule);
+        }
     }
     if is(entry, APPROVERS_UNREACHABLE) {
         rules.push(AlertRule::ApproversUnreachable);

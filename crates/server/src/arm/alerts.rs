@@ -254,6 +254,7 @@ fn description(raised: &Raised<'_>) -> String {
         AlertRule::CriticalOperationRefused
         | AlertRule::ApprovalRefused
         | AlertRule::PurgeComplete
+        | AlertRule::UpcomingPurge
         | AlertRule::SecurityPinWrong
         | AlertRule::RepositoryConfigRemoved
         | AlertRule::ApproversUnreachable => entry.reason.as_str(),
