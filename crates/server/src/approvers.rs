@@ -13,7 +13,7 @@ use mua::ResourceGuard;
 use pim::{ApproverFinding, Eligibility, PolicyDocument, RolePolicy, Standing};
 use store::{Access, Transaction};
 
-use crate::arm::pim::policies::policy_in;
+use crate::arm::pim::policies::policy_at;
 use crate::people::{Change, Known};
 
 /// The fact of a ledger's entry that says what is to be known about approvers after the change.
@@ -54,7 +54,7 @@ pub fn weigh(
     // A policy that nobody has changed names no approver, and so has none to lose.
     let mut policies = Vec::new();
     for document in tx.all::<PolicyDocument>()? {
-        policies.push(policy_in(tx, &document.scope, document.role)?);
+        policies.push(policy_at(tx, &document.scope, document.role)?);
     }
     policies.retain(RolePolicy::needs_approval);
     if policies.is_empty() {

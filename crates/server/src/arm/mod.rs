@@ -13,7 +13,7 @@ mod filters;
 mod guards;
 mod metadata;
 mod orphans;
-pub mod pim;
+pub(crate) mod pim;
 mod recovery;
 pub mod reply;
 mod resources;

@@ -5,7 +5,7 @@ use mua::{CriticalOperation, ResourceGuard};
 use pim::{ApproverFinding, Listing, PolicyDocument, RolePolicy};
 use rbac::{Action, RoleDefinition};
 use serde_json::Value;
-use store::{Access, Transaction, pim_key};
+use store::{Transaction, pim_key};
 
 use super::people::Directory;
 use crate::arm::approvers;
@@ -14,11 +14,11 @@ use crate::arm::reply::Reply;
 
 /// The policy of a role at a scope, as it is in force now.
 pub fn policy_of(call: &mut Call<'_>, scope: &ResourceId, role: RoleId) -> Result<RolePolicy> {
-    policy_in(call.tx, scope, role)
+    policy_at(call.tx, scope, role)
 }
 
-/// The same in a decision that is not about a request of this face.
-pub fn policy_in(tx: &mut Transaction, scope: &ResourceId, role: RoleId) -> Result<RolePolicy> {
+/// The same, for what nobody calls.
+pub fn policy_at(tx: &mut Transaction, scope: &ResourceId, role: RoleId) -> Result<RolePolicy> {
     let guards_consent = guards_consent(tx, scope, role)?;
     let stored: Option<PolicyDocument> = tx.get(&pim_key(scope, "rolemanagementpolicies", &role))?;
     Ok(match stored {
@@ -29,8 +29,7 @@ pub fn policy_in(tx: &mut Transaction, scope: &ResourceId, role: RoleId) -> Resu
 
 /// Whether the role, held at the scope, would consent for a guard that is there or below it.
 fn guards_consent(tx: &mut Transaction, scope: &ResourceId, role: RoleId) -> Result<bool> {
-    let access = tx.access()?;
-    let Some(role) = role_in(&access, scope, role) else {
+    let Some(role) = role_in(tx, scope, role)? else {
         return Ok(false);
     };
     let opens = |operation: &CriticalOperation| {
@@ -49,11 +48,13 @@ pub(super) fn role_at(
     scope: &ResourceId,
     role: RoleId,
 ) -> Result<Option<RoleDefinition>> {
-    Ok(role_in(&*call.access()?, scope, role).cloned())
+    role_in(call.tx, scope, role)
 }
 
-fn role_in<'a>(access: &'a Access, scope: &ResourceId, role: RoleId) -> Option<&'a RoleDefinition> {
-    access.index(access.tenant_of(scope)?)?.role(role)
+fn role_in(tx: &mut Transaction, scope: &ResourceId, role: RoleId) -> Result<Option<RoleDefinition>> {
+    let access = tx.access()?;
+    let index = access.tenant_of(scope).and_then(|tenant| access.index(tenant));
+    Ok(index.and_then(|index| index.role(role)).cloned())
 }
 
 /// All roles that the scope's tenant has, built-in ones first.
