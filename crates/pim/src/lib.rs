@@ -58,7 +58,7 @@ pub use listing::{Entry, Listing};
 pub use paths::{approval_id, role_definition_id};
 pub use people::{Actor, Authentication, Caller, Context, People, Person, PrincipalKind};
 pub use policy::{PolicyDocument, RolePolicy};
-pub use quorum::{ApproverFinding, Standing, Who};
+pub use quorum::{ApproverFinding, Involved, Who};
 pub use reason::{MAX_JUSTIFICATION_CHARS, MAX_TICKET_CHARS, Ticket};
 pub use record::RequestRecord;
 pub use status::Status;

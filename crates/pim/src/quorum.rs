@@ -56,7 +56,7 @@ pub enum ApproverFinding {
 
 /// What is known about people besides the policy, as accounts of its scope's tenant.
 #[derive(Clone, Debug, Default)]
-pub struct Standing {
+pub struct Involved {
     /// Who may ask for the role ([`RolePolicy::askers`]).
     pub askers: BTreeSet<ObjectId>,
     /// Who holds, all the time, what changes the policy or who is in a group.
@@ -84,13 +84,13 @@ impl RolePolicy {
     }
 
     /// Everything there is to say about the approvers, the gravest first; nothing for a policy that asks nobody.
-    pub fn approver_findings(&self, people: &dyn People, standing: &Standing) -> Vec<ApproverFinding> {
+    pub fn approver_findings(&self, people: &dyn People, involved: &Involved) -> Vec<ApproverFinding> {
         if !self.needs_approval() {
             return Vec::new();
         }
         let lines = self.lines(people);
         let approvers = by_person(lines.iter().flat_map(|line| line.people.iter().copied()), people);
-        let askers = by_person(standing.askers.iter().copied(), people);
+        let askers = by_person(involved.askers.iter().copied(), people);
         let both = |accounts: &BTreeSet<ObjectId>| {
             by_person(accounts.iter().copied(), people)
                 .into_iter()
@@ -102,16 +102,16 @@ impl RolePolicy {
         };
         let mut found = self.deadlocks(people, &askers, &approvers);
         found.extend(
-            by_person(standing.vault_rulers.iter().copied(), people)
+            by_person(involved.vault_rulers.iter().copied(), people)
                 .iter()
                 .map(|(person, accounts)| ApproverFinding::ControlledFromTheVault(who(person, accounts))),
         );
         found.extend(twice(&lines, &approvers, people));
         found.extend(nobody(&lines));
         if approvers.keys().all(|one| self.check_reach(&Only { people, one }, None).is_err()) {
-            found.extend(both(&standing.rulers).into_iter().map(ApproverFinding::ControlsTheQuorum));
+            found.extend(both(&involved.rulers).into_iter().map(ApproverFinding::ControlsTheQuorum));
         }
-        found.extend(both(&standing.askers).into_iter().map(ApproverFinding::EligibleApprover));
+        found.extend(both(&involved.askers).into_iter().map(ApproverFinding::EligibleApprover));
         found.sort();
         found
     }

@@ -10,7 +10,7 @@
 use arm::{Error, ErrorKind, ResourceId, Result, TenantId};
 use jiff::Timestamp;
 use mua::ResourceGuard;
-use pim::{ApproverFinding, Eligibility, PolicyDocument, RolePolicy, Standing};
+use pim::{ApproverFinding, Eligibility, Involved, Names, PolicyDocument, RolePolicy};
 use store::{Access, Transaction};
 
 use crate::arm::pim::policies::policy_at;
@@ -23,6 +23,8 @@ pub const FINDINGS: &str = "approverFindings";
 pub struct Lost {
     /// The policy.
     pub policy: RolePolicy,
+    /// What its role is called.
+    pub role: String,
     /// Why not, with how many are left and what to do.
     pub why: String,
 }
@@ -66,15 +68,16 @@ pub fn weigh(
         let askers = policy.askers(&eligibilities, &before, now);
         let still = policy.askers(&eligibilities, &after, now);
         if own {
-            let standing = |askers| Standing { askers, ..Standing::default() };
-            let known = policy.approver_findings(&before, &standing(askers.clone()));
-            let found = policy.approver_findings(&after, &standing(still.clone()));
+            let involved = |askers| Involved { askers, ..Involved::default() };
+            let known = policy.approver_findings(&before, &involved(askers.clone()));
+            let found = policy.approver_findings(&after, &involved(still.clone()));
             let new = found.iter().filter(|finding| !known.contains(finding));
             weighed.said.extend(new.map(|finding| told(&policy, finding, &after)));
         }
         let askers = askers.intersection(&still).copied().collect();
         if let Err(error) = policy.check_kept(&before, &after, &askers) {
-            let lost = Lost { policy, why: error.message };
+            let role = after.role(policy.role()).display_name;
+            let lost = Lost { policy, role, why: error.message };
             if own { weighed.own.push(lost) } else { weighed.others.push(lost) }
         }
     }
@@ -100,10 +103,12 @@ impl Weighed {
             more => format!(" ({more} more role policies would be left without, too.)"),
         };
         Err(unreachable(format!(
-            "{doing} would leave too few people who can approve. {}{more} Name another approver first, in the policy or in \
+            "{doing} would leave too few people who can approve activations of '{}' at '{}'. {}{more} Name another approver first, in the policy or in \
              its group, and then do this again. An account that must be stopped at once can always be disabled: PATCH \
              /users/{{id}} with accountEnabled false; that takes effect with its next request, and is reported to the \
              owner of the Resource Guard.",
+            lost.role,
+            lost.policy.scope(),
             lost.why
         )))
     }

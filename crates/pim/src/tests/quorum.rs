@@ -10,7 +10,7 @@ use super::world::{
     SAM_TWO, START, TESS, World, approver, at, guard, object, reader, stage_patch,
 };
 use crate::policy::BACKUP_MUA_OPERATOR;
-use crate::{ApproverFinding, People, RolePolicy, Standing};
+use crate::{ApproverFinding, Involved, People, RolePolicy};
 
 fn policy(approvers: &[(&str, u128)], needed: u8) -> RolePolicy {
     let list: Vec<Value> = approvers.iter().map(|(kind, number)| approver(kind, *number)).collect();
@@ -136,13 +136,13 @@ fn what_is_found_about_approvers() {
     for case in &CASES {
         let mut people = Directory::new();
         people.disabled.extend(case.disabled);
-        let standing = Standing {
+        let involved = Involved {
             askers: objects(case.askers),
             rulers: objects(case.rulers),
             vault_rulers: BTreeSet::new(),
         };
         let policy = policy(case.approvers, case.needed);
-        let found = policy.approver_findings(&people, &standing);
+        let found = policy.approver_findings(&people, &involved);
         assert_eq!(told(&found), case.found, "{}", case.what);
         for finding in found {
             let json = finding.to_json(&policy, &people);
@@ -155,14 +155,14 @@ fn what_is_found_about_approvers() {
 #[test]
 fn who_says_who_approves_and_changes_the_vault_is_named() {
     let people = Directory::new();
-    let standing = Standing { vault_rulers: objects(&[MALLORY]), ..Standing::default() };
+    let involved = Involved { vault_rulers: objects(&[MALLORY]), ..Involved::default() };
     let asks_somebody = policy(&[("User", SAM), ("User", TESS)], 1);
-    let found = asks_somebody.approver_findings(&people, &standing);
+    let found = asks_somebody.approver_findings(&people, &involved);
     assert_eq!(told(&found), ["ControlledFromTheVault 3a"]);
     assert!(found[0].message(&people).contains("mallory@fabsec.example"));
     // A policy that asks nobody has no approvers to speak of.
     let asks_nobody = RolePolicy::default_for(reader(), guard(), false);
-    assert!(asks_nobody.approver_findings(&people, &standing).is_empty());
+    assert!(asks_nobody.approver_findings(&people, &involved).is_empty());
 }
 
 #[test]

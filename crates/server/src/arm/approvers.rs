@@ -9,7 +9,7 @@ use arm::{ResourceId, Result, RoleId};
 use ledger::Verdict;
 use mua::alert::APPROVERS_UNREACHABLE;
 use mua::{GRANT_ACCESS, ResourceGuard};
-use pim::{ApproverFinding, Eligibility, PolicyDocument, RolePolicy, Standing};
+use pim::{ApproverFinding, Eligibility, Involved, PolicyDocument, RolePolicy};
 use rbac::Action;
 use serde_json::Value;
 use vault::GuardProxy;
@@ -41,8 +41,8 @@ pub fn findings(call: &mut Call<'_>, policy: &RolePolicy) -> Result<Vec<Approver
     let access = call.access()?;
     let eligibilities = eligibilities(call, policy.scope())?;
     let people = Known::now(&access);
-    let mut standing =
-        Standing { askers: policy.askers(&eligibilities, &people, call.now), ..Standing::default() };
+    let mut involved =
+        Involved { askers: policy.askers(&eligibilities, &people, call.now), ..Involved::default() };
     let index = access.tenant_of(policy.scope()).and_then(|tenant| access.index(tenant));
     if let Some(index) = index {
         let actions: Vec<Action> =
@@ -50,7 +50,7 @@ pub fn findings(call: &mut Call<'_>, policy: &RolePolicy) -> Result<Vec<Approver
         let holdings = index.holdings(&actions, policy.scope(), false, call.now);
         let standing_ones = holdings.iter().filter(|holding| !access.is_activation(&holding.assignment));
         let accounts = standing_ones.flat_map(|holding| index.members_of(holding.holder));
-        standing.rulers = accounts.filter(|account| access.acting(*account).is_some()).collect();
+        involved.rulers = accounts.filter(|account| access.acting(*account).is_some()).collect();
     }
     let mut vaults: BTreeSet<ResourceId> = BTreeSet::new();
     for guard in guards_within(call.tx, policy.scope())? {
@@ -62,9 +62,9 @@ pub fn findings(call: &mut Call<'_>, policy: &RolePolicy) -> Result<Vec<Approver
         let on_its_side = |account: &&arm::ObjectId| {
             access.acting(**account).is_some_and(|person| changers.contains(&person))
         };
-        standing.vault_rulers.extend(standing.rulers.iter().filter(on_its_side));
+        involved.vault_rulers.extend(involved.rulers.iter().filter(on_its_side));
     }
-    Ok(policy.approver_findings(&people, &standing))
+    Ok(policy.approver_findings(&people, &involved))
 }
 
 /// Says in the ledger what was found.

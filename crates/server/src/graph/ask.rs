@@ -174,7 +174,8 @@ impl<'a> Ask<'a> {
     /// Tells the owners of guards for which, after `cause`, too few people are left to approve.
     pub fn tell_lost(&mut self, weighed: &Weighed, cause: &str) -> Result<()> {
         for (lost, target) in weighed.lost(self.tx)? {
-            let facts = [("policy", lost.policy.id()), ("cause", cause.to_string())];
+            let facts =
+                [("policy", lost.policy.id()), ("role", lost.role.clone()), ("cause", cause.to_string())];
             self.record_at(APPROVERS_UNREACHABLE, target.to_string(), &lost.why, &facts);
         }
         Ok(())

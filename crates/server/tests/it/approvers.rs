@@ -276,9 +276,17 @@ async fn the_refusal_says_which_policy_who_is_left_and_what_to_do() {
     let refused = story.act(SAM, Leave(TEAM, SUE)).await;
     assert_eq!((refused.status, refused.code()), (412, "ApproversWouldBeUnreachable"));
     let policy = policy(&story.server).await;
-    for part in
-        ["sue@fabsec.example", "'team'", OPERATOR, &guard(), &policy, "2 approval", "1 person", "disabled"]
-    {
+    for part in [
+        "sue@fabsec.example",
+        "'team'",
+        "'Backup MUA Operator'",
+        OPERATOR,
+        &guard(),
+        &policy,
+        "2 approval",
+        "1 person",
+        "disabled",
+    ] {
         assert!(refused.message().contains(part), "{part} in {}", refused.message());
     }
 }
