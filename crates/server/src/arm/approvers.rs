@@ -38,11 +38,54 @@ pub fn findings(call: &mut Call<'_>, policy: &RolePolicy) -> Result<Vec<Approver
     if !policy.needs_approval() {
         return Ok(Vec::new());
     }
-    let access = call.access()?;
     let eligibilities = eligibilities(call, policy.scope())?;
+    findings_with(call, policy, &eligibilities)
+}
+
+/// What there is to say since somebody was made eligible, and was not to be said before. It goes into the ledger.
+pub fn after_grant(
+    call: &mut Call<'_>,
+    policy: &RolePolicy,
+    granted: &Eligibility,
+) -> Result<Vec<ApproverFinding>> {
+    if !policy.needs_approval() {
+        return Ok(Vec::new());
+    }
+    let mut eligibilities = eligibilities(call, policy.scope())?;
+    let known = findings_with(call, policy, &eligibilities)?;
+    eligibilities.retain(|other| other.grant().name != granted.grant().name);
+    eligibilities.push(granted.clone());
+    let mut found = findings_with(call, policy, &eligibilities)?;
+    found.retain(|finding| !known.contains(finding));
+    note(call, policy, &found)?;
+    Ok(found)
+}
+
+/// Shows findings about a policy with something else.
+pub fn show_with(
+    call: &mut Call<'_>,
+    mut json: Value,
+    policy: &RolePolicy,
+    findings: &[ApproverFinding],
+) -> Result<Value> {
+    let access = call.access()?;
+    let names = Known::now(&access);
+    let findings: Value = findings.iter().map(|finding| finding.to_json(policy, &names)).collect();
+    if let Some(properties) = json.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.insert("approverFindings".into(), findings);
+    }
+    Ok(json)
+}
+
+fn findings_with(
+    call: &mut Call<'_>,
+    policy: &RolePolicy,
+    eligibilities: &[Eligibility],
+) -> Result<Vec<ApproverFinding>> {
+    let access = call.access()?;
     let people = Known::now(&access);
     let mut involved =
-        Involved { askers: policy.askers(&eligibilities, &people, call.now), ..Involved::default() };
+        Involved { askers: policy.askers(eligibilities, &people, call.now), ..Involved::default() };
     let index = access.tenant_of(policy.scope()).and_then(|tenant| access.index(tenant));
     if let Some(index) = index {
         let actions: Vec<Action> =

@@ -4,7 +4,6 @@ use arm::{Error, Filter, ResourceId, Result, RoleId};
 use mua::{CriticalOperation, ResourceGuard};
 use pim::{ApproverFinding, Listing, PolicyDocument, RolePolicy};
 use rbac::{Action, RoleDefinition};
-use serde_json::Value;
 use store::{Transaction, pim_key};
 
 use super::people::Directory;
@@ -95,13 +94,8 @@ pub(super) fn get(call: &mut Call<'_>) -> Result<Reply> {
 
 /// A policy, with what there is to say about its approvers.
 fn shown(call: &mut Call<'_>, policy: &RolePolicy, findings: &[ApproverFinding]) -> Result<Reply> {
-    let names = Directory::of(call)?;
-    let mut json = policy.to_json(&names);
-    let findings: Value = findings.iter().map(|finding| finding.to_json(policy, &names)).collect();
-    if let Some(properties) = json.get_mut("properties").and_then(Value::as_object_mut) {
-        properties.insert("approverFindings".into(), findings);
-    }
-    Ok(Reply::ok(json))
+    let json = policy.to_json(&Directory::of(call)?);
+    Ok(Reply::ok(approvers::show_with(call, json, policy, findings)?))
 }
 
 pub(super) fn get_assignment(call: &mut Call<'_>) -> Result<Reply> {
