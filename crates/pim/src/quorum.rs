@@ -190,7 +190,7 @@ impl RolePolicy {
             let (humans, others) = accounts.into_iter().partition(human);
             Line { listed: approver.id, people: humans, others }
         };
-        self.rules().approval.stage.approvers.iter().map(line).collect()
+        self.rules().approval.stages().flat_map(|stage| &stage.approvers).map(line).collect()
     }
 }
 

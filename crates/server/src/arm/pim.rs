@@ -5,6 +5,8 @@
 
 mod approvals;
 mod assign;
+mod extensions;
+mod opens;
 mod people;
 pub mod policies;
 mod requests;
