@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::world::{
     ALICE, ALICE_ADMIN, ALICE_HOME, APPROVERS, BOB, Directory, MALLORY, NIGHT_SHIFT, OPERATORS, ROBOT, SAM,
-    SAM_TWO, START, TESS, World, approver, at, guard, object, reader, stage_patch,
+    SAM_TWO, START, TESS, World, approver, at, guard, object, reader, rule_patch, stage_patch,
 };
 use crate::policy::BACKUP_MUA_OPERATOR;
 use crate::{ApproverFinding, Involved, People, RolePolicy};
@@ -214,4 +214,43 @@ fn a_change_keeps_the_quorum_or_does_not() {
     assert!(one.check_kept(&before, &after, &objects(&[ALICE])).is_ok(), "Tess is left");
     after.leave(APPROVERS, NIGHT_SHIFT);
     assert!(one.check_kept(&before, &after, &objects(&[ALICE])).is_err());
+}
+
+/// Several stages, each with approvers of its own: nobody fills a place in two of them.
+#[test]
+fn one_person_in_two_stages_fills_one_place() {
+    let people = Directory::new();
+    let staged = |stages: [&[(&str, u128)]; 2]| {
+        let stages: Vec<Value> = stages
+            .iter()
+            .map(|list| {
+                let list: Vec<Value> = list.iter().map(|(kind, number)| approver(kind, *number)).collect();
+                json!({"primaryApprovers": list})
+            })
+            .collect();
+        let rule = json!({"id": "Approval_EndUser_Assignment", "setting": {
+            "isApprovalRequired": true, "approvalMode": "Parallel", "approvalStages": stages}});
+        let policy = RolePolicy::default_for(BACKUP_MUA_OPERATOR, guard(), true);
+        policy.patch(&rule_patch(rule), object(SAM), at(START)).unwrap()
+    };
+    let found = |policy: &RolePolicy, rulers: &[u128]| {
+        let involved = Involved { rulers: objects(rulers), ..Involved::default() };
+        told(&policy.approver_findings(&people, &involved))
+    };
+    let two = staged([&[("User", SAM)], &[("User", SAM_TWO)]]);
+    assert_eq!(found(&two, &[]), ["Deadlock", "PersonTwice 51 52"]);
+    let enough = staged([&[("User", SAM), ("User", BOB)], &[("User", SAM), ("User", TESS)]]);
+    assert_eq!(found(&enough, &[]), ["PersonTwice 51"]);
+    assert_eq!(
+        found(&enough, &[TESS]),
+        ["ControlsTheQuorum 7e", "PersonTwice 51"],
+        "one from each is two people"
+    );
+    let mut after = people.clone();
+    after.disabled.extend([BOB]);
+    assert!(
+        enough.check_kept(&people, &after, &objects(&[ALICE])).is_ok(),
+        "Sam in one stage, Tess in the other"
+    );
+    assert!(enough.check_kept(&people, &after, &objects(&[TESS])).is_err(), "Sam alone for two");
 }

@@ -646,3 +646,23 @@ async fn who_changes_the_vault_says_who_approves() {
         named["properties"]["approverFindings"].as_array().unwrap().iter().map(spoken).collect();
     assert_eq!(said, ["ControlledFromTheVault alice", "OneAbsenceBlocks alice"]);
 }
+
+/// Whoever makes an approver eligible is told what it means, and the ledger as well.
+#[tokio::test]
+async fn an_approver_is_made_eligible() {
+    let mut story = Story::begin(&[]).await;
+    story.run(&[Step(SAM, Name(&[SUE, UMA], 2), 200, "OneAbsenceBlocks sue, OneAbsenceBlocks uma")]).await;
+    let said = |answer: &Answer| {
+        let found = answer.body["properties"]["approverFindings"].as_array().cloned().unwrap_or_default();
+        found.iter().map(spoken).collect::<Vec<_>>()
+    };
+    let stranger = story.act(SAM, Eligible(ALICE_GUEST)).await;
+    assert_eq!((stranger.status, said(&stranger)), (201, vec![]));
+    let approver = story.act(SAM, Eligible(SUE)).await;
+    assert_eq!(
+        (approver.status, said(&approver)),
+        (201, vec!["Deadlock sue".into(), "EligibleApprover sue".into()])
+    );
+    let entry = story.server.ledger().pop().unwrap();
+    assert!(entry.facts["approverFindings"].contains("A request of sue@fabsec.example"), "{:?}", entry.facts);
+}
