@@ -5,6 +5,7 @@ mod alerts;
 mod authorization;
 mod backup;
 pub mod call;
+mod challenge;
 pub mod dispatch;
 pub mod door;
 pub mod face;

@@ -19,6 +19,8 @@ use crate::app::App;
 const MAX_HINT: usize = 256;
 
 /// `GET /{tenant}/oauth2/v2.0/authorize`
+///
+/// `prompt=login` and any `max_age` hold by themselves: there is no session, so that everybody signs in anew.
 pub async fn ask(
     State(app): State<App>,
     Path(segment): Path<String>,
@@ -64,6 +66,7 @@ fn read(app: &App, visit: &Visit, segment: &str, form: &Form) -> Outcome<Purpose
         nonce: form.owned("nonce"),
         code_challenge: form.owned("code_challenge"),
         code_challenge_method: form.owned("code_challenge_method"),
+        claims: form.owned("claims"),
     };
     let request = request.check()?;
     audience(app, visit, &request.scope)?;
@@ -72,6 +75,7 @@ fn read(app: &App, visit: &Visit, segment: &str, form: &Form) -> Outcome<Purpose
         client: request.client,
         action: format!("/{}/oauth2/v2.0/authorize", place.segment),
         tenant: place.tenant.map(|tenant| (tenant.id, tenant.name)),
+        claims: request.claims.clone(),
         end: End::Browser(Box::new(request)),
     })
 }

@@ -109,7 +109,8 @@ pub fn edit_user(server: &Harness, id: ObjectId, change: impl Fn(&mut User)) {
 /// Gives a user a second factor.
 pub fn enrol(server: &Harness, id: ObjectId) {
     edit_user(server, id, |user| {
-        user.totp = Some(Totp { secret: TotpSecret::from_random(TOTP_SEED), last_step: None });
+        let secret = TotpSecret::from_random(TOTP_SEED);
+        user.totp = Some(Totp::given(uuid::Uuid::from_u128(70), secret, user.created));
     });
 }
 
