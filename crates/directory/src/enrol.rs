@@ -118,7 +118,10 @@ pub fn renew_recovery_codes(
 }
 
 /// A factor is changed by whoever has shown it.
-fn may_change(user: &User, sign_in: &SignIn) -> Result<(), OAuthError> {
+///
+/// # Errors
+/// AADSTS50173 when there is one that the sign-in did not show.
+pub fn may_change(user: &User, sign_in: &SignIn) -> Result<(), OAuthError> {
     let shown = user.totp.is_none() || sign_in.shows_mfa();
     if shown && user.person() == sign_in.person { Ok(()) } else { Err(OAuthError::session_revoked()) }
 }

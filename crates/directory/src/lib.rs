@@ -42,7 +42,9 @@ mod user;
 
 pub use application::{ServicePrincipal, application_sign_in, prove_application};
 pub use context::{AuthenticationContext, Enrolment, MFA_CONTEXT, SignInPolicy};
-pub use enrol::{AccessPass, Enrolled, NewFactor, enrol, needs_pass, remove, renew_recovery_codes, reset};
+pub use enrol::{
+    AccessPass, Enrolled, NewFactor, enrol, may_change, needs_pass, remove, renew_recovery_codes, reset,
+};
 pub use group::{Group, memberships};
 pub use password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, PasswordHash, PasswordProof, prove};
 pub use person::Person;

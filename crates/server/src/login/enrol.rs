@@ -3,7 +3,7 @@
 use axum::response::Response;
 use directory::oauth::OAuthError;
 use directory::page::{Attempt, Enrolling, Present};
-use directory::{Enrolled, NewFactor, RecoveryCode, SignIn, TotpSecret, needs_pass};
+use directory::{Enrolled, NewFactor, RecoveryCode, SignIn, TotpSecret, may_change, needs_pass};
 use jiff::Timestamp;
 use store::Transaction;
 
@@ -45,6 +45,7 @@ async fn page_of(
     let asked = blocking(app, move |app| {
         decide(app, |tx, _| {
             let user = account_of(tx, &sign_in)?;
+            may_change(&user, &sign_in)?;
             let policy = policy_of(tx, user.tenant)?;
             Ok((needs_pass(&user, &policy), user.totp.is_some()))
         })

@@ -16,15 +16,15 @@ pub fn guard() -> String {
     )
 }
 
-fn pim(rest: &str) -> String {
+pub fn pim(rest: &str) -> String {
     format!("{}/providers/Microsoft.Authorization/{rest}", guard())
 }
 
-fn role() -> String {
+pub fn role() -> String {
     format!("/subscriptions/{SECURITY_SUB}/providers/Microsoft.Authorization/roleDefinitions/{OPERATOR}")
 }
 
-fn new_id() -> Uuid {
+pub fn new_id() -> Uuid {
     server::edge::Edge::new(
         std::sync::Arc::new(server::edge::SystemClock::start(None)),
         std::sync::Arc::new(server::edge::SystemEntropy),
