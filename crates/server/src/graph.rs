@@ -13,7 +13,9 @@
 mod ask;
 mod face;
 mod groups;
+mod methods;
 mod objects;
+mod policies;
 mod query;
 mod routes;
 mod shape;

@@ -141,13 +141,24 @@ impl<'a> Ask<'a> {
 
     /// Says in the ledger what was done to an object of the directory.
     pub fn record(&mut self, operation: &str, object: ObjectId, reason: &str, facts: &[(&str, String)]) {
+        let target = format!("/tenants/{}/directoryObjects/{object}", self.tenant());
+        self.record_at(operation, target, reason, facts);
+    }
+
+    /// Says in the ledger what was changed of what the organisation demands of sign-ins.
+    pub fn record_policy(&mut self, reason: &str, facts: &[(&str, String)]) {
+        let target = format!("/tenants/{}/signInPolicy", self.tenant());
+        self.record_at("directory.signInPolicy.update", target, reason, facts);
+    }
+
+    fn record_at(&mut self, operation: &str, target: String, reason: &str, facts: &[(&str, String)]) {
         let entry = Entry {
             sequence: 0,
             at: self.now,
             correlation: self.request.correlation,
             actor: self.request.who.actor(self.request.address),
             operation: operation.to_string(),
-            target: format!("/tenants/{}/directoryObjects/{object}", self.tenant()),
+            target,
             change: self.tx.digest(),
             verdict: Verdict::Done,
             reason: reason.to_string(),

@@ -13,7 +13,7 @@ use crate::harness::{
 const READER: &str = "acdd72a7-3385-48ef-bd42-f606fba81ae7";
 const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
 
-async fn graph(server: &Harness, who: ObjectId, method: &str, path: &str, body: Value) -> Answer {
+pub async fn graph(server: &Harness, who: ObjectId, method: &str, path: &str, body: Value) -> Answer {
     let address = &server.running.graph_address;
     let token = server.token_for(who, address, &["pwd"]);
     with_token(server, &token, method, path, body).await

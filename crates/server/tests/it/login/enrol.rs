@@ -27,7 +27,7 @@ impl Authenticator {
 }
 
 /// Signs in at the page of the account with a password.
-async fn account(server: &Harness) -> Answer {
+pub async fn account(server: &Harness) -> Answer {
     let page = server.anonymous("GET", ACCOUNT).await;
     assert_eq!(page.status, 200, "{}", page.text);
     submit(server, &page, &[("username", ALICE_NAME), ("password", PASSWORD)]).await
