@@ -22,9 +22,10 @@ pub fn claims_of(error: &Error) -> Option<&Value> {
 pub fn reply(mut error: Error, status: u16, claims: &Value, who: &SignedIn, origin: &str) -> Reply {
     let encoded = STANDARD.encode(claims.to_string());
     let tenant = who.tenant;
+    // No quotation marks: this is copied out of JSON in which they would be escaped.
     error.message = format!(
-        "{} With the Azure CLI: az login --tenant \"{tenant}\" --scope \"{origin}/.default\" --claims-challenge \
-         \"{encoded}\"",
+        "{} With the Azure CLI: az logout; az login --tenant {tenant} --scope {origin}/.default --claims-challenge \
+         {encoded}",
         error.message
     );
     let header = format!(

@@ -162,7 +162,7 @@ fn challenged(answer: &Answer) -> Value {
     let header = answer.header("www-authenticate");
     assert!(header.contains("error=\"insufficient_claims\""), "{header}");
     let claims = header.split("claims=\"").nth(1).unwrap().trim_end_matches('"');
-    assert!(answer.message().contains(&format!("--claims-challenge \"{claims}\"")), "{}", answer.message());
+    assert!(answer.message().contains(&format!("--claims-challenge {claims}")), "{}", answer.message());
     serde_json::from_slice(&base64::engine::general_purpose::STANDARD.decode(claims).unwrap()).unwrap()
 }
 
