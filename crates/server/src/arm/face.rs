@@ -121,10 +121,11 @@ fn refusal(app: &App, parts: &Parts, error: &Error, origin: Option<&Origin>, ids
     if error.additional_info.iter().any(|(kind, _)| kind == "ResourceGuardOperation") {
         app.metrics.refused_critical_operations.inc();
     }
-    if let (Some(claims), Some(origin)) = (challenge::claims_of(error), origin)
+    if let Some(origin) = origin
         && let Ok(who) = bearer::main_token(app, &parts.headers, app.bearers.arm(&app.origins))
+        && let Some(reply) = challenge::reply(error, &who, &origin.arm, app.edge.now())
     {
-        return challenge::reply(error.clone(), status(error.kind), claims, &who, &origin.arm);
+        return reply;
     }
     let mut reply = Reply { status: status(error.kind), body: Some(error.envelope()), headers: Vec::new() }
         .with_header("x-ms-error-code", error.code.clone());

@@ -178,7 +178,16 @@ async fn a_role_that_wants_a_second_factor_gets_one_proved_at_home() {
     let capable = activate(&server, &guest_token(&server, None, true).await).await;
     assert_eq!((capable.status, capable.code()), (401, "RoleAssignmentRequestPolicyValidationFailed"));
 
+    let (before, plain) = (guest_token(&server, None, true).await, guest_token(&server, None, false).await);
+    server.advance(SignedDuration::from_secs(1));
     let (authenticator, _) = enrolled(&server).await;
+    // What was signed in before has ended, and a client that keeps its token is asked to get another one.
+    let over = activate(&server, &before).await;
+    assert_eq!((over.status, over.code()), (401, "InvalidAuthenticationToken"));
+    assert!(over.header("www-authenticate").contains("insufficient_claims"), "{:?}", over.headers);
+    let over = activate(&server, &plain).await;
+    assert_eq!((over.status, over.code()), (401, "InvalidAuthenticationToken"));
+    assert!(over.header("www-authenticate").contains("invalid_token"), "{:?}", over.headers);
     server.advance(SignedDuration::from_secs(30));
     let token = guest_token(&server, Some(&authenticator.code(&server)), true).await;
     let asked = activate(&server, &token).await.expect(201);
