@@ -59,6 +59,11 @@ impl OAuthError {
         )
     }
 
+    /// The client wants no page, and there is no session that would do without one.
+    pub fn login_required() -> Self {
+        Self::new("login_required", 50058, "A silent sign-in request was sent but no user is signed in.")
+    }
+
     /// The token is to name an authentication context that the sign-in does not satisfy. `enrolled` says whether the
     /// person has a second factor to show; `page` is where they get one.
     pub fn step_up(claims: &ClaimsRequest, enrolled: bool, page: &str) -> Self {

@@ -134,6 +134,8 @@ pub struct FormPostPage<'a> {
     pub redirect: &'a str,
     /// The client that waits.
     pub client: &'a str,
+    /// Whether it brings a code, and not an error.
+    pub signed_in: bool,
     /// What the form holds.
     pub fields: &'a [(&'static str, String)],
 }

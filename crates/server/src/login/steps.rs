@@ -273,13 +273,18 @@ async fn end(
 
 /// Sends the browser to the client with the code.
 fn hand_over(visit: &Visit, request: &Authorization, code: &Secret, client_info: String) -> Response {
-    let mut fields = vec![("code", code.expose().to_string()), ("client_info", client_info)];
+    deliver(visit, request, vec![("code", code.expose().to_string()), ("client_info", client_info)])
+}
+
+/// Sends the browser to the client with an answer.
+pub fn deliver(visit: &Visit, request: &Authorization, mut fields: Vec<(&'static str, String)>) -> Response {
     fields.extend(request.state.clone().map(|state| ("state", state)));
     match request.mode {
         ResponseMode::FormPost => {
             let template = FormPostPage {
                 redirect: request.redirect.as_str(),
                 client: client_name(request.client),
+                signed_in: fields.iter().any(|(name, _)| *name == "code"),
                 fields: &fields,
             };
             let needs = Needs { redirect: Some(&request.redirect), script: true };
