@@ -72,6 +72,7 @@ class Forms(HTMLParser):
 class Browser:
     def __init__(self, ca, upn, password, authenticator=None):
         self.upn, self.password, self.authenticator = upn, password, authenticator
+        self.access_pass = None
         self.session = requests.Session()
         self.session.trust_env, self.session.verify = False, ca
 
@@ -103,6 +104,8 @@ class Browser:
             return value
         if kind == "password" or name in PASSWORD_FIELDS:
             return self.password
+        if name == "pass":
+            return self.access_pass
         if name == "code" and self.authenticator:
             return self.authenticator.code()
         if name in NAME_FIELDS or kind == "email":

@@ -20,7 +20,7 @@ from browser import Authenticator, Browser, Forms
 from clients import Arm, Az, Refused
 from scene import ask_for_consent, assign, make_eligible, make_group, make_guard, require_approval_by
 from server import Server
-from world import ALICE, FABSEC, GUARD_SUB, MUA_OPERATOR, READER, SAM, auth, role_id
+from world import ALICE, BOB, FABSEC, GUARD_SUB, MUA_OPERATOR, READER, SAM, auth, role_id
 
 GUEST = ALICE.oids[FABSEC]
 
@@ -112,11 +112,16 @@ def claims_of(token):
     return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
 
 
-def test_az_is_told_the_command_and_its_login_enrols(server, guard, tmp_path, authenticator):
+@pytest.fixture
+def terminal(server, tmp_path, authenticator):
+    """Alice at a terminal, signed in with her password."""
     terminal = Az(server, tmp_path / "az", ALICE, authenticator)
     terminal.az(f"cloud register -n Countersign --endpoint-resource-manager {server.origin}")
     terminal.az("cloud set -n Countersign")
-    terminal.sign_in()
+    return terminal.sign_in()
+
+
+def test_az_is_told_the_command_and_its_login_enrols(guard, terminal, authenticator):
     with pytest.raises(Refused, match="MfaRule") as told:
         ask_for_consent(terminal, guard, GUEST)
     command = re.search(r"az (login --tenant \S+ --scope \S+ --claims-challenge [\w+/=]+)", str(told.value))[1]
@@ -164,6 +169,24 @@ def test_a_client_that_cannot_answer_gets_the_refusal_as_it_is(server, guard):
         client.role_assignment_schedule_requests.create(guard, str(uuid4()), activation())
     assert told.value.status_code == 400
     assert 'error="insufficient_claims"' in told.value.response.headers["WWW-Authenticate"]
+
+
+def test_an_administrator_gives_a_pass_with_az(server, terminal, tmp_path):
+    """Where the directory wants more than a password, a stolen password enrols nothing."""
+    graph = f"{server.graph}/v1.0"
+    terminal.az("rest --method patch --url", f"{graph}/policies/authenticationMethodsPolicy",
+                "--body", json.dumps({"secondFactorEnrolment": "temporaryAccessPass"}))
+    bob = Browser(str(server.ca), BOB.upn, BOB.password, Authenticator(tmp_path / "bobs.json"))
+    bob.access_pass = "AAAA-AAAA-AAAA-AAAA"
+    with pytest.raises(AssertionError, match="The pass or the code is not right"):
+        enrol(server, bob)
+    made = terminal.az("rest --method post --url", f"{graph}/users/{BOB.oid}/authentication/temporaryAccessPassMethods",
+                       "--body", json.dumps({"lifetimeInMinutes": 30}))
+    bob.access_pass = made["temporaryAccessPass"]
+    assert len(enrol(server, bob)) == 10
+    methods = terminal.az("rest --url", f"{graph}/users/{BOB.oid}/authentication/methods")["value"]
+    assert [each["@odata.type"].rsplit(".")[-1] for each in methods] == [
+        "passwordAuthenticationMethod", "softwareOathAuthenticationMethod"]
 
 
 def test_a_code_counts_once_and_a_recovery_code_stands_in_for_it(server, alice):

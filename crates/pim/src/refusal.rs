@@ -121,3 +121,29 @@ pub(crate) fn self_approval() -> Error {
 pub(crate) fn not_found(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::NotFound, "RoleAssignmentApprovalNotFound", message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(error: &Error) -> Vec<&serde_json::Value> {
+        error
+            .additional_info
+            .iter()
+            .filter(|(kind, _)| kind == "ClaimsChallenge")
+            .map(|(_, info)| info)
+            .collect()
+    }
+
+    #[test]
+    fn a_challenge_is_made_of_what_a_better_sign_in_would_mend() {
+        let (mfa, reason) = (Broken::new("MfaRule", "x"), Broken::new("JustificationRule", "y"));
+        let wanted =
+            |context| json!({"claims": {"access_token": {"acrs": {"essential": true, "value": context}}}});
+        assert_eq!(asked(&policy_rules(std::slice::from_ref(&mfa))), [&wanted("p1")]);
+        assert_eq!(asked(&step_up("c2")), [&wanted("c2")]);
+        // Signing in again would not help yet.
+        assert!(asked(&policy_rules(&[mfa, reason.clone()])).is_empty());
+        assert!(asked(&policy_rules(&[reason])).is_empty());
+    }
+}
