@@ -5,6 +5,8 @@
 
 mod approvals;
 mod assign;
+mod extensions;
+mod opens;
 mod people;
 mod policies;
 mod requests;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arm::{ObjectId, ResourceId, RoleId};
+use arm::{ObjectId, ResourceId, RoleId, TenantId};
 use directory::User;
 use jiff::Timestamp;
 use pim::{Authentication, Caller, Context, Names, People, Person, PrincipalKind, PrincipalName, RoleName};
@@ -27,6 +27,17 @@ impl Directory {
     /// What every decision depends on.
     pub(super) fn context(&self) -> Context<'_> {
         Context { caller: &self.caller, people: self, now: self.now }
+    }
+
+    /// The tenant that holds the credentials of the person behind an account, and its name.
+    pub(super) fn home_of(&self, object: ObjectId) -> Option<(TenantId, String)> {
+        match self.access.principal(object)?.person? {
+            directory::Person::Human { tenant, .. } => {
+                let name = self.access.tenants().find(|known| known.id == tenant)?.name.clone();
+                Some((tenant, name))
+            }
+            directory::Person::Application(_) => None,
+        }
     }
 
     /// What sort of principal an object is; `None` for one that the scope's tenant does not know.

@@ -192,10 +192,11 @@ async fn a_role_that_wants_a_second_factor_gets_one_proved_at_home() {
     let token = guest_token(&server, Some(&authenticator.code(&server)), true).await;
     let asked = activate(&server, &token).await.expect(201);
     assert_eq!(asked["properties"]["status"], "PendingApproval");
-    let id = asked["name"].as_str().unwrap().to_string();
-    let stored: Option<pim::ActivationRequest> = server.seed(|tx| Ok(tx.find(&id)?.pop()));
-    let signed_in = serde_json::to_value(stored.unwrap()).unwrap()["signed_in"].clone();
-    assert!(signed_in["factor_enrolled"].is_string(), "the approver can be told that it is new: {signed_in}");
+    let approval = asked["properties"]["approvalId"].as_str().unwrap();
+    let seen = server.as_(SAM).get(approval).await.expect(200);
+    let signed_in = &seen["properties"]["request"]["signedIn"];
+    assert!(signed_in["amr"].as_array().unwrap().contains(&json!("mfa")), "{signed_in}");
+    assert!(signed_in["factorEnrolled"].is_string(), "the approver sees how old the factor is: {signed_in}");
 }
 
 #[tokio::test]
