@@ -106,6 +106,7 @@ document!(
     |tenant| tenant.id.to_string(),
     lookup = Some(tenant.domain.as_str().to_ascii_lowercase())
 );
+document!(directory::SignInPolicy, "signInPolicy", |policy| policy.tenant.to_string());
 document!(directory::Subscription, "subscription", access = true, |subscription| subscription.id.to_string());
 document!(
     directory::User,
@@ -145,6 +146,7 @@ document!(vault::PurgeWarning, "purgeWarning", audited = false, |warning| warnin
 document!(vault::Operation, "operation", audited = false, |done| done.id.clone());
 free!(
     directory::Tenant,
+    directory::SignInPolicy,
     directory::Subscription,
     directory::User,
     directory::Group,

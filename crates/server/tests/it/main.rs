@@ -25,6 +25,7 @@ mod instances;
 mod items;
 mod jobs;
 mod login;
+mod methods;
 mod mua;
 mod pim;
 mod pins;
