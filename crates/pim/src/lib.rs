@@ -32,6 +32,7 @@ mod derived;
 mod grant;
 mod length;
 mod listing;
+pub mod notice;
 mod paths;
 mod people;
 pub mod policy;

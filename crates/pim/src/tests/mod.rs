@@ -6,6 +6,7 @@ mod documents;
 mod exploration;
 mod giving;
 mod listings;
+mod notices;
 mod policies;
 mod shapes;
 mod stories;
