@@ -17,11 +17,13 @@ mod graph;
 mod http;
 mod listen;
 mod login;
+pub mod mail;
 pub mod metrics;
 pub mod origin;
 pub mod purging;
 mod repository;
 mod run;
+pub mod settings;
 mod tls;
 mod turn;
 

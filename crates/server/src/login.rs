@@ -16,7 +16,7 @@
 //! - No cookie is set: there is no session in the browser that another site could ride on.
 
 mod answer;
-mod assets;
+pub(crate) mod assets;
 mod browser;
 mod credentials;
 mod desk;
@@ -45,7 +45,9 @@ use crate::app::App;
 
 pub use desk::Desk;
 pub use people::is_revoked;
-pub use tidy::TURN as TIDYING;
+pub use pages::show;
+pub use tidy::{TURN as TIDYING, sweep};
+pub use visit::Visit;
 
 /// The routes of this face.
 pub fn router(app: &App) -> Router<App> {

@@ -141,6 +141,11 @@ impl Outgoing {
         matches!(self.delivery, Delivery::Waiting { .. } | Delivery::Sending { .. })
     }
 
+    /// Whether it is too old to be sent.
+    pub fn is_stale(&self, now: Timestamp) -> bool {
+        now.duration_since(self.created) > PATIENCE
+    }
+
     /// Whether it should be sent now: its time has come, or who was sending it is gone.
     pub fn is_due(&self, now: Timestamp) -> bool {
         match self.delivery {

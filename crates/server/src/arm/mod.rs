@@ -12,7 +12,7 @@ mod filters;
 mod guards;
 mod metadata;
 mod orphans;
-mod pim;
+pub(crate) mod pim;
 mod recovery;
 pub mod reply;
 mod resources;

@@ -5,10 +5,13 @@
 
 mod approvals;
 mod assign;
+mod notify;
 mod people;
 mod policies;
 mod requests;
 mod schedules;
+
+pub(crate) use notify::overdue;
 
 use super::route::Method::{Delete, Get, Patch, Post, Put};
 use super::route::{Route, open_route, route};

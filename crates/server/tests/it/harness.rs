@@ -135,6 +135,7 @@ impl Harness {
             graph_listen,
             userrealm_listen: None,
             public_name: public_name.map(String::from),
+            settings,
         };
         let running = server::start(&config, store, edge).await.unwrap();
         let ca = std::fs::read(folder.path().join("tls/ca.pem")).unwrap();

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use arm::{ObjectId, ResourceId, RoleId};
 use jiff::Timestamp;
 use pim::{Authentication, Caller, Context, Names, People, Person, PrincipalKind, PrincipalName, RoleName};
-use store::Access;
+use store::{Access, Transaction};
+use uuid::Uuid;
 
 use crate::arm::call::{Call, SignedIn};
 
@@ -20,6 +21,29 @@ pub(super) struct Directory {
 impl Directory {
     pub(super) fn of(call: &mut Call<'_>) -> arm::Result<Self> {
         Ok(Self { access: call.access()?, caller: caller(call.who()), now: call.now })
+    }
+
+    /// The directory as it is when nobody asks.
+    pub(super) fn of_server(tx: &mut Transaction, now: Timestamp) -> arm::Result<Self> {
+        let nobody = Caller { object: ObjectId(Uuid::nil()), authentication: Authentication::default() };
+        Ok(Self { access: tx.access()?, caller: nobody, now })
+    }
+
+    /// Who is who and who may do what.
+    pub(super) fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Where mail to somebody goes: the account's `mail`, or else its user name, which has the form of an address and
+    /// mostly is one. That of a guest is none: it is at home where they are.
+    pub(super) fn address_of(&self, object: ObjectId) -> Option<String> {
+        let here = self.access.principal(object)?;
+        let home = match here.person {
+            Some(directory::Person::Human { object, .. }) => self.access.principal(object),
+            _ => None,
+        };
+        let mail = [Some(here), home].into_iter().flatten().find_map(|account| account.mail.clone());
+        mail.or_else(|| home.map(|home| home.name.clone()))
     }
 
     /// What every decision depends on.

@@ -4,7 +4,7 @@ use arm::{Error, Filter, ResourceId, Result, RoleId};
 use mua::{CriticalOperation, ResourceGuard};
 use pim::{Listing, PolicyDocument, RolePolicy};
 use rbac::{Action, RoleDefinition};
-use store::pim_key;
+use store::{Transaction, pim_key};
 
 use super::people::Directory;
 use crate::arm::call::Call;
@@ -12,8 +12,13 @@ use crate::arm::reply::Reply;
 
 /// The policy of a role at a scope, as it is in force now.
 pub(super) fn policy_of(call: &mut Call<'_>, scope: &ResourceId, role: RoleId) -> Result<RolePolicy> {
-    let guards_consent = guards_consent(call, scope, role)?;
-    let stored: Option<PolicyDocument> = call.tx.get(&pim_key(scope, "rolemanagementpolicies", &role))?;
+    policy_at(call.tx, scope, role)
+}
+
+/// The same, for what nobody calls.
+pub(super) fn policy_at(tx: &mut Transaction, scope: &ResourceId, role: RoleId) -> Result<RolePolicy> {
+    let guards_consent = guards_consent(tx, scope, role)?;
+    let stored: Option<PolicyDocument> = tx.get(&pim_key(scope, "rolemanagementpolicies", &role))?;
     Ok(match stored {
         Some(document) => RolePolicy::in_force(document, guards_consent),
         None => RolePolicy::default_for(role, scope.clone(), guards_consent),
@@ -21,8 +26,8 @@ pub(super) fn policy_of(call: &mut Call<'_>, scope: &ResourceId, role: RoleId) -
 }
 
 /// Whether the role, held at the scope, would consent for a guard that is there or below it.
-fn guards_consent(call: &mut Call<'_>, scope: &ResourceId, role: RoleId) -> Result<bool> {
-    let Some(role) = role_at(call, scope, role)? else {
+fn guards_consent(tx: &mut Transaction, scope: &ResourceId, role: RoleId) -> Result<bool> {
+    let Some(role) = role_in(tx, scope, role)? else {
         return Ok(false);
     };
     let opens = |operation: &CriticalOperation| {
@@ -31,8 +36,8 @@ fn guards_consent(call: &mut Call<'_>, scope: &ResourceId, role: RoleId) -> Resu
     if !CriticalOperation::ALL.iter().any(opens) {
         return Ok(false);
     }
-    let is_guard = call.tx.resource::<ResourceGuard>(scope)?.is_some();
-    Ok(is_guard || !call.tx.below::<ResourceGuard>(scope)?.is_empty())
+    let is_guard = tx.resource::<ResourceGuard>(scope)?.is_some();
+    Ok(is_guard || !tx.below::<ResourceGuard>(scope)?.is_empty())
 }
 
 /// The role with this id, if the scope's tenant has it.
@@ -41,7 +46,11 @@ pub(super) fn role_at(
     scope: &ResourceId,
     role: RoleId,
 ) -> Result<Option<RoleDefinition>> {
-    let access = call.access()?;
+    role_in(call.tx, scope, role)
+}
+
+fn role_in(tx: &mut Transaction, scope: &ResourceId, role: RoleId) -> Result<Option<RoleDefinition>> {
+    let access = tx.access()?;
     let index = access.tenant_of(scope).and_then(|tenant| access.index(tenant));
     Ok(index.and_then(|index| index.role(role)).cloned())
 }

@@ -10,7 +10,7 @@ use store::{Document, pim_key};
 
 use super::people::Directory;
 use super::policies::{checked_scope, policy_of, role_at};
-use super::{ASSIGN, READ, assign};
+use super::{ASSIGN, READ, assign, notify};
 use crate::arm::call::Call;
 use crate::arm::reply::Reply;
 
@@ -79,6 +79,7 @@ fn eligibility(call: &mut Call<'_>) -> Result<Reply> {
         }
         Change::Revoke(activation) => assign::store_activation(call, activation)?,
     }
+    notify::settled(call, &settled)?;
     note(call, &ask.body);
     Ok(Reply::created(settled.record.to_json(&ask.people, call.now)))
 }
@@ -144,6 +145,7 @@ fn admin_assignment(call: &mut Call<'_>, ask: &Ask) -> Result<Reply> {
         Change::Remove(assignment) => assign::remove_direct(call, assignment)?,
         Change::Revoke(activation) => assign::store_activation(call, activation)?,
     }
+    notify::settled(call, &settled)?;
     Ok(Reply::created(settled.record.to_json(&ask.people, call.now)))
 }
 
