@@ -17,7 +17,8 @@ use arm::ObjectId;
 use crate::policy::{ApproverKind, Occasion, PerOccasion, PerRecipient, Recipient};
 use crate::policy::{NotificationLevel, NotificationRule};
 use crate::{
-    ActivationRequest, Consent, Family, People, Person, Progress, RequestRecord, RequestType, RolePolicy, Status,
+    ActivationRequest, Consent, Family, People, Person, Progress, RequestRecord, RequestType, RolePolicy,
+    Status,
 };
 
 /// The most notices of one event, as in Azure ("the maximum number of notifications sent per one event is 1000").

@@ -44,8 +44,8 @@ use axum::routing::{get, post};
 use crate::app::App;
 
 pub use desk::Desk;
-pub use people::is_revoked;
 pub use pages::show;
+pub use people::is_revoked;
 pub use tidy::{TURN as TIDYING, sweep};
 pub use visit::Visit;
 

@@ -22,9 +22,10 @@ mod smtp;
 mod story;
 mod worker;
 
+pub use crate::arm::pim::overdue;
+pub(crate) use outbox::write;
 pub use page::router;
 pub use smtp::test_mail;
-pub(crate) use outbox::write;
 pub(crate) use story::{Place, Story, instant};
 pub use worker::deliver;
 pub(crate) use worker::{TIDYING, keep};

@@ -224,10 +224,8 @@ impl Settings {
     fn parse(text: &str) -> Result<Self, (std::ops::Range<usize>, String)> {
         let file: File = toml::from_str(text)
             .map_err(|error| (error.span().unwrap_or_default(), error.message().to_string()))?;
-        let public_url = file.public_url.map(|url| {
-            let origin = public_origin(url.get_ref()).map_err(|what| (url.span(), what));
-            origin
-        });
+        let public_url =
+            file.public_url.map(|url| public_origin(url.get_ref()).map_err(|what| (url.span(), what)));
         let smtp = file.mail.map(|mail| Smtp::read(mail.get_ref()).map_err(|what| (mail.span(), what)));
         let mut names = BTreeSet::new();
         let mut webhooks = Vec::new();
@@ -344,9 +342,11 @@ impl Webhook {
         }
         let key = entry.secret.as_ref().map(|secret| SigningSecret::parse(&secret.read()?)).transpose()?;
         if entry.kind == WebhookKind::Json && key.is_none() {
-            return Err("a webhook of the kind `json` needs a `secret`, by which the other side can tell that \
+            return Err(
+                "a webhook of the kind `json` needs a `secret`, by which the other side can tell that \
                         requests are from this server"
-                .into());
+                    .into(),
+            );
         }
         Ok(Self { name: entry.name.clone(), url: Secret(url), kind: entry.kind, key })
     }

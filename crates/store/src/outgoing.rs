@@ -113,13 +113,7 @@ impl Outgoing {
     pub const OPEN: &'static str = "open";
 
     /// Something to be sent at once.
-    pub fn new(
-        name: String,
-        to: Destination,
-        subject: String,
-        content: Content,
-        created: Timestamp,
-    ) -> Self {
+    pub fn new(name: String, to: Destination, subject: String, content: Content, created: Timestamp) -> Self {
         let delivery = Delivery::Waiting { from: created };
         Self { name, to, subject, content, created, attempts: 0, delivery, trouble: None }
     }

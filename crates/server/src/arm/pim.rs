@@ -11,7 +11,7 @@ mod policies;
 mod requests;
 mod schedules;
 
-pub(crate) use notify::overdue;
+pub use notify::overdue;
 
 use super::route::Method::{Delete, Get, Patch, Post, Put};
 use super::route::{Route, open_route, route};

@@ -88,7 +88,8 @@ impl Message {
                 {"type": "TextRun", "text": one_line(value)},
             ]))
         }));
-        let open = |link: &String| json!({"type": "Action.OpenUrl", "title": "Open the request", "url": link});
+        let open =
+            |link: &String| json!({"type": "Action.OpenUrl", "title": "Open the request", "url": link});
         let actions: Vec<Value> = self.link.iter().map(open).collect();
         json!({
             "type": "message",

@@ -114,7 +114,11 @@ mod tests {
             who: "Alice Backup".into(),
             user_name: Some("alice@contoso.example".into()),
             role: "Backup MUA Operator".into(),
-            place: Place { kind: "Resource Guard", name: "vault-guard".into(), id: "/subscriptions/x/g".into() },
+            place: Place {
+                kind: "Resource Guard",
+                name: "vault-guard".into(),
+                id: "/subscriptions/x/g".into(),
+            },
             facts: vec![
                 ("Why", "old item #42".into()),
                 ("Ticket", "T1 (Jira)".into()),
@@ -152,7 +156,10 @@ The link only opens the request; it decides nothing. No mail of Countersign asks
 -- \nCountersign at https://backup.example:8443
 ";
         assert_eq!(letter.text, expected, "{}", letter.text);
-        assert_eq!(letter.subject, "Approval needed: Alice Backup asks for Backup MUA Operator on vault-guard");
+        assert_eq!(
+            letter.subject,
+            "Approval needed: Alice Backup asks for Backup MUA Operator on vault-guard"
+        );
     }
 
     #[test]

@@ -51,22 +51,21 @@ fn write_mail(
     let deliverable = address.parse::<lettre::Address>().is_ok();
     let to = Destination::Mailbox { name: notice.to.name.clone(), address };
     let outgoing = Outgoing::new(name, to, letter.subject.clone(), content, now);
-    put_once(tx, match deliverable {
-        true => outgoing,
-        false => outgoing.hopeless("there is no usable mail address: set `mail` of the user, or the rule's recipient"),
-    })
+    put_once(
+        tx,
+        match deliverable {
+            true => outgoing,
+            false => outgoing
+                .hopeless("there is no usable mail address: set `mail` of the user, or the rule's recipient"),
+        },
+    )
 }
 
 /// Writes a message for every webhook.
 ///
 /// # Errors
 /// When the store fails.
-pub(super) fn tell_webhooks(
-    tx: &mut Transaction,
-    post: &Post,
-    event: &str,
-    message: &Message,
-) -> Result<()> {
+pub(super) fn tell_webhooks(tx: &mut Transaction, post: &Post, event: &str, message: &Message) -> Result<()> {
     for webhook in &post.webhooks {
         let name = format!("{event}/webhook/{}", webhook.name);
         let to = Destination::Webhook(webhook.name.clone());

@@ -41,9 +41,7 @@ async fn approval(visit: Visit, Path(id): Path<String>) -> Response {
         };
         return show(&visit, StatusCode::NOT_FOUND, &none);
     };
-    let address = format!(
-        "{}/providers/Microsoft.Authorization/roleAssignmentApprovals/{request}",
-        visit.origin.arm
-    );
+    let address =
+        format!("{}/providers/Microsoft.Authorization/roleAssignmentApprovals/{request}", visit.origin.arm);
     show(&visit, StatusCode::OK, &ApprovalPage { origin: &visit.origin.arm, request, address: &address })
 }

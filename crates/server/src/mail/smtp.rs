@@ -155,8 +155,11 @@ fn message(outgoing: &Outgoing, from: &Mailbox) -> Result<Message, String> {
 /// # Errors
 /// Says why it did not.
 pub fn test_mail(smtp: &Smtp, public_url: &str, to: &str, now: Timestamp) -> Result<(), String> {
-    let text = format!("This mail was sent by `countersign mail test`, over {smtp}. Nothing else happened.\n");
-    let html = format!("<p>This mail was sent by <code>countersign mail test</code>, over {smtp}. Nothing else happened.</p>");
+    let text =
+        format!("This mail was sent by `countersign mail test`, over {smtp}. Nothing else happened.\n");
+    let html = format!(
+        "<p>This mail was sent by <code>countersign mail test</code>, over {smtp}. Nothing else happened.</p>"
+    );
     let outgoing = Outgoing::new(
         format!("test/{}/{to}", now.as_microsecond()),
         Destination::Mailbox { name: String::new(), address: to.into() },
@@ -205,7 +208,8 @@ mod tests {
     fn nobody_adds_a_header_by_what_they_are_called() {
         let evil = "Sam\r\nBcc: eve@evil.example\r\n\r\nbody";
         let mail = formatted(evil, evil);
-        let names: Vec<&str> = headers(&mail).iter().filter_map(|line| line.split_once(':')).map(|h| h.0).collect();
+        let names: Vec<&str> =
+            headers(&mail).iter().filter_map(|line| line.split_once(':')).map(|h| h.0).collect();
         assert!(!names.contains(&"Bcc"), "{mail}");
         let expected = formatted("Sam", "s");
         assert_eq!(names.len(), headers(&expected).len());

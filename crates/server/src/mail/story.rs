@@ -60,7 +60,9 @@ impl Story {
         match self.event {
             Event::Given(Family::Eligibility) => format!("{who} is eligible for {what}"),
             Event::Given(Family::Assignment) => format!("{who} was assigned {what}"),
-            Event::Changed(Family::Eligibility) => format!("The time of {who}'s eligibility for {what} changed"),
+            Event::Changed(Family::Eligibility) => {
+                format!("The time of {who}'s eligibility for {what} changed")
+            }
             Event::Changed(Family::Assignment) => format!("The time of {who}'s assignment of {what} changed"),
             Event::Removed(Family::Eligibility) => format!("{who} is no longer eligible for {what}"),
             Event::Removed(Family::Assignment) => format!("{who} is no longer assigned {what}"),

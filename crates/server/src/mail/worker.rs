@@ -248,7 +248,12 @@ impl Sender<'_> {
             Delivery::Sent { .. } => self.app.metrics.sent(channel, "sent"),
             Delivery::GivenUp { .. } => {
                 self.app.metrics.sent(channel, "given_up");
-                tracing::error!(id, channel = channel.as_str(), trouble, "given up; `countersign outbox` shows it");
+                tracing::error!(
+                    id,
+                    channel = channel.as_str(),
+                    trouble,
+                    "given up; `countersign outbox` shows it"
+                );
             }
             Delivery::Waiting { .. } | Delivery::Sending { .. } => {
                 self.app.metrics.sent(channel, "failed");

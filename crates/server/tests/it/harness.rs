@@ -14,6 +14,7 @@ use rbac::{Assignment, PrincipalKind, role_ids};
 use resources::Registration;
 use serde_json::{Value, json};
 use server::edge::{Clock, Edge, SystemEntropy};
+use server::settings::Settings;
 use server::{Config, Running};
 use store::{Inspector, Store, Transaction};
 use uuid::Uuid;
@@ -99,11 +100,16 @@ pub struct Caller<'a> {
 
 impl Harness {
     pub async fn start() -> Self {
+        Self::start_with(Settings::default()).await
+    }
+
+    /// A server with a configuration file that says this.
+    pub async fn start_with(settings: Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         store.transact(|tx| seed(tx, real_now())).unwrap();
         let listen = [SocketAddr::from(([127, 0, 0, 1], 0)); 2];
-        Self::on(store, folder, listen, None).await
+        Self::on(store, folder, listen, None, settings).await
     }
 
     /// Two servers on one store, each with a listener, a clock and a data folder of its own. Clients know both by one
@@ -113,11 +119,12 @@ impl Harness {
         let store = Store::open(folder.path()).unwrap();
         store.transact(|tx| seed(tx, real_now())).unwrap();
         let listen = [SocketAddr::from(([127, 0, 0, 1], 0)); 2];
-        let a = Self::on(store.clone(), folder, listen, Some(PUBLIC_NAME)).await;
+        let a = Self::on(store.clone(), folder, listen, Some(PUBLIC_NAME), Settings::default()).await;
         let port = |address: &str| address.rsplit_once(':').unwrap().1.parse().unwrap();
         let listen = [&a.running.address, &a.running.graph_address]
             .map(|address| SocketAddr::from(([127, 0, 0, 2], port(address))));
-        let b = Self::on(store, tempfile::tempdir().unwrap(), listen, Some(PUBLIC_NAME)).await;
+        let b = Self::on(store, tempfile::tempdir().unwrap(), listen, Some(PUBLIC_NAME), Settings::default())
+            .await;
         [a, b]
     }
 
@@ -126,6 +133,7 @@ impl Harness {
         folder: tempfile::TempDir,
         [listen, graph_listen]: [SocketAddr; 2],
         public_name: Option<&str>,
+        settings: Settings,
     ) -> Self {
         let clock = Arc::new(TestClock(AtomicI64::new(real_now().as_microsecond())));
         let edge = Edge::new(clock.clone(), Arc::new(SystemEntropy));

@@ -24,6 +24,7 @@ mod instances;
 mod items;
 mod jobs;
 mod login;
+mod mail;
 mod mua;
 mod pim;
 mod pins;

@@ -16,15 +16,15 @@ pub fn guard() -> String {
     )
 }
 
-fn pim(rest: &str) -> String {
+pub fn pim(rest: &str) -> String {
     format!("{}/providers/Microsoft.Authorization/{rest}", guard())
 }
 
-fn role() -> String {
+pub fn role() -> String {
     format!("/subscriptions/{SECURITY_SUB}/providers/Microsoft.Authorization/roleDefinitions/{OPERATOR}")
 }
 
-fn new_id() -> Uuid {
+pub fn new_id() -> Uuid {
     server::edge::Edge::new(
         std::sync::Arc::new(server::edge::SystemClock::start(None)),
         std::sync::Arc::new(server::edge::SystemEntropy),
@@ -34,7 +34,11 @@ fn new_id() -> Uuid {
 
 /// A server with a guard that exists, and nothing else.
 pub async fn guarded() -> Harness {
-    let server = Harness::start().await;
+    guarded_with(Harness::start().await)
+}
+
+/// The same, on a server that was started already.
+pub fn guarded_with(server: Harness) -> Harness {
     let stamp = vault::Stamp { by: "sam".into(), kind: "User".into(), at: server.now() };
     let guard = ResourceGuard {
         id: guard().parse_id(),

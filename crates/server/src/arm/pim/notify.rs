@@ -64,7 +64,7 @@ pub(super) fn record(call: &mut Call<'_>, record: &RequestRecord) -> Result<()> 
 ///
 /// # Errors
 /// When the store fails.
-pub(crate) fn overdue(app: &App) -> Result<()> {
+pub fn overdue(app: &App) -> Result<()> {
     let now = app.edge.now();
     let mark = |at: Timestamp| Bookmark { work: WORK.into(), position: at.as_microsecond() };
     let begun: Option<Bookmark> = app.store.transact(|tx| {
@@ -361,8 +361,11 @@ fn opens(tx: &mut Transaction, scope: &ResourceId) -> Result<Option<(&'static st
     let names: Vec<&str> = vaults.iter().take(VAULTS_NAMED).map(|vault| vault.name()).collect();
     let more = vaults.len().saturating_sub(VAULTS_NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    Ok(Some(("Opens", match vaults.len() {
-        0 => "critical operations on every vault of this guard; none is linked to it now".into(),
-        _ => format!("critical operations on every vault of this guard: {}{more}", names.join(", ")),
-    })))
+    Ok(Some((
+        "Opens",
+        match vaults.len() {
+            0 => "critical operations on every vault of this guard; none is linked to it now".into(),
+            _ => format!("critical operations on every vault of this guard: {}{more}", names.join(", ")),
+        },
+    )))
 }
