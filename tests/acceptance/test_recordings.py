@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from clients import Arm
-from replay import differences, steps
+from replay import NOBODY, differences, steps
 from scene import make_group
 from server import Server
 from world import ALICE, BOB, VAULT_SUB, group_id
@@ -38,6 +38,14 @@ RECORDINGS = {
     ],
     "test_backup_softdelete": MAPPING + [
         ("DELETE .*/vaults/[^/]*", "status 202, here 400", STAYS),
+    ],
+    "test_dataprotection_backup_instance_update_protection": [],
+    "test_dataprotection_backup_vault_create_and_delete": [
+        (".* .*/backupVaults(/[^/]*)?", r"key (value\.\[\]\.)?identity\.(principalId|tenantId)",
+         "a vault in Azure reaches its sources as an application of its own; here clients bring their backups"),
+        (".* .*/backupVaults(/[^/]*)?", r"key (value\.\[\]\.)?properties\.replicatedRegions\.\[\]",
+         "nothing is replicated to another region"),
+        ("DELETE .*/backupVaults/[^/]*", "status 202, here 204|header .*", AT_ONCE),
     ],
     "test_dataprotection_resource_guard_create_and_delete": [],
     "test_dataprotection_resource_guard_update": [],
@@ -97,6 +105,33 @@ def prepare(alice, todo):
         guard = guard.lower()
         make_group(alice, VAULT_SUB, GROUP.search(guard)[1])
         alice.rest("PUT", guard, {"location": "centraluseuap"})
+    if re.fullmatch("GET .*/backupInstances/[^/]*", todo[0].name):
+        make_instance(alice, json.loads(json.dumps(todo[0].answer).replace(NOBODY, VAULT_SUB)))
+
+
+def make_instance(alice, there):
+    """A backup instance that the recording found, in a vault and with a policy of the names that it had."""
+    policy = there["properties"]["policyInfo"]["policyId"]
+    alice.rest("PUT", policy.split("/backupPolicies/")[0], {"location": "centraluseuap", "properties": {
+        "storageSettings": [{"datastoreType": "VaultStore", "type": "LocallyRedundant"}]}})
+    alice.rest("PUT", policy, disk_policy())
+    said = {key: there["properties"][key] for key in ("objectType", "friendlyName", "dataSourceInfo", "policyInfo")}
+    alice.rest("PUT", there["id"], {"properties": said})
+
+
+def disk_policy():
+    store = {"objectType": "DataStoreInfoBase", "dataStoreType": "OperationalStore"}
+    schedule = {"repeatingTimeIntervals": ["R/2026-01-01T05:30:00+00:00/P1D"], "timeZone": "UTC"}
+    default = {"isDefault": True, "taggingPriority": 99, "tagInfo": {"tagName": "Default"}}
+    backup = {"objectType": "AzureBackupRule", "name": "BackupDaily", "dataStore": store,
+              "backupParameters": {"objectType": "AzureBackupParams", "backupType": "Incremental"},
+              "trigger": {"objectType": "ScheduleBasedTriggerContext", "schedule": schedule,
+                          "taggingCriteria": [default]}}
+    week = {"sourceDataStore": store, "targetDataStoreCopySettings": [],
+            "deleteAfter": {"objectType": "AbsoluteDeleteOption", "duration": "P7D"}}
+    retention = {"objectType": "AzureRetentionRule", "name": "Default", "isDefault": True, "lifecycles": [week]}
+    return {"properties": {"objectType": "BackupPolicy", "datasourceTypes": ["Microsoft.Compute/disks"],
+                           "policyRules": [backup, retention]}}
 
 
 def test_answers_have_the_form_that_azures_had(recording):

@@ -84,10 +84,9 @@ def test_backups_go_on_and_reading_back_takes_consent(server, alice, sam, ground
     with refused("LinkedAuthorizationFailed", match="sam@fabsec.example"):
         alice.rest("POST", f"{point}/restore", asking)
 
-    # Sam agrees, and it can be restored on any host; also after Sam's consent has ended, for it was to this restore.
+    # Sam agrees, and it can be restored on any host, as long as Sam's consent lasts.
     given = assign(sam, ground.guard, GUARD_SUB, MUA_OPERATOR, GUEST)
     alice.rest("POST", f"{point}/restore", asking)
-    sam.rest("DELETE", given["id"])
     third = Restic(server, credentials_of(alice, item), tmp_path / "third")
     third.run("restore", "latest", "--target", tmp_path / "out")
     restored = tmp_path / "out" / files.relative_to("/")
@@ -105,6 +104,11 @@ def test_backups_go_on_and_reading_back_takes_consent(server, alice, sam, ground
     second.run("init")
     second.run("backup", files)
     assert second.http.get(f"{second.base}data/{packs(second)[0]}").status_code == 403
+
+    # And it ends with the consent.
+    assert third.http.get(f"{third.base}data/{packs(third)[0]}").status_code == 200
+    sam.rest("DELETE", given["id"])
+    assert third.http.get(f"{third.base}data/{packs(third)[0]}").status_code == 403
 
 
 def test_migrating_a_repository_takes_a_security_pin(server, alice, ground, consent, files, tmp_path):

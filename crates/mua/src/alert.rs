@@ -105,6 +105,7 @@ rules! {
     PurgeComplete = 19, "Purge Complete", Sev2;
     SecurityPinWrong = 20, "Wrong Security PIN", Sev1;
     RepositoryConfigRemoved = 21, "Repository Config Removed", Sev1;
+    UpcomingPurge = 22, "Upcoming Purge", Sev1;
 }
 
 impl AlertRule {
@@ -202,10 +203,11 @@ fn done(entry: &Entry, rules: &mut Vec<AlertRule>) {
     if by_vault("backupResourceGuardProxies/unlockDelete/action") {
         rules.push(AlertRule::DeletionUnlocked);
     }
-    if by_vault("backupFabrics/protectionContainers/protectedItems/purge")
-        || by_vault("backupInstances/purge")
-    {
-        rules.push(AlertRule::PurgeComplete);
+    for (verb, rule) in [("purge", AlertRule::PurgeComplete), ("upcomingPurge", AlertRule::UpcomingPurge)] {
+        let items = ["backupFabrics/protectionContainers/protectedItems", "backupInstances"];
+        if items.into_iter().any(|items| by_vault(&format!("{items}/{verb}"))) {
+            rules.push(rule);
+        }
     }
     if is(entry, "repository.config.hide") {
         rules.push(AlertRule::RepositoryConfigRemoved);

@@ -235,14 +235,14 @@ impl Case<'_> {
     }
 }
 
-pub(crate) fn is_exempt(answer: &GuardAnswer, operation: CriticalOperation) -> bool {
+fn is_exempt(answer: &GuardAnswer, operation: CriticalOperation) -> bool {
     match answer {
         GuardAnswer::Known { protection, .. } => protection.get(&operation) == Some(&Protection::Exempt),
         GuardAnswer::Unavailable { .. } => false,
     }
 }
 
-fn description_of(answer: &GuardAnswer) -> Option<String> {
+pub(crate) fn description_of(answer: &GuardAnswer) -> Option<String> {
     match answer {
         GuardAnswer::Known { description, .. } => description.clone(),
         GuardAnswer::Unavailable { .. } => None,

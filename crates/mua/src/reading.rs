@@ -1,19 +1,21 @@
 //! Restore as a critical operation: when backup data may be read out of a repository.
 //!
-//! The consent to a restore opens a window, in which the item's repository can be read. Backups need no window: a backup
-//! client reads config, keys, indexes and snapshots, and what it has in its own cache.
+//! The consent to a restore opens a window, in which the item's repository can be read as long as that consent holds: the
+//! guard is asked again about its holder at each read. Backups need no window: a backup client reads config, keys, indexes
+//! and snapshots, and what it has in its own cache.
 
 use arm::ResourceId;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use vault::GuardProxy;
 
-use crate::clear::is_exempt;
+use crate::clear::{description_of, operations_granted};
 use crate::{
     Caller, CriticalOperation, GuardAnswer, GuardQuestion, Missing, Permit, Refusal, VaultKind, Weakening,
 };
 
-/// How long one consent to a restore lets an item be read, in hours. A terabyte at 100 Mbit/s takes 22.
+/// How long one consent to a restore lets an item be read at the most, in hours, also where the right on the guard is a
+/// standing one. A terabyte at 100 Mbit/s takes 22.
 pub const RESTORE_HOURS: i64 = 24;
 
 /// The time in which an item may be read, because its restore was consented to. Only a permit opens one.
@@ -67,7 +69,7 @@ pub fn restore_until(now: Timestamp) -> Timestamp {
 }
 
 /// Decides whether backup data of an item may be read out of its repository now: MUA is off, the guard exempts
-/// restores, or there is an open window. A guard that does not answer protects it.
+/// restores, or there is an open window and who consented may still do so. A guard that does not answer protects it.
 ///
 /// # Errors
 /// The refusal.
@@ -83,28 +85,20 @@ pub fn may_read(
         return Ok(());
     };
     let operation = Weakening::Restore.on(kind);
-    let question =
-        GuardQuestion { guard: proxy.guard.clone(), operations: vec![operation], holders: Vec::new() };
-    let refuse = |description: Option<String>, missing: Missing| {
-        Err(Box::new(Refusal {
-            operation,
-            why: format!("backup data of '{}' would be read out of the vault", item.name()),
-            guard: proxy.guard.clone(),
-            description,
-            missing,
-        }))
+    let holders = window.map(|window| window.holder.clone()).into_iter().collect();
+    let question = GuardQuestion { guard: proxy.guard.clone(), operations: vec![operation], holders };
+    let refuse = |description: Option<String>, missing: Missing| Refusal {
+        operation,
+        why: format!("backup data of '{}' would be read out of the vault", item.name()),
+        guard: proxy.guard.clone(),
+        description,
+        missing,
     };
-    match ask(&question) {
-        GuardAnswer::Unavailable { why } => refuse(None, Missing::Guard { why }),
-        GuardAnswer::Known { guard, .. } if guard != proxy.guard => {
-            refuse(None, Missing::Guard { why: "the answer came from another guard".into() })
-        }
-        answer if is_exempt(&answer, operation) => Ok(()),
-        GuardAnswer::Known { description, .. } => {
-            match window.is_some_and(|window| window.is_open(item, proxy, now)) {
-                true => Ok(()),
-                false => refuse(description, Missing::Window),
-            }
-        }
+    let answer = ask(&question);
+    match operations_granted(&question, &answer, &refuse) {
+        Ok(granted) if granted.is_empty() => Ok(()),
+        Ok(_) if window.is_some_and(|window| window.is_open(item, proxy, now)) => Ok(()),
+        Err(refusal) if matches!(refusal.missing, Missing::Guard { .. }) => Err(refusal),
+        Ok(_) | Err(_) => Err(Box::new(refuse(description_of(&answer), Missing::Window))),
     }
 }

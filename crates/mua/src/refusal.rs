@@ -31,7 +31,7 @@ pub enum Missing {
         /// The action that is missing.
         action: String,
     },
-    /// Nobody has consented to a restore of the item, or it is too long ago.
+    /// Nobody has consented to a restore of the item, or that consent has ended.
     Window,
     /// The guard did not answer.
     Guard {
@@ -92,7 +92,8 @@ impl Refusal {
                 "UserErrorRestoreNotConsented",
                 format!(
                     "POST the restore of one of its recovery points with '{request}' first; the repository can then be \
-                     read for {} hours. Backups go on without it.",
+                     read while the role Backup MUA Operator is active, for {} hours at the most. Backups go on \
+                     without it.",
                     crate::RESTORE_HOURS
                 ),
             ),

@@ -1,14 +1,14 @@
-//! Removing deleted items whose time is over, with their repositories. No decision waits for it: whether an item is gone
-//! is a comparison, made when it is asked.
+//! Removing deleted items whose time is over, with their repositories, and warning of it two days before. No decision waits
+//! for it: whether an item is gone is a comparison, made when it is asked.
 
 use std::time::Duration;
 
 use arm::{Error, ResourceId, Result};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use ledger::{Actor, ActorKind, Entry, Verdict};
 use store::Transaction;
 use uuid::Uuid;
-use vault::{ProtectedItem, Vault, VaultChange, VaultKind};
+use vault::{ProtectedItem, PurgeWarning, Vault, VaultChange, VaultKind};
 
 use crate::app::App;
 use crate::arm::door;
@@ -23,7 +23,8 @@ pub static TURN: Turn = Turn {
     work: purge,
 };
 
-/// Removes every deleted item whose time is over: each in a commit of its own, after looking at it again.
+/// Removes every deleted item whose time is over, and warns of those whose time is nearly over: each in a commit of its own,
+/// after looking at it again.
 ///
 /// # Errors
 /// When the store fails, after all that could be removed was.
@@ -31,15 +32,35 @@ pub fn purge(app: &App) -> Result<()> {
     let now = app.edge.now();
     let items: Vec<ProtectedItem> = app.store.transact(|tx| tx.all())?;
     let mut outcome = Ok(());
-    for item in items.iter().filter(|item| item.is_gone(now)) {
+    for item in &items {
+        let step = match (item.is_gone(now), item.upcoming_purge(now)) {
+            (true, _) => purge_one,
+            (false, Some(_)) => warn_of_one,
+            (false, None) => continue,
+        };
         let correlation = app.edge.uuid();
-        let purged = app.store.transact(|tx| purge_one(tx, &item.id, app.edge.now(), correlation));
-        outcome = outcome.and(purged);
+        outcome = outcome.and(app.store.transact(|tx| step(tx, &item.id, app.edge.now(), correlation)));
     }
     outcome
 }
 
-fn purge_one(tx: &mut Transaction, id: &ResourceId, now: jiff::Timestamp, correlation: Uuid) -> Result<()> {
+fn warn_of_one(tx: &mut Transaction, id: &ResourceId, now: Timestamp, correlation: Uuid) -> Result<()> {
+    let item: Option<ProtectedItem> = tx.resource(id)?;
+    let Some((item, warning)) = item.and_then(|item| item.upcoming_purge(now).map(|warning| (item, warning)))
+    else {
+        return Ok(());
+    };
+    if tx.resource::<PurgeWarning>(id)?.as_ref() == Some(&warning) {
+        return Ok(());
+    }
+    tx.put(&warning)?;
+    let reason = format!("it is purged at {}; until then it can be undeleted", warning.until);
+    let operation = operation(id, "upcomingPurge");
+    tx.record(Entry { correlation, operation, ..entry(&item, now, reason) });
+    Ok(())
+}
+
+fn purge_one(tx: &mut Transaction, id: &ResourceId, now: Timestamp, correlation: Uuid) -> Result<()> {
     let item: Option<ProtectedItem> = tx.resource(id)?;
     let Some(item) = item.filter(|item| item.is_gone(now)) else {
         return Ok(());
@@ -48,12 +69,19 @@ fn purge_one(tx: &mut Transaction, id: &ResourceId, now: jiff::Timestamp, correl
     if tx.resource::<Vault>(&vault)?.is_none() {
         return Err(Error::internal(format!("the item '{id}' is in no vault")));
     }
-    let name = item.friendly_name.clone();
+    let entry = entry(&item, now, "the soft-delete period of the item is over".into());
     let digest = door::change_by_server(tx, &vault, VaultChange::purge(item, now)?, now)?;
-    tx.record(Entry {
+    tx.delete::<PurgeWarning>(id.folded());
+    tx.record(Entry { correlation, operation: operation(id, "purge"), change: Some(digest), ..entry });
+    Ok(())
+}
+
+/// What the ledger says of what the server does to an item by itself.
+fn entry(item: &ProtectedItem, now: Timestamp, reason: String) -> Entry {
+    Entry {
         sequence: 0,
         at: now,
-        correlation,
+        correlation: Uuid::nil(),
         actor: Actor {
             person: "server".into(),
             object: Uuid::nil(),
@@ -63,26 +91,26 @@ fn purge_one(tx: &mut Transaction, id: &ResourceId, now: jiff::Timestamp, correl
             authentication: Vec::new(),
             address: None,
         },
-        operation: operation(VaultKind::of(&vault)).into(),
-        target: id.to_string(),
-        change: Some(digest),
+        operation: String::new(),
+        target: item.id.to_string(),
+        change: None,
         verdict: Verdict::Done,
-        reason: "the soft-delete period of the item is over".into(),
+        reason,
         consent: Vec::new(),
-        facts: [("item".to_string(), name)].into(),
-    });
-    Ok(())
+        facts: [("item".to_string(), item.friendly_name.clone())].into(),
+    }
 }
 
 /// `/subscriptions/{}/resourceGroups/{}/providers/{}/vaults/{}`
 const VAULT_SEGMENTS: usize = 8;
 
 /// What the ledger calls it.
-fn operation(kind: VaultKind) -> &'static str {
-    match kind {
+fn operation(item: &ResourceId, verb: &str) -> String {
+    let items = match VaultKind::of(item) {
         VaultKind::RecoveryServices => {
-            "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems/purge"
+            "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems"
         }
-        VaultKind::Backup => "Microsoft.DataProtection/backupVaults/backupInstances/purge",
-    }
+        VaultKind::Backup => "Microsoft.DataProtection/backupVaults/backupInstances",
+    };
+    format!("{items}/{verb}")
 }

@@ -140,6 +140,7 @@ document!(resources::Lock, "lock", |lock| lock.id.folded().to_string());
 document!(directory::token::StoredSigningKey, "signingKey", audited = false, |key| key.created.to_string());
 document!(crate::ClockMark, "clockMark", audited = false, |_mark| Self::KEY.to_string());
 document!(vault::Job, "job", audited = false, |job| job.id.folded().to_string());
+document!(vault::PurgeWarning, "purgeWarning", audited = false, |warning| warning.item.folded().to_string());
 document!(vault::Operation, "operation", audited = false, |done| done.id.clone());
 free!(
     directory::Tenant,
@@ -156,6 +157,7 @@ free!(
     crate::ClockMark,
     vault::Job,
     vault::Operation,
+    vault::PurgeWarning,
 );
 
 // Just-in-time access. Schedules and requests lie below their scope, so that a scope's are one range of keys.

@@ -1,7 +1,7 @@
 //! What a vault holds.
 
 use arm::ResourceId;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Instance;
@@ -50,6 +50,18 @@ pub struct Deletion {
     /// Who deleted it.
     pub by: String,
     /// Until when it can be undeleted.
+    pub until: Timestamp,
+}
+
+/// How long before a purge people are warned of it, in hours: as Azure does, two days.
+const WARNING_HOURS: i64 = 48;
+
+/// That people were warned of a deleted item's purge.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PurgeWarning {
+    /// The item.
+    pub item: ResourceId,
+    /// When it will be purged. One that was undeleted and deleted again has another time, and another warning.
     pub until: Timestamp,
 }
 
@@ -129,6 +141,14 @@ impl ProtectedItem {
     /// nobody has tidied it away.
     pub fn is_gone(&self, now: Timestamp) -> bool {
         self.deletion.as_ref().is_some_and(|deletion| deletion.until <= now)
+    }
+
+    /// What to warn of at `now`: a purge that is two days away, or less, and can still be averted.
+    pub fn upcoming_purge(&self, now: Timestamp) -> Option<PurgeWarning> {
+        let until = self.deletion.as_ref()?.until;
+        let near = SignedDuration::ZERO..=SignedDuration::from_hours(WARNING_HOURS);
+        let is_near = near.contains(&until.duration_since(now)) && now < until;
+        is_near.then(|| PurgeWarning { item: self.id.clone(), until })
     }
 
     /// Azure's `backupManagementType` of this kind of item.

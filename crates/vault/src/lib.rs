@@ -22,7 +22,7 @@ mod vault;
 
 pub use change::{ChangeKind, Edit, ItemChange, ServerRemoval, VaultChange, VaultRemoval};
 pub use contents::{
-    BackupPolicy, Container, Deletion, GuardProxy, ProtectedItem, Protection, RecoveryPoint,
+    BackupPolicy, Container, Deletion, GuardProxy, ProtectedItem, Protection, PurgeWarning, RecoveryPoint,
     RepositoryCredential,
 };
 pub use instance::Instance;

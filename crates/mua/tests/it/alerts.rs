@@ -117,6 +117,8 @@ fn events() -> Vec<(String, Entry)> {
     ] {
         let target = format!("{}/some/item", vault(kind));
         events.push((format!("{kind}: purged"), done(&format!("{kind}/{item}/purge"), &target, &[])));
+        let upcoming = done(&format!("{kind}/{item}/upcomingPurge"), &target, &[]);
+        events.push((format!("{kind}: purged in two days"), upcoming));
         let tried = entry(Verdict::Refused, "repository.pin.try", &target, &[]);
         events.push((format!("{kind}: a backup client shows a wrong security PIN"), tried));
         let removed = done("repository.config.hide", &target, &[]);

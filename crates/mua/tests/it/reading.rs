@@ -61,6 +61,11 @@ fn denied() -> Option<Protection> {
     Some(Protection::Denied { action: "a".into() })
 }
 
+fn granted(holder: u128) -> Option<Protection> {
+    let right = mua::Right { assignment: below(GUARD, "x/y"), until: None };
+    Some(Protection::Granted { holder: caller(holder), right })
+}
+
 #[test]
 fn reading_is_free_without_a_guard_exempt_or_in_a_window() {
     let (linked, window) = (proxy(GUARD), window());
@@ -70,9 +75,20 @@ fn reading_is_free_without_a_guard_exempt_or_in_a_window() {
     assert_eq!(read(Some(&linked), None, &exempt, now()), Ok(()));
     let last = now() + SignedDuration::from_hours(RESTORE_HOURS) - SignedDuration::from_secs(1);
     for at in [now(), last] {
-        assert_eq!(read(Some(&linked), Some(&window), &known(GUARD, denied()), at), Ok(()));
-        // A guard that says nothing about it protects it.
-        assert_eq!(read(Some(&linked), Some(&window), &known(GUARD, None), at), Ok(()));
+        assert_eq!(read(Some(&linked), Some(&window), &known(GUARD, granted(ALICE_GUEST)), at), Ok(()));
+    }
+}
+
+#[test]
+fn the_guard_is_asked_about_the_holder_of_the_window_and_nobody_else() {
+    let window = window();
+    for (window, holders) in [(None, vec![]), (Some(&window), vec![caller(ALICE_GUEST)])] {
+        let ask = |question: &GuardQuestion| {
+            assert_eq!(question.holders, holders);
+            known(GUARD, denied())
+        };
+        let kind = VaultKind::RecoveryServices;
+        may_read(kind, Some(&proxy(GUARD)), &protected().id, window, &ask, now()).unwrap_err();
     }
 }
 
@@ -82,13 +98,16 @@ fn everything_else_is_refused() {
     let later = GuardProxy { updated: now() + SignedDuration::from_secs(1), ..proxy(GUARD) };
     let over = now() + SignedDuration::from_hours(RESTORE_HOURS);
     let unavailable = GuardAnswer::Unavailable { why: "out of reach".into() };
-    let of = |guard| known(guard, denied());
+    let of = |guard| known(guard, granted(ALICE_GUEST));
     for (what, proxy, window, answer, at) in [
         ("no window", proxy(GUARD), None, of(GUARD), now()),
         ("it is over", proxy(GUARD), Some(&window), of(GUARD), over),
         ("another guard's consent", proxy(OTHER_GUARD), Some(&window), of(OTHER_GUARD), now()),
         ("linked again since", later, Some(&window), of(GUARD), now()),
+        ("the consent has ended", proxy(GUARD), Some(&window), known(GUARD, denied()), now()),
+        ("another one's consent", proxy(GUARD), Some(&window), known(GUARD, granted(ALICE)), now()),
         ("no word on it, no window", proxy(GUARD), None, known(GUARD, None), now()),
+        ("no word on it", proxy(GUARD), Some(&window), known(GUARD, None), now()),
         ("out of reach", proxy(GUARD), Some(&window), unavailable, now()),
         (
             "another guard answers",
@@ -117,7 +136,7 @@ fn everything_else_is_refused() {
 
 #[test]
 fn the_window_is_of_the_item_that_was_restored() {
-    let ask = |_: &GuardQuestion| known(GUARD, denied());
+    let ask = |_: &GuardQuestion| known(GUARD, granted(ALICE_GUEST));
     let other =
         below(VAULT, "backupFabrics/Azure/protectionContainers/Windows;host/protectedItems/FileFolder;other");
     let read = |item: &arm::ResourceId| {

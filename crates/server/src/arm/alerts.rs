@@ -254,6 +254,7 @@ fn description(raised: &Raised<'_>) -> String {
         AlertRule::CriticalOperationRefused
         | AlertRule::ApprovalRefused
         | AlertRule::PurgeComplete
+        | AlertRule::UpcomingPurge
         | AlertRule::SecurityPinWrong
         | AlertRule::RepositoryConfigRemoved => entry.reason.as_str(),
         AlertRule::DutiesNotSeparated => said(mua::alert::SEPARATION_OF_DUTIES),

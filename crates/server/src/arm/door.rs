@@ -90,12 +90,8 @@ pub fn check_reading(
 ) -> Result<Result<(), Box<Refusal>>> {
     let proxy: Option<GuardProxy> = tx.resource(&proxy_id(vault)?)?;
     let window: Option<RestoreWindow> = tx.resource(item)?;
-    let guard: Option<ResourceGuard> = match &proxy {
-        Some(proxy) => tx.resource(&proxy.guard)?,
-        None => None,
-    };
-    // Nobody asks to act on the guard here, so that nobody's rights matter.
-    let ask = |question: &GuardQuestion| mua::answer(guard.as_ref(), question, |_, _| None);
+    let guard_side = GuardSide::load(tx, proxy.as_ref().map(|proxy| &proxy.guard), now)?;
+    let ask = |question: &GuardQuestion| guard_side.answer(question);
     Ok(mua::may_read(VaultKind::of(vault), proxy.as_ref(), item, window.as_ref(), &ask, now))
 }
 

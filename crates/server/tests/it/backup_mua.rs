@@ -493,6 +493,7 @@ const FREE: &[(&str, &str, &str)] = &[
     ("POST", "{instance}/findRestorableTimeRanges", "nothing changes"),
     ("POST", "{instance}/resumeProtection", "backups run again"),
     ("POST", "{instance}/resumeBackups", "backups run again"),
+    ("POST", "{instance}/sync", "nothing changes"),
     ("POST", "/deletedBackupInstances/disk1-disk1/undelete", "what was lost comes back"),
     ("POST", "{instance}/backup", "the client makes backups"),
     ("POST", "{instance}/repositoryCredentials", "it opens a repository in which nothing can be destroyed"),

@@ -100,15 +100,17 @@ impl Fixture {
     }
 
     /// What a security admin's approval comes to: Alice may act on the guard now.
-    pub fn consent(&self) {
-        self.grant(ALICE_GUEST, role_ids::BACKUP_MUA_OPERATOR, &guard_id());
+    pub fn consent(&self) -> String {
+        self.grant(ALICE_GUEST, role_ids::BACKUP_MUA_OPERATOR, &guard_id())
     }
 
-    pub fn grant(&self, who: ObjectId, role: RoleId, scope: &ResourceId) {
+    /// Returns the assignment, for [`Harness::revoke`].
+    pub fn grant(&self, who: ObjectId, role: RoleId, scope: &ResourceId) -> String {
         let id =
             scope.child(&format!("providers/Microsoft.Authorization/roleAssignments/{}", who.0)).unwrap();
         self.server
             .seed(|tx| tx.put(&Assignment::new(id.clone(), scope.clone(), role, who, PrincipalKind::User)));
+        id.folded().to_string()
     }
 
     /// What `unlockDelete` leaves behind for Alice.

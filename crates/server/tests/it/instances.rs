@@ -188,6 +188,10 @@ async fn protection_stops_in_two_ways_and_is_resumed() {
         // Once more is nothing.
         assert_eq!(alice.post(&at(&format!("/{action}")), json!({})).await.status, 200, "{action}");
     }
+    let before = state(&server).await;
+    let synced = alice.post(&at("/sync"), json!({"syncType": "Default"})).await;
+    assert_eq!(follow(&alice, synced, 202).await, None, "there is no job");
+    assert_eq!(state(&server).await, before);
     // Another policy does not resume what was stopped.
     alice.post(&at("/stopProtection"), Value::Null).await.expect(202);
     alice.put(&at(""), disk(&path(), "short")).await.expect(200);

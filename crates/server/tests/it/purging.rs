@@ -45,10 +45,13 @@ async fn nothing_is_purged_before_its_time_and_everything_after_it() {
     let (folder, _) = deleted(&fixture).await;
     fixture.link_guard();
     fixture.server.advance(PERIOD - SignedDuration::from_secs(1));
-    let entries = fixture.server.ledger().len();
     purge(&fixture);
     assert_eq!((stored(&fixture.server), folder.exists()), ([1, 1, 1], true));
-    assert_eq!(fixture.server.ledger().len(), entries);
+    let entries = fixture.server.ledger().len();
+    assert!(
+        fixture.server.ledger()[entries - 1].operation.ends_with("/upcomingPurge"),
+        "nothing but a warning"
+    );
     fixture.server.advance(SignedDuration::from_secs(1));
     purge(&fixture);
     assert_eq!((stored(&fixture.server), folder.exists()), ([0, 0, 0], false));
@@ -58,6 +61,59 @@ async fn nothing_is_purged_before_its_time_and_everything_after_it() {
     assert!(entry.change.is_some());
     purge(&fixture);
     assert_eq!(fixture.server.ledger().len(), entries + 1, "once");
+}
+
+/// The alerts that warn of a purge.
+async fn warnings(fixture: &Fixture) -> Vec<Value> {
+    let list = format!("{}/providers/Microsoft.AlertsManagement/alerts", vault_id("v1"));
+    let alerts = fixture.alice().get(&list).await.expect(200);
+    let rules = alerts["value"].as_array().unwrap().iter().map(|alert| &alert["properties"]["essentials"]);
+    rules.filter(|essentials| essentials["alertRule"] == "Upcoming Purge").cloned().collect()
+}
+
+#[tokio::test]
+async fn a_purge_is_warned_of_two_days_before_and_once() {
+    let fixture = Fixture::start().await;
+    deleted(&fixture).await;
+    let warning = PERIOD - SignedDuration::from_hours(48);
+    let upcoming = async || {
+        let shown = fixture.alice().get(&at(FILES)).await.expect(200);
+        shown["properties"]["isDeferredDeleteScheduleUpcoming"].as_bool().unwrap()
+    };
+    fixture.server.advance(warning - SignedDuration::from_secs(1));
+    purge(&fixture);
+    assert!(warnings(&fixture).await.is_empty() && !upcoming().await);
+    fixture.server.advance(SignedDuration::from_secs(1));
+    purge(&fixture);
+    purge(&fixture);
+    let [warned] = &warnings(&fixture).await[..] else { panic!("one warning") };
+    assert!(warned["description"].as_str().unwrap().contains("until then it can be undeleted"), "{warned}");
+    assert!(upcoming().await);
+    // Deleted again later, it is warned of again.
+    let undelete = json!({"policyId": "", "protectionState": "ProtectionStopped", "isRehydrate": true});
+    fixture.put_item(FILES, undelete).await.expect(202);
+    purge(&fixture);
+    fixture.alice().delete(&at(FILES)).await.expect(202);
+    purge(&fixture);
+    assert_eq!(warnings(&fixture).await.len(), 1);
+    fixture.server.advance(warning);
+    purge(&fixture);
+    assert_eq!(warnings(&fixture).await.len(), 2);
+}
+
+#[tokio::test]
+async fn of_two_servers_one_purges_at_a_time() {
+    let fixture = Fixture::start().await;
+    deleted(&fixture).await;
+    fixture.server.advance(PERIOD);
+    let app = fixture.server.running.app();
+    let mut another = app.clone();
+    another.server = uuid::Uuid::from_u128(0xb);
+    assert!(server::purging::TURN.take(&another).unwrap());
+    assert_eq!(stored(&fixture.server), [0, 0, 0]);
+    assert!(!server::purging::TURN.take(app).unwrap(), "it is the other one's turn");
+    server::purging::TURN.leave(&another).unwrap();
+    assert!(server::purging::TURN.take(app).unwrap());
 }
 
 #[tokio::test]

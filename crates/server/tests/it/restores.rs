@@ -203,6 +203,20 @@ async fn a_window_shuts_by_itself_at_the_second() {
 }
 
 #[tokio::test]
+async fn reading_ends_with_the_consent_it_came_from() {
+    let fixture = Fixture::start().await;
+    let host = host(&fixture).await;
+    fixture.link_guard();
+    let consent = fixture.consent();
+    assert_eq!(restore(&fixture, true).await.status, 202);
+    assert!(host.reads().await);
+    fixture.server.revoke(&consent);
+    assert!(!host.reads().await, "at the next read");
+    fixture.consent();
+    assert!(host.reads().await, "the same person may again, and the restore was agreed to");
+}
+
+#[tokio::test]
 async fn what_was_restored_without_consent_opens_no_window() {
     let fixture = Fixture::start().await;
     let host = host(&fixture).await;

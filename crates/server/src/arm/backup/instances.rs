@@ -51,6 +51,7 @@ pub const ROUTES: &[Route] = &[
         resume,
     ),
     route(Method::Post, instance_path!("/resumeBackups"), instance_action!("resumeBackups/action"), resume),
+    route(Method::Post, instance_path!("/sync"), instance_action!("sync/action"), sync),
     // Our own, as for protected items.
     route(
         Method::Post,
@@ -184,6 +185,12 @@ fn suspend_backups(call: &mut Call<'_>) -> Result<Reply> {
 /// Backups run again, whichever way they were stopped.
 fn resume(call: &mut Call<'_>) -> Result<Reply> {
     protect(call, Protection::Protected, "ResumeProtection")
+}
+
+/// What is known of an instance is what its repository holds, so that there is never anything to catch up with.
+fn sync(call: &mut Call<'_>) -> Result<Reply> {
+    let (vault, _) = place::live_item(call)?;
+    accepted(call, &vault, None)
 }
 
 fn protect(call: &mut Call<'_>, protection: Protection, operation: &str) -> Result<Reply> {

@@ -84,7 +84,7 @@ impl Views {
             _ => properties.extend(self.of_machine(item, points)),
         }
         if let Some(deletion) = &item.deletion {
-            properties.extend(self.of_deletion(deletion));
+            properties.extend(self.of_deletion(deletion, item.upcoming_purge(self.now).is_some()));
         }
         let mut view = json!({
             "id": item.id,
@@ -162,11 +162,12 @@ impl Views {
 
     /// `deferredDeleteTimeInUTC` is when it was deleted; how long it is still kept is in the remaining time (recorded).
     /// Until when that is stands beside the properties, as an addition of our own.
-    fn of_deletion(&self, deletion: &Deletion) -> Map<String, Value> {
+    fn of_deletion(&self, deletion: &Deletion, upcoming: bool) -> Map<String, Value> {
         let days = deletion.until.duration_since(deletion.at).as_hours() / 24;
         let remaining = deletion.until.duration_since(self.now).max(SignedDuration::ZERO);
         object(json!({
             "isScheduledForDeferredDelete": true,
+            "isDeferredDeleteScheduleUpcoming": upcoming,
             "deferredDeleteTimeInUTC": arm::long_timestamp(deletion.at),
             "deferredDeleteTimeRemaining": time_span(remaining),
             "softDeleteRetentionPeriod": days,
