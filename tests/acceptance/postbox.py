@@ -1,5 +1,6 @@
 """Where mail and webhooks end up: an SMTP server (aiosmtpd) and a web server, on loopback, which can be told to refuse."""
 
+import asyncio
 import base64
 import datetime
 import email
@@ -25,6 +26,8 @@ class Postbox:
 
     def __init__(self, port, refusals=(), tls=None, implicit=None, auth=False):
         self.mails, self.refusals, self.tried = [], list(refusals), []
+        self.ponder, self.pondering = threading.Event(), []  # nothing is accepted while `ponder` is not set
+        self.ponder.set()
         # Where TLS comes first, aiosmtpd knows of none.
         self.implicit = implicit is not None
         more = dict(auth_required=True, authenticator=self.check, auth_require_tls=not self.implicit) if auth else {}
@@ -42,6 +45,9 @@ class Postbox:
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):
+        self.pondering += envelope.rcpt_tos
+        while not self.ponder.is_set():
+            await asyncio.sleep(0.01)
         mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
         mail.recipients = list(envelope.rcpt_tos)
         self.mails.append(mail)

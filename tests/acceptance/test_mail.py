@@ -225,3 +225,20 @@ def test_a_configuration_that_makes_no_sense_stops_the_start(tmp_path):
                               capture_output=True, text=True, timeout=30)
         assert done.returncode == 1 and why in done.stderr, done.stderr
         assert not (tmp_path / "data").exists()
+
+
+def test_an_attempt_is_on_record_before_it_is_made(office):
+    """Killed while the mail server ponders: what was under way can be seen, and is not sent again at once."""
+    [port] = free_ports(1)
+    with Postbox(port) as postbox:
+        postbox.ponder.clear()
+        here = office(plain(port))
+        make_eligible(here.sam, here.guard, ALICE_OID)
+        until("the mail server to have one", lambda: postbox.pondering)
+        here.server.kill()
+        assert sorted((mail["state"], mail["attempts"]) for mail in here.mails()) == [("sending", 1), ("waiting", 0)]
+        here.server.start()
+        until("the other one", lambda: [mail for mail in here.mails() if (mail["state"], mail["attempts"]) == ("sending", 1)
+                                        and mail["to"] != postbox.pondering[0]])
+        postbox.ponder.set()
+        until("its outcome", lambda: sorted(mail["state"] for mail in here.mails()) == ["sending", "sent"])

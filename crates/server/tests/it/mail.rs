@@ -142,7 +142,9 @@ async fn a_request_and_its_approval_are_told_to_those_around_it() {
     let written = outbox(&server).into_iter().find(|mail| mail.subject == subject).unwrap();
     let Content::Mail { text, html } = &written.content else { panic!("a mail is a mail") };
     for part in [text, html] {
-        for said in ["Alice Backup", "ticket 1", "PT1H", "Resource Guard", link.as_str()] {
+        for said in
+            ["Alice Backup", "ticket 1", "1 hour", "(alice@contoso.example)", "Resource Guard", link.as_str()]
+        {
             assert!(part.contains(said), "{said} in {part}");
         }
     }

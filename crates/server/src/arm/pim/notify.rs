@@ -6,12 +6,13 @@
 use std::collections::BTreeSet;
 
 use arm::{ObjectId, RequestId, ResourceId, Result};
-use jiff::{SignedDuration, Timestamp};
+use jiff::fmt::friendly::{Designator, Spacing, SpanPrinter};
+use jiff::{SignedDuration, Span, Timestamp};
 use mua::ResourceGuard;
 use pim::notice::{Addressee, Circle, Event, approver_accounts, notices};
 use pim::{
-    ActivationRequest, Change, Consent, DirectAssignment, Eligibility, Family, Grant, Names, People, Person,
-    PrincipalKind, Progress, RequestRecord, RolePolicy, ScheduleInfo, Settled, Ticket, Vote, Window,
+    ActivationRequest, Change, Consent, DirectAssignment, Eligibility, Family, Grant, Length, Names, People,
+    Person, PrincipalKind, Progress, RequestRecord, RolePolicy, ScheduleInfo, Settled, Ticket, Vote, Window,
 };
 use rbac::action;
 use store::{Bookmark, Document, Transaction};
@@ -223,14 +224,14 @@ impl Telling<'_> {
         about: &About<'_>,
         facts: Vec<(&'static str, String)>,
     ) -> Result<Story> {
-        let principal = self.people.principal(about.principal);
+        let (who, user_name) = self.people.known_as(about.principal);
         Ok(Story {
             event,
             at: self.now,
             request,
             has_page: false,
-            who: principal.display_name,
-            user_name: principal.user_name,
+            who,
+            user_name,
             role: self.people.role(about.role).display_name,
             place: Place {
                 kind: kind_of(tx, about.scope)?,
@@ -295,10 +296,9 @@ impl Telling<'_> {
     }
 
     fn named(&self, object: ObjectId) -> String {
-        let principal = self.people.principal(object);
-        match principal.user_name {
-            Some(user) => format!("{} ({user})", principal.display_name),
-            None => principal.display_name,
+        match self.people.known_as(object) {
+            (name, Some(user)) => format!("{name} ({user})"),
+            (name, None) => name,
         }
     }
 }
@@ -322,7 +322,7 @@ fn reasons(justification: &str, ticket: &Ticket) -> Vec<(&'static str, String)> 
 /// What was asked for: how long, and from when.
 fn asked(info: &ScheduleInfo) -> String {
     let long = match info.expiration {
-        pim::Expiration::AfterDuration(length) => length.to_string(),
+        pim::Expiration::AfterDuration(length) => in_words(length),
         pim::Expiration::AfterDateTime(end) => format!("until {}", instant(end)),
         pim::Expiration::NoExpiration => "until somebody ends it".into(),
     };
@@ -330,6 +330,14 @@ fn asked(info: &ScheduleInfo) -> String {
         Some(start) => format!("{long}, not before {}", instant(start)),
         None => long,
     }
+}
+
+/// `PT1H30M` as `1 hour 30 minutes`.
+fn in_words(length: Length) -> String {
+    const WORDS: SpanPrinter =
+        SpanPrinter::new().designator(Designator::Verbose).spacing(Spacing::BetweenUnitsAndDesignators);
+    let text = length.to_string();
+    text.parse().map_or(text, |span: Span| WORDS.span_to_string(&span))
 }
 
 fn held(window: &Window) -> String {

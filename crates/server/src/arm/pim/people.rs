@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arm::{ObjectId, ResourceId, RoleId};
 use jiff::Timestamp;
 use pim::{Authentication, Caller, Context, Names, People, Person, PrincipalKind, PrincipalName, RoleName};
-use store::{Access, Transaction};
+use store::{Access, Principal, Transaction};
 use uuid::Uuid;
 
 use crate::arm::call::{Call, SignedIn};
@@ -37,13 +37,23 @@ impl Directory {
     /// Where mail to somebody goes: the account's `mail`, or else its user name, which has the form of an address and
     /// mostly is one. That of a guest is none: it is at home where they are.
     pub(super) fn address_of(&self, object: ObjectId) -> Option<String> {
-        let here = self.access.principal(object)?;
-        let home = match here.person {
-            Some(directory::Person::Human { object, .. }) => self.access.principal(object),
-            _ => None,
-        };
-        let mail = [Some(here), home].into_iter().flatten().find_map(|account| account.mail.clone());
-        mail.or_else(|| home.map(|home| home.name.clone()))
+        let (here, home) = (self.access.principal(object)?, self.home_of(object)?);
+        here.mail.clone().or_else(|| home.mail.clone()).or_else(|| Some(home.name.clone()))
+    }
+
+    /// Somebody's name and the user name they sign in with, which is the one that others know: a guest's is that at home.
+    pub(super) fn known_as(&self, object: ObjectId) -> (String, Option<String>) {
+        let named = self.principal(object);
+        let user_name = self.home_of(object).map(|home| home.name.clone());
+        (named.display_name, user_name.or(named.user_name))
+    }
+
+    /// A person's account where they are at home.
+    fn home_of(&self, object: ObjectId) -> Option<&Principal> {
+        match self.access.principal(object)?.person? {
+            directory::Person::Human { object, .. } => self.access.principal(object),
+            directory::Person::Application(_) => None,
+        }
     }
 
     /// What every decision depends on.
