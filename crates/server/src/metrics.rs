@@ -50,6 +50,13 @@ impl Channel {
     }
 }
 
+/// What goes by one way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ChannelLabels {
+    /// `mail` or `webhook`.
+    pub channel: &'static str,
+}
+
 /// An attempt to send something.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct OutgoingLabels {
@@ -83,7 +90,7 @@ pub struct Metrics {
     /// Attempts to send something.
     pub outgoing: Family<OutgoingLabels, Counter>,
     /// What waits in the outbox.
-    pub outbox_open: Gauge,
+    pub outbox_open: Family<ChannelLabels, Gauge>,
     store: StoreGauges,
     registry: Arc<Registry>,
 }
@@ -144,7 +151,7 @@ impl Default for Metrics {
         let outgoing = Family::default();
         let text = "Attempts to send mail or to call a webhook";
         registry.register("countersign_outgoing", text, outgoing.clone());
-        let outbox_open = Gauge::default();
+        let outbox_open = Family::default();
         let text = "What waits in the outbox, as this server saw it last";
         registry.register("countersign_outbox_open", text, outbox_open.clone());
         let store = StoreGauges::register(&mut registry);
@@ -188,6 +195,12 @@ impl Metrics {
     /// Counts an attempt to send something.
     pub fn sent(&self, channel: Channel, outcome: &'static str) {
         self.outgoing.get_or_create(&OutgoingLabels { channel: channel.as_str(), outcome }).inc();
+    }
+
+    /// Notes how much waits to go by a channel.
+    pub fn waiting(&self, channel: Channel, count: usize) {
+        let gauge = self.outbox_open.get_or_create(&ChannelLabels { channel: channel.as_str() });
+        gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// All metrics in Prometheus' text format.

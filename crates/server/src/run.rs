@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use crate::app::{App, Work};
 use crate::edge::Edge;
 use crate::mail::Post;
-use crate::metrics::Metrics;
+use crate::metrics::{Channel, Metrics};
 use crate::origin::Origins;
 use crate::settings::Settings;
 use crate::{listen, tls};
@@ -114,7 +114,9 @@ pub async fn start(config: &Config, store: Store, edge: Edge) -> Result<Running,
     ];
     tasks.push(tokio::spawn(crate::clock_mark::keep(app.clone(), stopped.clone())));
     tasks.push(tokio::spawn(crate::purging::TURN.keep(app.clone(), stopped.clone())));
-    tasks.push(tokio::spawn(crate::mail::keep(app.clone(), stopped.clone())));
+    for channel in [Channel::Mail, Channel::Webhook] {
+        tasks.push(tokio::spawn(crate::mail::keep(app.clone(), channel, stopped.clone())));
+    }
     tasks.push(tokio::spawn(crate::mail::TIDYING.keep(app.clone(), stopped.clone())));
     if let Some(address) = config.userrealm_listen {
         tasks.push(tokio::spawn(listen::serve(bind(address).await?, tls, userrealm_router(&app), stopped)));

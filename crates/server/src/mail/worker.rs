@@ -1,8 +1,10 @@
 //! Sending what is in the outbox.
 //!
 //! Each thing is claimed in a commit before it is sent, and the outcome committed right after, before the next one. So
-//! several servers can do this at once, and none of them needs a lease for it.
+//! several servers can do this at once, and none of them needs a lease for it. Mails and webhooks do not wait for each
+//! other, and one webhook that is down does not hold up the others.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use arm::Result;
@@ -47,8 +49,8 @@ pub(super) enum Outcome {
     Refused(String),
 }
 
-/// Sends what there is to send until the server stops.
-pub(crate) async fn keep(app: App, mut stop: watch::Receiver<bool>) {
+/// Sends what there is to send by one channel until the server stops.
+pub(crate) async fn keep(app: App, channel: Channel, mut stop: watch::Receiver<bool>) {
     let mut period = PERIOD;
     loop {
         tokio::select! {
@@ -56,7 +58,7 @@ pub(crate) async fn keep(app: App, mut stop: watch::Receiver<bool>) {
             _ = stop.wait_for(|stop| *stop) => return,
         }
         let until = stop.clone();
-        let pass = app.blocking(move |app| pass(app, &|| *until.borrow()));
+        let pass = app.blocking(move |app| pass(app, channel, &|| *until.borrow()));
         let outcome = tokio::select! {
             outcome = pass => outcome,
             () = stopped(&mut stop) => return,
@@ -85,15 +87,17 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 /// # Errors
 /// When the store fails; whatever an SMTP server or a webhook says is noted in the outbox.
 pub fn deliver(app: &App) -> Result<usize> {
-    pass(app, &|| false)
+    Ok(pass(app, Channel::Mail, &|| false)? + pass(app, Channel::Webhook, &|| false)?)
 }
 
-fn pass(app: &App, stopping: &dyn Fn() -> bool) -> Result<usize> {
-    alerts::follow(app)?;
+fn pass(app: &App, channel: Channel, stopping: &dyn Fn() -> bool) -> Result<usize> {
+    if channel == Channel::Webhook {
+        alerts::follow(app)?;
+    }
     let now = app.edge.now();
-    let mut open: Vec<Outgoing> = app.store.transact(|tx| tx.find(Outgoing::OPEN))?;
+    let mut open = open(app, channel)?;
     open.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
-    let mut sender = Sender { app, post: &app.post, line: None, smtp_is_down: false };
+    let mut sender = Sender { app, post: &app.post, line: None, down: BTreeSet::new() };
     for outgoing in open.iter().filter(|outgoing| outgoing.is_due(now)) {
         if stopping() {
             break;
@@ -103,9 +107,31 @@ fn pass(app: &App, stopping: &dyn Fn() -> bool) -> Result<usize> {
     if let Some(line) = sender.line {
         line.close();
     }
-    let left = app.store.transact(|tx| tx.find::<Outgoing>(Outgoing::OPEN))?.len();
-    app.metrics.outbox_open.set(i64::try_from(left).unwrap_or(i64::MAX));
+    let left = self::open(app, channel)?.len();
+    app.metrics.waiting(channel, left);
     Ok(left)
+}
+
+/// What has not come to an end and goes by this channel.
+fn open(app: &App, channel: Channel) -> Result<Vec<Outgoing>> {
+    let mut open: Vec<Outgoing> = app.store.transact(|tx| tx.find(Outgoing::OPEN))?;
+    open.retain(|outgoing| channel_of(outgoing) == channel);
+    Ok(open)
+}
+
+fn channel_of(outgoing: &Outgoing) -> Channel {
+    match outgoing.to {
+        Destination::Mailbox { .. } => Channel::Mail,
+        Destination::Webhook(_) => Channel::Webhook,
+    }
+}
+
+/// Whom a server is asked for: all mail goes to one, and each webhook is one.
+fn peer_of(outgoing: &Outgoing) -> &str {
+    match &outgoing.to {
+        Destination::Mailbox { .. } => "",
+        Destination::Webhook(name) => name,
+    }
 }
 
 /// One pass over what is due, with at most one connection.
@@ -113,14 +139,17 @@ struct Sender<'a> {
     app: &'a App,
     post: &'a Post,
     line: Option<Line<'a>>,
-    smtp_is_down: bool,
+    /// Who did not take something in this pass, and is not asked again in it.
+    down: BTreeSet<String>,
 }
 
 impl Sender<'_> {
     fn handle(&mut self, outgoing: &Outgoing) -> Result<()> {
+        if self.down.contains(peer_of(outgoing)) {
+            return Ok(());
+        }
         let now = self.app.edge.now();
         let cannot = match &outgoing.to {
-            Destination::Mailbox { .. } if self.smtp_is_down => return Ok(()),
             Destination::Mailbox { .. } if self.post.smtp.is_none() => {
                 Some("there was no SMTP server in the configuration")
             }
@@ -146,6 +175,10 @@ impl Sender<'_> {
             Destination::Mailbox { .. } => self.mail(&claimed),
             Destination::Webhook(name) => self.post_to(name, &claimed),
         };
+        // Of an SMTP server, an answer is about the mail.
+        if channel_of(&claimed) == Channel::Webhook && outcome != Outcome::Sent {
+            self.down.insert(peer_of(&claimed).into());
+        }
         self.settle(&claimed, outcome)
     }
 
@@ -158,7 +191,7 @@ impl Sender<'_> {
             match Line::open(smtp, &self.post.public_url) {
                 Ok(line) => self.line = Some(line),
                 Err(why) => {
-                    self.smtp_is_down = true;
+                    self.down.insert(peer_of(outgoing).into());
                     return Outcome::Later(why);
                 }
             }
@@ -185,15 +218,15 @@ impl Sender<'_> {
 
     /// Takes something to send it, if nobody else has.
     fn claim(&self, outgoing: &Outgoing) -> Result<Option<Outgoing>> {
-        let (app, name) = (self.app, outgoing.name.as_str());
+        let app = self.app;
         let claimed = app.store.transact(|tx| {
-            let stored: Option<Outgoing> = tx.get(name)?;
+            let stored: Option<Outgoing> = tx.get(&outgoing.name)?;
             let claimed = stored.and_then(|stored| stored.claimed(app.server, app.edge.now()));
             claimed.as_ref().map(|claimed| tx.put(claimed)).transpose()?;
             Ok(claimed)
         })?;
         if matches!(outgoing.delivery, Delivery::Sending { .. }) && claimed.is_some() {
-            tracing::warn!(name, id = outgoing.id(), "sent again: whether it arrived before is not known");
+            tracing::warn!(id = outgoing.id(), "sent again: whether it arrived before is not known");
         }
         Ok(claimed)
     }
@@ -239,10 +272,7 @@ impl Sender<'_> {
 
     /// To the log and the numbers. Addresses are not for the log.
     fn report(&self, outgoing: &Outgoing) {
-        let channel = match outgoing.to {
-            Destination::Mailbox { .. } => Channel::Mail,
-            Destination::Webhook(_) => Channel::Webhook,
-        };
+        let channel = channel_of(outgoing);
         let (id, trouble) = (outgoing.id(), outgoing.trouble.as_deref().unwrap_or_default());
         match outgoing.delivery {
             Delivery::Sent { .. } => self.app.metrics.sent(channel, "sent"),

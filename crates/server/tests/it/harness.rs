@@ -115,16 +115,20 @@ impl Harness {
     /// Two servers on one store, each with a listener, a clock and a data folder of its own. Clients know both by one
     /// name and the same ports, as behind a balancer: what is sent through the one or the other goes to that one.
     pub async fn two() -> [Self; 2] {
+        Self::two_with(Settings::default()).await
+    }
+
+    /// The same, with a configuration file that says this.
+    pub async fn two_with(settings: Settings) -> [Self; 2] {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         store.transact(|tx| seed(tx, real_now())).unwrap();
         let listen = [SocketAddr::from(([127, 0, 0, 1], 0)); 2];
-        let a = Self::on(store.clone(), folder, listen, Some(PUBLIC_NAME), Settings::default()).await;
+        let a = Self::on(store.clone(), folder, listen, Some(PUBLIC_NAME), settings.clone()).await;
         let port = |address: &str| address.rsplit_once(':').unwrap().1.parse().unwrap();
         let listen = [&a.running.address, &a.running.graph_address]
             .map(|address| SocketAddr::from(([127, 0, 0, 2], port(address))));
-        let b = Self::on(store, tempfile::tempdir().unwrap(), listen, Some(PUBLIC_NAME), Settings::default())
-            .await;
+        let b = Self::on(store, tempfile::tempdir().unwrap(), listen, Some(PUBLIC_NAME), settings).await;
         [a, b]
     }
 

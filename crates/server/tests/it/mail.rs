@@ -18,18 +18,23 @@ const SAM_MAIL: &str = "sam@fabsec.example";
 const SUE_MAIL: &str = "sue@fabsec.example";
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-async fn configured(config: &str) -> Harness {
+fn settings(config: &str) -> Settings {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), config).unwrap();
-    guarded_with(Harness::start_with(Settings::read(file.path()).unwrap()).await)
+    Settings::read(file.path()).unwrap()
+}
+
+async fn configured(config: &str) -> Harness {
+    guarded_with(Harness::start_with(settings(config)).await)
+}
+
+fn smtp(postbox: &Postbox) -> String {
+    let port = postbox.port;
+    format!("[mail]\nsmtp = \"smtp://127.0.0.1:{port}\"\nfrom = \"Countersign <c@fabsec.example>\"\n")
 }
 
 async fn posting_to(postbox: &Postbox) -> Harness {
-    let port = postbox.port;
-    configured(&format!(
-        "[mail]\nsmtp = \"smtp://127.0.0.1:{port}\"\nfrom = \"Countersign <c@fabsec.example>\""
-    ))
-    .await
+    configured(&smtp(postbox)).await
 }
 
 /// Everything in the outbox, as `countersign outbox` shows it.
@@ -528,4 +533,57 @@ async fn the_link_opens_a_page_that_knows_nothing_and_decides_nothing() {
     let still =
         server.as_(SAM).get(&pim("roleAssignmentScheduleRequests?$filter=asApprover()")).await.expect(200);
     assert_eq!(still["value"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn two_servers_send_each_mail_once() {
+    let postbox = Postbox::open();
+    let [a, b] = Harness::two_with(settings(&smtp(&postbox))).await;
+    let a = guarded_with(a);
+    for _ in 0..10 {
+        make_eligible(&a, ALICE_GUEST).await.expect(201);
+        let remove = json!({"properties": {"principalId": ALICE_GUEST, "roleDefinitionId": role(), "requestType": "AdminRemove"}});
+        a.as_(SAM)
+            .put(&pim(&format!("roleEligibilityScheduleRequests/{}", new_id())), remove)
+            .await
+            .expect(201);
+    }
+    // Both at once, besides what each of them does by itself.
+    tokio::join!(one_pass(&a), one_pass(&b));
+    deliver(&a).await;
+    let ids: std::collections::BTreeSet<String> =
+        postbox.mails().iter().map(|mail| mail.header("Message-ID")).collect();
+    assert_eq!((postbox.mails().len(), ids.len()), (40, 40));
+    assert!(outbox(&a).iter().all(|outgoing| outgoing.attempts == 1));
+}
+
+#[tokio::test]
+async fn a_request_that_is_sent_again_is_told_once() {
+    let server = guarded_with(Harness::start().await);
+    let body = json!({"properties": {"principalId": ALICE_GUEST, "roleDefinitionId": role(), "requestType": "AdminAssign",
+        "scheduleInfo": {"expiration": {"type": "AfterDuration", "duration": "P30D"}}}});
+    let path = pim(&format!("roleEligibilityScheduleRequests/{}", new_id()));
+    server.as_(SAM).put(&path, body.clone()).await.expect(201);
+    let written = outbox(&server);
+    assert_eq!(server.as_(SAM).put(&path, body).await.status, 409);
+    assert_eq!(written.len(), 2);
+    assert_eq!(outbox(&server), written);
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_down_holds_up_nothing_else() {
+    let (postbox, hook) = (Postbox::open(), Hook::open(&[]));
+    let down = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let hooks = [("down", down), ("up", hook.port)].map(|(name, port)| {
+        format!("[[webhook]]\nname = \"{name}\"\nkind = \"teams\"\nurl = \"http://127.0.0.1:{port}/\"\n")
+    });
+    let server = configured(&format!("{}{}", smtp(&postbox), hooks.concat())).await;
+    make_eligible(&server, ALICE_GUEST).await.expect(201);
+    deliver(&server).await;
+    assert_eq!((postbox.mails().len(), hook.calls().len()), (2, 1));
+    let [open]: [Outgoing; 1] =
+        outbox(&server).into_iter().filter(Outgoing::is_open).collect::<Vec<_>>().try_into().unwrap();
+    assert_eq!((open.to, open.attempts), (Destination::Webhook("down".into()), 1));
+    let trouble = open.trouble.unwrap();
+    assert!(trouble.contains("refused") && !trouble.contains(&down.to_string()), "{trouble}");
 }
