@@ -232,6 +232,42 @@ def test_consent_opens_the_vault_for_as_long_as_it_lasts(at_alices, approver, gu
             at_alices.az(f"{command} {TO_FABSEC}")
 
 
+def test_whatever_else_az_can_weaken_takes_consent_too(at_alices, approver, guarded, tmp_path):
+    az = at_alices.az
+    machine = f"{guarded.vault}/backupFabrics/Azure/protectionContainers/IaasVMContainer;iaasvmcontainerv2;story;web" \
+              "/protectedItems/VM;iaasvmcontainerv2;story;web"
+    source = f"{group_id(VAULT_SUB, 'story')}/providers/Microsoft.Compute/virtualMachines/web"
+    at_alices.rest("PUT", machine, {"properties": {
+        "protectedItemType": "Microsoft.Compute/virtualMachines", "sourceResourceId": source,
+        "policyId": f"{guarded.vault}/backupPolicies/EnhancedPolicy"}})
+    week = az(f"backup policy show {IN_VAULT} -n EnhancedPolicy")
+    week["properties"]["retentionPolicy"]["dailySchedule"]["retentionDuration"]["count"] = 7
+    file = tmp_path / "week.json"
+    file.write_text(json.dumps(week))
+    az(f"backup policy create {IN_VAULT} -n week --policy '@{file}' --backup-management-type AzureIaasVM")
+    weaker = f"backup item set-policy {IN_VAULT} -c web -n web -p week --backup-management-type AzureIaasVM {TO_FABSEC}"
+    # Two that az itself gets wrong: it forgets that the vault was immutable, and so asks for nothing; and it fails when it
+    # is to stop protection with a guard in another directory. They are refused, which is the safe side.
+    mutable = f"backup vault update {VAULT} --immutability-state Disabled {TO_FABSEC}"
+    stop = f"backup protection disable {IN_VAULT} -c web -i web --backup-management-type AzureIaasVM --yes"
+
+    def item():
+        return at_alices.rest("GET", machine)["properties"]
+
+    before = item()
+    for command in weaker, stop:
+        with refused("LinkedAuthorizationFailed"):
+            az(command)
+    assert item() == before
+    decide(approver, stage_of(approver, guarded.guard, ask_for_consent(at_alices, guarded.guard, GUEST)))
+    az(weaker)
+    assert item()["policyName"] == "week"
+    give_back(at_alices, guarded.guard, GUEST)
+    az(f"backup vault update {VAULT} --immutability-state Unlocked")
+    with refused("UserErrorResourceGuardOperationRequestMissing"):
+        az(mutable)
+
+
 def test_a_denial_is_final_and_a_new_request_may_be_approved(at_alices, approver, guarded):
     denied = ask_for_consent(at_alices, guarded.guard, GUEST)
     decide(approver, stage_of(approver, guarded.guard, denied), "Deny", "not today")

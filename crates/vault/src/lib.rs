@@ -14,6 +14,7 @@ mod instance;
 mod job;
 mod kind;
 pub mod policy;
+pub mod purge_rule;
 mod restore;
 mod security_level;
 mod security_pin;
