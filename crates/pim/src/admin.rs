@@ -10,8 +10,8 @@ use crate::policy::Occasion;
 use crate::record::Outcome;
 use crate::refusal::{content, does_not_exist, exists, policy_rules};
 use crate::{
-    ActivationRequest, Context, DirectAssignment, Eligibility, Family, Grant, PrincipalKind, RequestRecord,
-    RequestType, RolePolicy, ScheduleRequestBody, Window,
+    ActivationRequest, Context, DirectAssignment, Eligibility, ExtensionRequest, Family, Grant,
+    PrincipalKind, RequestRecord, RequestType, RolePolicy, ScheduleRequestBody, Window,
 };
 
 /// What a request of an admin does to the schedules.
@@ -32,10 +32,25 @@ pub struct Settled<S> {
     pub record: RequestRecord,
     /// What it does.
     pub change: Change<S>,
+    /// The holder's request for more time that it decides, as it is now, to be stored.
+    pub answered: Option<ExtensionRequest>,
 }
 
-/// Settles a request to `roleEligibilityScheduleRequests`. `existing` are the eligibilities of the scope (others do no
-/// harm); `policy` is that of the scope and the body's role.
+/// What there is at a scope: what a request is decided against. Others' and other roles' do no harm.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing<'a, S> {
+    /// The schedules of the family.
+    pub schedules: &'a [S],
+    /// The activations; only requests about assignments look at them.
+    pub activations: &'a [ActivationRequest],
+    /// The requests for more time.
+    pub extensions: &'a [ExtensionRequest],
+}
+
+/// Settles an admin's request to `roleEligibilityScheduleRequests`. `existing` is what there is at the scope; `policy`
+/// is that of the scope and the body's role.
+///
+/// An `AdminExtend` or `AdminRenew` decides the holder's open request for more time, an `AdminRemove` denies it.
 ///
 /// When an eligibility is removed or shortened, the caller passes every activation that rests on it through
 /// [`ActivationRequest::follow`].
@@ -43,21 +58,22 @@ pub struct Settled<S> {
 /// # Errors
 /// `RoleAssignmentExists` for a principal who is eligible already, `RoleAssignmentDoesNotExist` when there is
 /// nothing to change or remove, `RoleAssignmentRequestPolicyValidationFailed` for broken rules,
-/// `InvalidRoleAssignmentRequestSchedule`, and `InvalidRequestContent` for a request type that is not an admin's.
+/// `InvalidRoleAssignmentRequestSchedule`, `InvalidRequestContent` for a request type that is not an admin's, and
+/// `InsufficientPermissions` (403) for an admin who would decide on their own request for more time.
 pub fn request_eligibility(
     name: RequestId,
     body: &ScheduleRequestBody,
     principal_kind: PrincipalKind,
     policy: &RolePolicy,
-    existing: &[Eligibility],
+    existing: Standing<'_, Eligibility>,
     cx: &Context<'_>,
 ) -> Result<Settled<Eligibility>> {
     settle(&Ask { name, body, principal_kind, policy, cx }, existing)
 }
 
 /// Settles an admin's request to `roleAssignmentScheduleRequests`. As [`request_eligibility`], with the direct
-/// assignments of the scope; an `AdminRemove` that finds none ends the principal's activation instead, if
-/// `activations` has one that is in force or about to be.
+/// assignments of the scope; an `AdminRemove` that finds none ends the principal's activation instead, if there is one
+/// that is in force or about to be.
 ///
 /// # Errors
 /// As [`request_eligibility`].
@@ -66,20 +82,26 @@ pub fn request_assignment(
     body: &ScheduleRequestBody,
     principal_kind: PrincipalKind,
     policy: &RolePolicy,
-    existing: &[DirectAssignment],
-    activations: &[ActivationRequest],
+    existing: Standing<'_, DirectAssignment>,
     cx: &Context<'_>,
 ) -> Result<Settled<DirectAssignment>> {
     let ask = Ask { name, body, principal_kind, policy, cx };
-    if body.request_type == RequestType::AdminRemove && ask.find(existing).is_none() {
-        let theirs = activations.iter().find(|activation| ask.is_about(activation));
+    if body.request_type == RequestType::AdminRemove && ask.find(existing.schedules).is_none() {
+        let theirs = existing.activations.iter().find(|activation| ask.is_about(activation));
         if let Some(activation) = theirs {
             let record = ask.record(Family::Assignment, None, activation.name());
             let ended = activation.ended_by(cx.caller.object, cx.now)?;
-            return Ok(Settled { record, change: Change::Revoke(Box::new(ended)) });
+            return Ok(Settled { record, change: Change::Revoke(Box::new(ended)), answered: None });
         }
     }
     settle(&ask, existing)
+}
+
+/// Nothing at all.
+impl<S> Default for Standing<'_, S> {
+    fn default() -> Self {
+        Self { schedules: &[], activations: &[], extensions: &[] }
+    }
 }
 
 /// An admin's request and what it is decided by.
@@ -91,33 +113,42 @@ struct Ask<'a> {
     cx: &'a Context<'a>,
 }
 
-fn settle<S: Schedule>(ask: &Ask<'_>, existing: &[S]) -> Result<Settled<S>> {
+fn settle<S: Schedule>(ask: &Ask<'_>, existing: Standing<'_, S>) -> Result<Settled<S>> {
     ask.policy.check_role(ask.body.role)?;
-    match ask.body.request_type {
-        RequestType::AdminAssign | RequestType::AdminRenew => ask.assign(existing),
-        RequestType::AdminUpdate | RequestType::AdminExtend => ask.update(existing),
-        RequestType::AdminRemove => ask.remove(existing),
+    let (record, change) = match ask.body.request_type {
+        RequestType::AdminAssign | RequestType::AdminRenew => ask.assign(existing.schedules),
+        RequestType::AdminUpdate | RequestType::AdminExtend => ask.update(existing.schedules),
+        RequestType::AdminRemove => ask.remove(existing.schedules),
         RequestType::SelfActivate
         | RequestType::SelfDeactivate
         | RequestType::SelfExtend
         | RequestType::SelfRenew => Err(not_an_admins(ask.body.request_type)),
-    }
+    }?;
+    Ok(Settled { record, change, answered: ask.answer(S::FAMILY, existing.extensions)? })
 }
 
-/// Refuses the request types that neither an admin nor, here, a holder makes.
+/// Refuses the request types that are not made here.
 pub(crate) fn not_an_admins(request_type: RequestType) -> arm::Error {
     let kind = request_type.as_str();
-    let message = match request_type {
-        RequestType::SelfExtend | RequestType::SelfRenew => {
-            format!("{kind} is not supported; ask an admin of the role to extend or renew it")
-        }
-        _ => format!("{kind} is not a request for this collection or this function"),
-    };
-    content("properties.requestType", message)
+    content("properties.requestType", format!("{kind} is not a request for this collection or this function"))
 }
 
 impl Ask<'_> {
-    fn assign<S: Schedule>(&self, existing: &[S]) -> Result<Settled<S>> {
+    /// The holder's open request for more time, as it is after this one.
+    fn answer(&self, family: Family, requests: &[ExtensionRequest]) -> Result<Option<ExtensionRequest>> {
+        let open = requests.iter().find(|request| {
+            let (scope, role) = (self.policy.scope(), self.body.role);
+            request.is_about(family, scope, role, self.body.principal) && request.is_open(self.cx.now)
+        });
+        let Some(open) = open else { return Ok(None) };
+        match self.body.request_type {
+            RequestType::AdminExtend | RequestType::AdminRenew => open.given(self.name, self.cx).map(Some),
+            RequestType::AdminRemove => open.cancel(true, self.cx).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn assign<S: Schedule>(&self, existing: &[S]) -> Result<(RequestRecord, Change<S>)> {
         let window = self.window::<S>()?;
         let overlaps = |other: &&S| self.is_for(other.grant()) && other.grant().window.overlaps(&window);
         if let Some(other) = existing.iter().find(overlaps) {
@@ -140,10 +171,10 @@ impl Ask<'_> {
             request: self.name,
         };
         let record = self.record(S::FAMILY, Some(window), grant.name);
-        Ok(Settled { record, change: Change::Put(S::around(grant)) })
+        Ok((record, Change::Put(S::around(grant))))
     }
 
-    fn update<S: Schedule>(&self, existing: &[S]) -> Result<Settled<S>> {
+    fn update<S: Schedule>(&self, existing: &[S]) -> Result<(RequestRecord, Change<S>)> {
         let window = self.window::<S>()?;
         let mut grant = self.find(existing).ok_or_else(|| self.nothing_there())?.grant().clone();
         // What has started goes on; the new time moves its end.
@@ -156,13 +187,13 @@ impl Ask<'_> {
         grant.updated = Some(self.cx.now);
         grant.request = self.name;
         let record = self.record(S::FAMILY, Some(window), grant.name);
-        Ok(Settled { record, change: Change::Put(S::around(grant)) })
+        Ok((record, Change::Put(S::around(grant))))
     }
 
-    fn remove<S: Schedule>(&self, existing: &[S]) -> Result<Settled<S>> {
+    fn remove<S: Schedule>(&self, existing: &[S]) -> Result<(RequestRecord, Change<S>)> {
         let schedule = self.find(existing).ok_or_else(|| self.nothing_there())?;
         let record = self.record(S::FAMILY, None, schedule.grant().name);
-        Ok(Settled { record, change: Change::Remove(schedule.clone()) })
+        Ok((record, Change::Remove(schedule.clone())))
     }
 
     /// The window asked for, if it keeps the policy's rules.

@@ -26,13 +26,18 @@ pub enum RequestType {
     SelfActivate,
     /// The holder gives the role back.
     SelfDeactivate,
-    /// The holder asks an admin to extend.
+    /// The holder asks for more time.
     SelfExtend,
-    /// The holder asks an admin to renew.
+    /// Who held it asks to have it again.
     SelfRenew,
 }
 
 impl RequestType {
+    /// Whether it takes something away. Nothing hinders that, not even a lock.
+    pub fn takes_away(self) -> bool {
+        matches!(self, Self::AdminRemove | Self::SelfDeactivate)
+    }
+
     const WORDS: [(&str, Self); 9] = [
         ("AdminAssign", Self::AdminAssign),
         ("AdminRemove", Self::AdminRemove),

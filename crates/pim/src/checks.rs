@@ -46,7 +46,8 @@ pub(crate) fn latest_end(policy: &RolePolicy, occasion: Occasion, start: Timesta
     bounded.then(|| rule.maximum.after(start).unwrap_or(start))
 }
 
-fn expiration(policy: &RolePolicy, occasion: Occasion, window: &Window) -> Option<Broken> {
+/// The rule about the longest time, if the window breaks it.
+pub(crate) fn expiration(policy: &RolePolicy, occasion: Occasion, window: &Window) -> Option<Broken> {
     let latest = latest_end(policy, occasion, window.start())?;
     let keeps = window.end().is_some_and(|end| end <= latest);
     let maximum = policy.rules().expiration.get(occasion).maximum;

@@ -16,7 +16,9 @@
 //! Invariants:
 //! - A request for a role that needs approval has effect only after enough *other* people on the approver list
 //!   approved. Who is on it, who is human and who is which person is asked when it is decided, not remembered.
-//! - The person who asked never counts, through no account, guest or group.
+//! - The person who asked never counts, through no account, guest or group. Nobody counts in two stages.
+//! - Whoever holds something that ends may ask for more time ([`ExtensionRequest`]); an admin who is somebody else gives
+//!   it or not. Silence extends nothing.
 //! - A request is decided once. A denial, a cancellation and a revocation are final.
 //! - Nothing depends on a job: that a request timed out or a window ended is found by comparing times.
 //! - Silence, a missing approver and doubt refuse. Nothing is ever approved automatically where consent is at stake.
@@ -29,6 +31,7 @@ mod admin;
 mod body;
 mod checks;
 mod derived;
+mod extension;
 mod grant;
 mod length;
 mod listing;
@@ -50,8 +53,9 @@ mod tests;
 pub use activation::{
     ActivationRequest, Consent, Deactivation, DecisionBody, Progress, Verdict, Vote, activate, deactivate,
 };
-pub use admin::{Change, Settled, request_assignment, request_eligibility};
+pub use admin::{Change, Settled, Standing, request_assignment, request_eligibility};
 pub use body::{RequestType, ScheduleRequestBody};
+pub use extension::{ExtensionRequest, extend_assignment, extend_eligibility};
 pub use grant::{DirectAssignment, Eligibility, Family, Grant, eligible_child_scopes};
 pub use length::Length;
 pub use listing::{Entry, Listing};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use arm::{Clause, Comparison, Error, Filter, ObjectId, ResourceId, Result, RoleId};
 
-use crate::{ActivationRequest, DirectAssignment, Eligibility, Grant, RequestRecord};
+use crate::{ActivationRequest, DirectAssignment, Eligibility, ExtensionRequest, Grant, RequestRecord};
 
 /// What a list shall show. An empty one shows everything that the caller may read at the scope and below.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -159,6 +159,18 @@ impl RequestRecord {
 }
 
 impl ActivationRequest {
+    /// What a filter compares.
+    pub fn entry(&self) -> Entry<'_> {
+        Entry {
+            scope: self.scope(),
+            role: self.role(),
+            principal: self.principal(),
+            requestor: Some(self.principal()),
+        }
+    }
+}
+
+impl ExtensionRequest {
     /// What a filter compares.
     pub fn entry(&self) -> Entry<'_> {
         Entry {

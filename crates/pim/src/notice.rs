@@ -17,8 +17,8 @@ use arm::ObjectId;
 use crate::policy::{ApproverKind, Occasion, PerOccasion, PerRecipient, Recipient};
 use crate::policy::{NotificationLevel, NotificationRule};
 use crate::{
-    ActivationRequest, Consent, Family, People, Person, Progress, RequestRecord, RequestType, RolePolicy,
-    Status,
+    ActivationRequest, Consent, ExtensionRequest, Family, People, Person, Progress, RequestRecord,
+    RequestType, RolePolicy, Status,
 };
 
 /// The most notices of one event, as in Azure ("the maximum number of notifications sent per one event is 1000").
@@ -35,6 +35,10 @@ pub enum Event {
     Removed(Family),
     /// Its holder asks for it to last longer, and an admin has to decide.
     RenewalWaiting(Family),
+    /// An admin denied that.
+    RenewalDenied(Family),
+    /// Its holder took that back.
+    RenewalCanceled(Family),
     /// It ends soon.
     Ending(Family),
     /// Its time is over.
@@ -69,6 +73,10 @@ impl Event {
             Self::Removed(Family::Assignment) => "assignment.removed",
             Self::RenewalWaiting(Family::Eligibility) => "eligibility.renewal_waiting",
             Self::RenewalWaiting(Family::Assignment) => "assignment.renewal_waiting",
+            Self::RenewalDenied(Family::Eligibility) => "eligibility.renewal_denied",
+            Self::RenewalDenied(Family::Assignment) => "assignment.renewal_denied",
+            Self::RenewalCanceled(Family::Eligibility) => "eligibility.renewal_canceled",
+            Self::RenewalCanceled(Family::Assignment) => "assignment.renewal_canceled",
             Self::Ending(Family::Eligibility) => "eligibility.ending",
             Self::Ending(Family::Assignment) => "assignment.ending",
             Self::Ended(Family::Eligibility) => "eligibility.ended",
@@ -91,8 +99,20 @@ impl Event {
             RequestType::AdminAssign | RequestType::AdminRenew => Some(Self::Given(record.family)),
             RequestType::AdminUpdate | RequestType::AdminExtend => Some(Self::Changed(record.family)),
             RequestType::AdminRemove => Some(Self::Removed(record.family)),
-            RequestType::SelfExtend | RequestType::SelfRenew => Some(Self::RenewalWaiting(record.family)),
-            RequestType::SelfActivate | RequestType::SelfDeactivate => None,
+            RequestType::SelfActivate
+            | RequestType::SelfDeactivate
+            | RequestType::SelfExtend
+            | RequestType::SelfRenew => None,
+        }
+    }
+
+    /// What a request for more time has come to. `None` when an admin gave or took the role itself, which is told of that.
+    pub fn of_renewal(request: &ExtensionRequest, now: jiff::Timestamp) -> Option<Self> {
+        match request.status_at(now) {
+            Status::PendingAdminDecision => Some(Self::RenewalWaiting(request.family())),
+            Status::AdminDenied => Some(Self::RenewalDenied(request.family())),
+            Status::Canceled => Some(Self::RenewalCanceled(request.family())),
+            _ => None,
         }
     }
 
@@ -127,6 +147,8 @@ impl Event {
             | Self::Changed(family)
             | Self::Removed(family)
             | Self::RenewalWaiting(family)
+            | Self::RenewalDenied(family)
+            | Self::RenewalCanceled(family)
             | Self::Ending(family)
             | Self::Ended(family) => match family {
                 Family::Eligibility => Occasion::AdminEligibility,
@@ -153,9 +175,15 @@ impl Event {
     pub fn weight(self, recipient: Recipient) -> Weight {
         match (self, recipient) {
             (Self::ApprovalWaiting | Self::RenewalWaiting(_), Recipient::Approver) => Weight::Critical,
-            (Self::Approved | Self::Denied | Self::TimedOut | Self::Canceled, Recipient::Approver) => {
-                Weight::Informative
-            }
+            (
+                Self::Approved
+                | Self::Denied
+                | Self::TimedOut
+                | Self::Canceled
+                | Self::RenewalDenied(_)
+                | Self::RenewalCanceled(_),
+                Recipient::Approver,
+            ) => Weight::Informative,
             (_, Recipient::Approver) => Weight::Nothing,
             (_, Recipient::Admin | Recipient::Requestor) => Weight::Informative,
         }
@@ -254,7 +282,7 @@ pub fn approver_accounts(policy: &RolePolicy, people: &dyn People, asker: Option
         ApproverKind::User => BTreeSet::from([id]),
         ApproverKind::Group => people.members_of(id),
     };
-    let listed = policy.rules().approval.stage.approvers.iter();
+    let listed = policy.rules().approval.stages().flat_map(|stage| &stage.approvers);
     let mut accounts: BTreeMap<Person, ObjectId> = BTreeMap::new();
     for account in listed.flat_map(|approver| objects(approver.kind, approver.id)) {
         let person = people.person_of(account).filter(|_| people.is_human(account));

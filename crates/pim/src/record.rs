@@ -1,4 +1,4 @@
-//! A request that was settled the moment it was made: what admins ask, and what holders give back.
+//! A request that was settled the moment it was made: what admins ask, what holders give back, and what a lock made fail.
 //!
 //! It is history and never changes. The schedule it made or ended is another document.
 
@@ -44,6 +44,9 @@ pub struct RequestRecord {
     pub by: Actor,
     /// When.
     pub created: Timestamp,
+    /// Whether nothing came of it because the scope is locked.
+    #[serde(default)]
+    pub locked: bool,
 }
 
 /// What a record adds to the body it came with.
@@ -75,13 +78,31 @@ impl RequestRecord {
             linked_eligibility: outcome.linked_eligibility,
             by: cx.actor(),
             created: cx.now,
+            locked: false,
         }
+    }
+
+    /// What is left of a request that would have given something, at a scope that a lock keeps from being changed
+    /// (contract 6.5): the request itself, and nothing that follows from it.
+    pub fn of_locked(
+        family: Family,
+        name: RequestId,
+        body: &ScheduleRequestBody,
+        scope: &ResourceId,
+        principal_kind: PrincipalKind,
+        cx: &Context<'_>,
+    ) -> Self {
+        let linked_eligibility = body.linked_eligibility;
+        let outcome =
+            Outcome { family, name, scope, principal_kind, window: None, target: name, linked_eligibility };
+        Self { locked: true, ..Self::new(body, outcome, cx) }
     }
 
     /// What became of it: `Revoked` for one that took something away, else `Granted` until its window starts and
     /// `Provisioned` from then on (contract 6.5: a request keeps its last status).
     pub fn status_at(&self, now: Timestamp) -> Status {
         match self.window {
+            _ if self.locked => Status::FailedAsResourceIsLocked,
             None => Status::Revoked,
             Some(window) if window.start() > now => Status::Granted,
             Some(_) => Status::Provisioned,

@@ -97,6 +97,14 @@ pub(crate) fn self_approval() -> Error {
     )
 }
 
+/// Nobody gives themselves more time once they have asked for it.
+pub(crate) fn self_extension() -> Error {
+    not_yours(
+        "Self-approval is not allowed: the person who asked for more time does not decide on it, through no account. \
+         Ask another admin of the role, or cancel the request.",
+    )
+}
+
 /// An approval, stage or request that is not there, or not for this caller.
 pub(crate) fn not_found(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::NotFound, "RoleAssignmentApprovalNotFound", message)

@@ -9,6 +9,12 @@ pub enum Status {
     Provisioned,
     /// Waiting for somebody else's decision.
     PendingApproval,
+    /// Waiting for a decision of an admin of the role.
+    PendingAdminDecision,
+    /// An admin gave what was asked for.
+    AdminApproved,
+    /// An admin said no.
+    AdminDenied,
     /// Somebody said no.
     Denied,
     /// Taken back before it was decided.
@@ -17,6 +23,8 @@ pub enum Status {
     TimedOut,
     /// Ended before its time, or the request that ended something.
     Revoked,
+    /// Nothing came of it, because the scope is locked.
+    FailedAsResourceIsLocked,
     /// Only of a dry run: it would wait for somebody else's decision.
     PendingEvaluation,
 }
@@ -28,10 +36,14 @@ impl Status {
             Self::Granted => "Granted",
             Self::Provisioned => "Provisioned",
             Self::PendingApproval => "PendingApproval",
+            Self::PendingAdminDecision => "PendingAdminDecision",
+            Self::AdminApproved => "AdminApproved",
+            Self::AdminDenied => "AdminDenied",
             Self::Denied => "Denied",
             Self::Canceled => "Canceled",
             Self::TimedOut => "TimedOut",
             Self::Revoked => "Revoked",
+            Self::FailedAsResourceIsLocked => "FailedAsResourceIsLocked",
             Self::PendingEvaluation => "PendingEvaluation",
         }
     }

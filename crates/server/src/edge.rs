@@ -70,45 +70,84 @@ impl Entropy for SystemEntropy {
     }
 }
 
-/// How far the clock may be moved forward between two readings of it, beyond the time that really passed, before it is
-/// no longer followed. Wide enough for what a time service corrects, and too narrow to end a retention.
-const FORWARD_SLACK: SignedDuration = SignedDuration::from_mins(5);
+/// How far the wall clock may be moved, forward or back, from where it would be by the time that really passed, before it
+/// is no longer followed. Wide enough for what a time service corrects, and too narrow to end a retention or to make a
+/// consent last.
+const SLACK: SignedDuration = SignedDuration::from_mins(5);
 
-/// The system's clock, guarded: setting it does not push time.
-///
-/// Set back, it stands still until the wall clock catches up. Set forward, it advances with the monotonic clock, and the
-/// slack is granted once per process, not once per reading. A restart begins at the wall clock, but never before the
-/// high-water mark that the process before it left.
-pub struct SystemClock {
-    start: Timestamp,
+/// What time is measured with.
+pub trait Timepiece: Send + Sync {
+    /// The wall clock, which can be set.
+    fn wall(&self) -> Timestamp;
+
+    /// What has really passed since a fixed moment, which cannot.
+    fn passed(&self) -> SignedDuration;
+}
+
+/// The timepieces of the machine.
+pub struct Machine {
     started: std::time::Instant,
+}
+
+impl Timepiece for Machine {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place where time enters")]
+    fn wall(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn passed(&self) -> SignedDuration {
+        SignedDuration::try_from(self.started.elapsed()).unwrap_or(SignedDuration::MAX)
+    }
+}
+
+/// A clock, guarded: setting the wall clock neither pushes time nor holds it.
+///
+/// However far the wall clock is set, forward or back, time goes on with the monotonic clock, and never runs backwards.
+/// The slack is granted once per process, not once per reading. A restart begins at the wall clock, but never before
+/// the high-water mark that the process before it left.
+pub struct GuardedClock<T> {
+    timepiece: T,
+    start: Timestamp,
+    before: SignedDuration,
     last: Mutex<Timestamp>,
 }
+
+/// The system's clock, guarded.
+pub type SystemClock = GuardedClock<Machine>;
 
 impl SystemClock {
     /// A clock that starts now, and not before the mark.
     #[expect(clippy::disallowed_methods, reason = "this is the one place where time enters")]
     pub fn start(high_water: Option<Timestamp>) -> Self {
-        let wall = Timestamp::now();
-        let start = high_water.map_or(wall, |mark| wall.max(mark));
-        Self { start, started: std::time::Instant::now(), last: Mutex::new(start) }
+        Self::on(Machine { started: std::time::Instant::now() }, high_water)
     }
 }
 
-impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place where time enters")]
+impl<T: Timepiece> GuardedClock<T> {
+    /// A clock on these timepieces, that starts now, and not before the mark.
+    pub fn on(timepiece: T, high_water: Option<Timestamp>) -> Self {
+        let wall = timepiece.wall();
+        let start = high_water.map_or(wall, |mark| wall.max(mark));
+        let before = timepiece.passed();
+        Self { timepiece, start, before, last: Mutex::new(start) }
+    }
+}
+
+impl<T: Timepiece> Clock for GuardedClock<T> {
     fn now(&self) -> Timestamp {
-        let passed = SignedDuration::try_from(self.started.elapsed()).unwrap_or(SignedDuration::MAX);
+        let passed = self.timepiece.passed().saturating_sub(self.before);
         let mut last = self.last.lock();
-        *last = guarded(self.start, passed, Timestamp::now(), *last);
+        *last = guarded(self.start, passed, self.timepiece.wall(), *last);
         *last
     }
 }
 
-/// The guarded time: the wall clock, held between the last reading and what the monotonic clock allows.
+/// The guarded time: the wall clock, held within the slack of what the monotonic clock says, and never before the last
+/// reading.
 fn guarded(start: Timestamp, passed: SignedDuration, wall: Timestamp, last: Timestamp) -> Timestamp {
-    let ceiling = start.checked_add(passed.saturating_add(FORWARD_SLACK)).unwrap_or(last);
-    wall.min(ceiling).max(last)
+    let ceiling = start.checked_add(passed.saturating_add(SLACK)).unwrap_or(last);
+    let floor = start.checked_add(passed.saturating_sub(SLACK)).unwrap_or(last);
+    wall.min(ceiling).max(floor).max(last)
 }
 
 #[cfg(test)]
@@ -125,8 +164,16 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_set_back_stands_still() {
+    fn a_clock_set_back_does_not_run_back() {
         assert_eq!(guarded(at(0), SignedDuration::from_mins(10), at(-5000), at(9)), at(9));
+    }
+
+    #[test]
+    fn a_clock_set_back_does_not_hold_time() {
+        assert_eq!(guarded(at(0), SignedDuration::from_mins(60), at(-5000), at(9)), at(55));
+        assert_eq!(guarded(at(0), SignedDuration::from_mins(61), at(-9000), at(55)), at(56));
+        // A time service that moves it back a little is followed.
+        assert_eq!(guarded(at(0), SignedDuration::from_mins(60), at(58), at(50)), at(58));
     }
 
     #[test]

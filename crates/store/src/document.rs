@@ -184,22 +184,31 @@ document!(
 document!(
     pim::RequestRecord,
     "scheduleRequest",
-    |record| {
-        let resource_type = match record.family {
-            pim::Family::Eligibility => "roleeligibilityschedulerequests",
-            pim::Family::Assignment => "roleassignmentschedulerequests",
-        };
-        pim_key(&record.scope, resource_type, &record.name)
-    },
+    |record| pim_key(&record.scope, schedule_requests(record.family), &record.name),
     lookup = Some(record.name.to_string())
+);
+document!(
+    pim::ExtensionRequest,
+    "extensionRequest",
+    |request| pim_key(request.scope(), schedule_requests(request.family()), &request.name()),
+    lookup = Some(request.name().to_string())
 );
 free!(
     pim::PolicyDocument,
     pim::Eligibility,
     pim::DirectAssignment,
     pim::ActivationRequest,
-    pim::RequestRecord
+    pim::RequestRecord,
+    pim::ExtensionRequest
 );
+
+/// The type of a family's requests, as it stands in their keys.
+pub fn schedule_requests(family: pim::Family) -> &'static str {
+    match family {
+        pim::Family::Eligibility => "roleeligibilityschedulerequests",
+        pim::Family::Assignment => "roleassignmentschedulerequests",
+    }
+}
 
 /// The key of an eligibility of this name at a scope.
 pub(crate) fn eligibility_key(scope: &arm::ResourceId, name: arm::RequestId) -> String {

@@ -49,7 +49,7 @@ pub use access::{Access, Allowed, Principal};
 pub use authority::CertificateAuthority;
 pub use belonging::Belonging;
 pub use blobs::{Blobs, Finished, Kept, Upload};
-pub use document::{Document, Free, pim_key};
+pub use document::{Document, Free, pim_key, schedule_requests};
 pub use engine::Tally;
 pub use error::StoreError;
 pub use inspector::Inspector;

@@ -9,7 +9,7 @@ use crate::checks::broken_rules;
 use crate::grant::Holding;
 use crate::policy::Occasion;
 use crate::refusal::{exists, not_yours, pending, policy_rule, policy_rules, schedule, step_up};
-use crate::{Context, Eligibility, Length, Person, RequestType, RolePolicy, ScheduleRequestBody, Status};
+use crate::{Context, Eligibility, Person, RequestType, RolePolicy, ScheduleRequestBody, Status};
 
 /// Settles a `SelfActivate` request. `policy` is that of the scope asked for and the body's role; `eligibilities` are
 /// those of that scope and the scopes above; `others` are the principal's other activations (those of other scopes,
@@ -68,7 +68,7 @@ pub fn activate(
         signed_in: cx.caller.authentication.clone(),
         created: cx.now,
         progress: match policy.needs_approval() {
-            true => Progress::PendingApproval { expires: deadline(policy, cx.now), approvals: Vec::new() },
+            true => Progress::PendingApproval { expires: policy.deadline(cx.now), approvals: Vec::new() },
             false => Progress::Provisioned { window, consent: Consent::NotRequired },
         },
     })
@@ -161,10 +161,4 @@ fn check_context(policy: &RolePolicy, cx: &Context<'_>) -> Result<()> {
         true => Err(step_up(&rule.claim)),
         false => Ok(()),
     }
-}
-
-/// When silence has become a denial. At the end of the calendar there is no time left to decide.
-fn deadline(policy: &RolePolicy, now: Timestamp) -> Timestamp {
-    let days = u16::from(policy.rules().approval.stage.timeout_days);
-    Length::days(days).after(now).unwrap_or(now)
 }

@@ -1,11 +1,10 @@
 //! Deciding on a request: who counts, and what follows from enough of them.
 
-use std::collections::BTreeSet;
-
 use arm::{RequestId, Result};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::stages::{count, stage_at};
 use super::{ActivationRequest, Consent, Progress, Vote};
 use crate::checks::latest_end;
 use crate::policy::Occasion;
@@ -51,18 +50,18 @@ impl DecisionBody {
 }
 
 impl ActivationRequest {
-    /// The request after the caller's decision on `stage`. `policy` is the one in force now, and `eligibility` the
+    /// The request after the caller's decision in `stage`. `policy` is the one in force now, and `eligibility` the
     /// document as it is now that the request rests on, if it still exists.
     ///
-    /// Only humans on the approver list at this moment count, each person once, and never the person who asked: not
+    /// Only humans on the stage's approver list at this moment count, each person once and in one stage, and never the person who asked: not
     /// through another account, a guest or a group, whether the directory knew of that when they asked or learned it
-    /// since. A denial ends the request. Approvals of people who have meanwhile lost their place do not count.
+    /// since. A denial in any stage ends the request, and it is agreed once every stage has its number. Approvals of people who have meanwhile lost their place do not count.
     ///
     /// # Errors
     /// - `InsufficientPermissions` (403): the caller is the person who asked, not an approver, or not a human.
     /// - `RoleAssignmentApprovalNotFound` (404): no approval was sought, or it has no such stage.
     /// - `RoleAssignmentRequestSettled` (409): decided, taken back or timed out before.
-    /// - `RoleAssignmentRequestAlreadyReviewed` (409): this person approved before.
+    /// - `RoleAssignmentRequestAlreadyReviewed` (409): this person approved before, or the stage has its approvals.
     /// - `RoleAssignmentRequestPolicyValidationFailed` (400): a justification is missing; or the requester is not
     ///   eligible any more, so that nobody can approve.
     /// - `InvalidRoleAssignmentRequestSchedule` (400): the requested time is over.
@@ -74,18 +73,30 @@ impl ActivationRequest {
         eligibility: Option<&Eligibility>,
         cx: &Context<'_>,
     ) -> Result<Self> {
-        let person = self.reviewer(policy, cx)?;
-        if !self.has_approval() || stage != self.stage() {
-            return Err(not_found(format!("the approval {} has no stage {stage}", self.name)));
+        if self.is_askers_voice(cx) {
+            return Err(self_approval());
         }
+        let no_stage = || not_found(format!("the approval {} has no stage {stage}", self.name));
+        let place = self.stage_place(stage, policy).ok_or_else(no_stage)?;
+        let person = self.reviewer(place, policy, cx)?;
         let approvals = self.open_approvals(cx.now)?;
-        if policy.rules().approval.stage.approver_justification && decision.justification.is_empty() {
+        let rule = stage_at(policy, place).ok_or_else(no_stage)?;
+        if rule.approver_justification && decision.justification.is_empty() {
             return Err(policy_rule("JustificationRule", "Say in `justification` why you decide so."));
         }
-        let vote =
-            Vote { by: cx.caller.object, person, justification: decision.justification.clone(), at: cx.now };
+        let vote = Vote {
+            by: cx.caller.object,
+            person,
+            justification: decision.justification.clone(),
+            at: cx.now,
+            stage: place,
+        };
         match decision.verdict {
-            Verdict::Deny => Ok(self.with(Progress::Denied { denial: vote, earlier: approvals.to_vec() })),
+            Verdict::Deny => Ok(self.with(Progress::Denied {
+                denial: vote,
+                earlier: approvals.to_vec(),
+                stages: count(policy),
+            })),
             Verdict::Approve => self.approve(vote, policy, eligibility, cx),
         }
     }
@@ -111,26 +122,36 @@ impl ActivationRequest {
         }
     }
 
-    /// Whether the request waits for the caller's decision (`asApprover()`, and a stage's `assignedToMe`).
+    /// Whether the request waits for the caller's decision in some stage (`asApprover()`).
     pub fn awaits(&self, policy: &RolePolicy, cx: &Context<'_>) -> bool {
-        let Ok(person) = self.reviewer(policy, cx) else {
+        (0..count(policy)).any(|place| self.awaits_in(place, policy, cx))
+    }
+
+    /// Whether it waits for the caller's decision in this stage (`assignedToMe`).
+    pub(crate) fn awaits_in(&self, place: u8, policy: &RolePolicy, cx: &Context<'_>) -> bool {
+        let Ok(person) = self.reviewer(place, policy, cx) else {
             return false;
         };
         match self.open_approvals(cx.now) {
-            Ok(approvals) => approvals.iter().all(|vote| vote.person != person),
+            Ok(approvals) => {
+                approvals.iter().all(|vote| vote.person != person)
+                    && !self.is_filled(place, approvals, policy, cx.people)
+            }
             Err(_) => false,
         }
     }
 
-    /// The person who reviews, if the caller may.
-    fn reviewer(&self, policy: &RolePolicy, cx: &Context<'_>) -> Result<Person> {
+    /// The person who reviews in this stage, if the caller may.
+    fn reviewer(&self, place: u8, policy: &RolePolicy, cx: &Context<'_>) -> Result<Person> {
         if self.is_askers_voice(cx) {
             return Err(self_approval());
         }
         let caller = cx.caller.object;
-        let stranger = || not_yours("You are not an approver of this request at this moment.");
-        if !self.is_under(policy) || !policy.lists_as_approver(caller, cx.people) {
-            return Err(stranger());
+        let listed = stage_at(policy, place).is_some_and(|stage| stage.lists(caller, cx.people));
+        if !self.is_under(policy) || !listed {
+            return Err(not_yours(
+                "You are not an approver of this request, in this stage and at this moment.",
+            ));
         }
         let human = cx.people.is_human(caller);
         let person = cx.people.person_of(caller).filter(|_| human);
@@ -147,7 +168,7 @@ impl ActivationRequest {
     }
 
     /// Whether this is the person who asked: as known then, or as known now.
-    fn is_askers(&self, person: &Person, people: &dyn People) -> bool {
+    pub(super) fn is_askers(&self, person: &Person, people: &dyn People) -> bool {
         *person == self.person || people.person_of(self.principal).as_ref() == Some(person)
     }
 
@@ -176,29 +197,37 @@ impl ActivationRequest {
         if earlier.iter().any(|other| other.person == vote.person) {
             return Err(voted("You have approved this request before; it waits for somebody else."));
         }
+        if self.is_filled(vote.stage, &earlier, policy, cx.people) {
+            return Err(voted(
+                "This stage has the approvals it needs; the request waits for the other stages.",
+            ));
+        }
         let window = self.window_from(policy, eligibility, cx)?;
-        let mut people = self.counted(&earlier, policy, cx.people);
-        people.insert(vote.person.clone());
-        let needed = usize::from(policy.rules().approval.stage.approvals.max(1));
+        let mut votes = earlier.clone();
+        votes.push(vote.clone());
+        let agreed = self.reached(&votes, policy, cx.people).into_iter().all(|reached| reached);
         match &self.progress {
-            Progress::PendingApproval { expires, .. } if people.len() < needed => {
-                let approvals = earlier.into_iter().chain([vote]).collect();
-                Ok(self.with(Progress::PendingApproval { expires: *expires, approvals }))
+            Progress::PendingApproval { expires, .. } if !agreed => {
+                Ok(self.with(Progress::PendingApproval { expires: *expires, approvals: votes }))
             }
-            _ => Ok(self
-                .with(Progress::Provisioned { window, consent: Consent::Given { decisive: vote, earlier } })),
+            _ => {
+                let consent = Consent::Given { decisive: vote, earlier, stages: count(policy) };
+                Ok(self.with(Progress::Provisioned { window, consent }))
+            }
         }
     }
 
-    /// The people whose earlier approvals still count.
-    fn counted(&self, votes: &[Vote], policy: &RolePolicy, people: &dyn People) -> BTreeSet<Person> {
-        let counts = |vote: &&Vote| {
-            policy.lists_as_approver(vote.by, people)
-                && people.is_human(vote.by)
-                && people.person_of(vote.by).as_ref() == Some(&vote.person)
-                && !self.is_askers(&vote.person, people)
-        };
-        votes.iter().filter(counts).map(|vote| vote.person.clone()).collect()
+    /// When the role would hold if the request were agreed now: what its approvers need to know.
+    ///
+    /// # Errors
+    /// As an approval: the requester is not eligible any more, or the requested time is over.
+    pub fn window_if_approved(
+        &self,
+        policy: &RolePolicy,
+        eligibility: Option<&Eligibility>,
+        cx: &Context<'_>,
+    ) -> Result<Window> {
+        self.window_from(policy, eligibility, cx)
     }
 
     /// The window that an approval gives now: what was asked for, but within the eligibility and the policy as they

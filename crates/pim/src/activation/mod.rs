@@ -1,8 +1,8 @@
 //! An activation: somebody asks for a role, somebody else decides, it holds for a while, it ends.
 //!
 //! ```text
-//!                        +-- approve (enough people) --> Provisioned -- end, revoke --> Revoked
-//! activate --approval--> PendingApproval -- deny --> Denied
+//!                        +-- approve (enough people in every stage) --> Provisioned -- end, revoke --> Revoked
+//! activate --approval--> PendingApproval -- deny, in any stage --> Denied
 //!    |                   +-- cancel --> Canceled
 //!    |                   +-- nobody decides in time: TimedOut, by comparison alone
 //!    +----- the policy asks for no approval --> Provisioned
@@ -14,12 +14,12 @@
 mod activate;
 mod decide;
 mod end;
+mod stages;
 
 use arm::{ObjectId, RequestId, ResourceId, RoleId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::derived::guid;
 use crate::{Authentication, Person, RolePolicy, ScheduleInfo, Status, Ticket, Window};
 
 pub use activate::activate;
@@ -37,6 +37,9 @@ pub struct Vote {
     pub justification: String,
     /// When.
     pub at: Timestamp,
+    /// The place of the stage it was given in.
+    #[serde(default)]
+    pub stage: u8,
 }
 
 /// Why a request may have effect.
@@ -50,7 +53,15 @@ pub enum Consent {
         decisive: Vote,
         /// The approvals before it, also those that did not count any more.
         earlier: Vec<Vote>,
+        /// How many stages there were.
+        #[serde(default = "one")]
+        stages: u8,
     },
+}
+
+/// What was stored before there could be several stages had one.
+fn one() -> u8 {
+    1
 }
 
 /// How far a request has come. That it timed out, or that its window is over, is not stored: it is compared.
@@ -76,6 +87,9 @@ pub enum Progress {
         denial: Vote,
         /// The approvals before it.
         earlier: Vec<Vote>,
+        /// How many stages there were.
+        #[serde(default = "one")]
+        stages: u8,
     },
     /// It was taken back before it was decided. Nothing follows.
     Canceled {
@@ -253,11 +267,6 @@ impl ActivationRequest {
             Progress::Provisioned { consent: Consent::NotRequired, .. }
                 | Progress::Revoked { consent: Consent::NotRequired, .. }
         )
-    }
-
-    /// The name of the approval's only stage.
-    pub fn stage(&self) -> RequestId {
-        RequestId(guid(&["roleAssignmentApprovalStage", &self.name.to_string()]))
     }
 
     /// Whether the policy is the one that this request is decided by.

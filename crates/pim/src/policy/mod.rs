@@ -5,6 +5,7 @@
 //! becomes a [`RolePolicy`] again only together with the answer to the question whether the role opens a Resource
 //! Guard there. So no stored document can switch off approval for consent.
 
+mod matching;
 mod patch;
 mod patch_approval;
 mod reach;
@@ -17,6 +18,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::{Uuid, uuid};
 
+use crate::Length;
 use crate::derived::guid;
 use crate::paths;
 pub use rule_id::RuleId;
@@ -31,8 +33,10 @@ pub const BACKUP_MUA_OPERATOR: RoleId = RoleId(uuid!("f54b6d04-23c6-443e-b462-9c
 /// The built-in role *Backup MUA Admin*, whose holder owns Resource Guards (contract 10).
 pub const BACKUP_MUA_ADMIN: RoleId = RoleId(uuid!("c2a970b4-16a7-4a51-8c84-8a8ea6ee0bb8"));
 
-/// The most approvers a policy may name.
+/// The most approvers a stage may name.
 pub const MAX_APPROVERS: usize = 50;
+/// The most stages in which approval may be sought.
+pub const MAX_STAGES: usize = 5;
 
 /// Who changed a policy last, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,9 +93,12 @@ impl RolePolicy {
     pub fn in_force(document: PolicyDocument, guards_consent: bool) -> Self {
         let mut document = document;
         let guards_consent = guards_consent || opens_guards(document.role);
+        let approval = &mut document.rules.approval;
         if guards_consent {
-            document.rules.approval.required = true;
-            document.rules.approval.mode = ApprovalMode::SingleStage;
+            approval.required = true;
+            if approval.mode == ApprovalMode::NoApproval {
+                approval.mode = ApprovalMode::SingleStage;
+            }
         }
         Self { document, guards_consent }
     }
@@ -129,6 +136,13 @@ impl RolePolicy {
     /// Whether an activation waits for somebody else.
     pub fn needs_approval(&self) -> bool {
         self.guards_consent || self.document.rules.approval.is_on()
+    }
+
+    /// When silence about something asked at `now` has become a denial: after the shortest of the stages' times. At the
+    /// end of the calendar there is no time left to decide.
+    pub(crate) fn deadline(&self, now: Timestamp) -> Timestamp {
+        let days = self.rules().approval.stages().map(|stage| stage.timeout_days).min().unwrap_or_default();
+        Length::days(days.into()).after(now).unwrap_or(now)
     }
 
     /// A guard against deciding by the policy of another role.

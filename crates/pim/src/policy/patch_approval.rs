@@ -3,7 +3,8 @@
 use arm::{ObjectId, Result};
 
 use super::{
-    ApprovalMode, ApprovalRule, ApprovalStage, Approver, ApproverKind, MAX_APPROVERS, PolicyDocument,
+    ApprovalMode, ApprovalRule, ApprovalStage, Approver, ApproverKind, MAX_APPROVERS, MAX_STAGES,
+    PolicyDocument,
 };
 use crate::reader::Reader;
 use crate::refusal::policy;
@@ -15,20 +16,23 @@ const MAX_APPROVALS: u8 = 20;
 /// The longest description of an approver that is kept, in characters.
 const MAX_DESCRIPTION_CHARS: usize = 256;
 
-/// The modes of Azure's API that would mean several stages. We have one, and do not pretend.
+/// The modes of Azure's API, besides which stages they want.
 #[derive(Clone, Copy)]
 enum Mode {
-    Known(ApprovalMode),
-    Several,
+    SingleStage,
+    Parallel,
+    NoApproval,
+    /// One stage after the other. We have no order among stages, and do not pretend.
+    Serial,
 }
 
 /// Takes over what the body mentions.
 pub(super) fn patch_approval(rule: &mut ApprovalRule, body: &Reader<'_>) -> Result<()> {
     let modes = [
-        ("SingleStage", Mode::Known(ApprovalMode::SingleStage)),
-        ("NoApproval", Mode::Known(ApprovalMode::NoApproval)),
-        ("Serial", Mode::Several),
-        ("Parallel", Mode::Several),
+        ("SingleStage", Mode::SingleStage),
+        ("Parallel", Mode::Parallel),
+        ("NoApproval", Mode::NoApproval),
+        ("Serial", Mode::Serial),
     ];
     let Some(setting) = body.object("setting")? else {
         return Ok(());
@@ -42,25 +46,67 @@ pub(super) fn patch_approval(rule: &mut ApprovalRule, body: &Reader<'_>) -> Resu
     if let Some(required) = setting.flag("isRequestorJustificationRequired")? {
         rule.requestor_justification = required;
     }
-    match setting.word("approvalMode", &modes)? {
-        Some(Mode::Known(mode)) => rule.mode = mode,
-        Some(Mode::Several) => return Err(one_stage()),
-        None => {}
+    let mode = setting.word("approvalMode", &modes)?.unwrap_or(match rule.mode {
+        ApprovalMode::SingleStage => Mode::SingleStage,
+        ApprovalMode::Parallel(_) => Mode::Parallel,
+        ApprovalMode::NoApproval => Mode::NoApproval,
+    });
+    let stages = setting.objects("approvalStages")?;
+    match mode {
+        Mode::Serial => Err(policy(
+            "approvalMode Serial is not supported: stages have no order here. Use Parallel, where all stages are \
+             open at once and each needs its own approvers",
+        )),
+        Mode::Parallel => patch_several(rule, stages.as_deref()),
+        Mode::SingleStage => patch_single(rule, stages.as_deref(), ApprovalMode::SingleStage),
+        Mode::NoApproval => patch_single(rule, stages.as_deref(), ApprovalMode::NoApproval),
     }
-    match setting.objects("approvalStages")?.as_deref() {
+}
+
+/// Takes over the one stage. Those that the rule had beside it are given up only in so many words.
+fn patch_single(rule: &mut ApprovalRule, stages: Option<&[Reader<'_>]>, mode: ApprovalMode) -> Result<()> {
+    match stages {
+        None if matches!(rule.mode, ApprovalMode::Parallel(_)) => {
+            return Err(policy(
+                "the rule has several stages; to go back to one, say in approvalStages which approvers it has",
+            ));
+        }
         None => {}
-        Some([]) => rule.stage.approvers.clear(),
-        Some([stage]) => patch_stage(&mut rule.stage, stage)?,
-        Some(_) => return Err(one_stage()),
+        Some([]) => rule.first.approvers.clear(),
+        Some([stage]) => patch_stage(&mut rule.first, stage)?,
+        Some(_) => {
+            return Err(policy(
+                "several approvalStages need approvalMode Parallel; with SingleStage, requiredApprovals in the one \
+                 stage says how many people must approve",
+            ));
+        }
     }
+    rule.mode = mode;
     Ok(())
 }
 
-fn one_stage() -> arm::Error {
-    policy(
-        "approval has one stage here: use approvalMode SingleStage with one entry in approvalStages, and \
-         requiredApprovals in it if more than one person must approve",
-    )
+/// Takes over all stages, each where it stands in the list; the list is as long as the body's.
+fn patch_several(rule: &mut ApprovalRule, stages: Option<&[Reader<'_>]>) -> Result<()> {
+    let mut more = match &rule.mode {
+        ApprovalMode::Parallel(more) => more.clone(),
+        ApprovalMode::SingleStage | ApprovalMode::NoApproval => Vec::new(),
+    };
+    match stages {
+        None => {}
+        Some([]) => return Err(policy("approvalMode Parallel needs at least one entry in approvalStages")),
+        Some(list) if list.len() > MAX_STAGES => {
+            return Err(policy(format!("at most {MAX_STAGES} approvalStages may be set")));
+        }
+        Some([first, others @ ..]) => {
+            patch_stage(&mut rule.first, first)?;
+            more.resize_with(others.len(), ApprovalStage::unnamed);
+            for (stage, body) in more.iter_mut().zip(others) {
+                patch_stage(stage, body)?;
+            }
+        }
+    }
+    rule.mode = ApprovalMode::Parallel(more);
+    Ok(())
 }
 
 fn patch_stage(stage: &mut ApprovalStage, body: &Reader<'_>) -> Result<()> {
@@ -129,16 +175,17 @@ pub(super) fn check_approval(document: &PolicyDocument, guards_consent: bool) ->
     if guards_consent && !rule.is_on() {
         return Err(policy(format!(
             "approval cannot be switched off for the role {} at {}: it opens a Resource Guard, and consent always \
-             takes a second person. Keep isApprovalRequired true and approvalMode SingleStage; to let somebody else \
-             decide, change primaryApprovers.",
+             takes a second person. Keep isApprovalRequired true and approvalMode SingleStage or Parallel; to let \
+             somebody else decide, change primaryApprovers.",
             document.role, document.scope,
         )));
     }
-    if rule.is_on() && rule.stage.approvers.is_empty() {
-        return Err(policy(
+    let empty = rule.stages().position(|stage| stage.approvers.is_empty());
+    if let Some(at) = empty.filter(|_| rule.is_on()) {
+        return Err(policy(format!(
             "isApprovalRequired is true and primaryApprovers is empty, so that no activation could ever be \
-             approved; name at least one user or group in approvalStages[0].primaryApprovers",
-        ));
+             approved; name at least one user or group in approvalStages[{at}].primaryApprovers",
+        )));
     }
     Ok(())
 }

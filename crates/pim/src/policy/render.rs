@@ -4,7 +4,8 @@ use arm::long_timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
-    ApprovalMode, ApprovalRule, ApproverKind, Modified, Occasion, Recipient, RolePolicy, RuleId, Rules,
+    ApprovalMode, ApprovalRule, ApprovalStage, ApproverKind, Modified, Occasion, Recipient, RolePolicy,
+    RuleId, Rules,
 };
 use crate::paths;
 use crate::view::{Names, expanded_principal, expanded_role, expanded_scope};
@@ -124,7 +125,21 @@ fn notification(rules: &Rules, recipient: Recipient, occasion: Occasion) -> Valu
 }
 
 fn approval(rule: &ApprovalRule) -> Value {
-    let approvers = rule.stage.approvers.iter().map(|approver| {
+    json!({
+        "isApprovalRequired": rule.required,
+        "isApprovalRequiredForExtension": rule.required_for_extension,
+        "isRequestorJustificationRequired": rule.requestor_justification,
+        "approvalMode": match rule.mode {
+            ApprovalMode::SingleStage => "SingleStage",
+            ApprovalMode::Parallel(_) => "Parallel",
+            ApprovalMode::NoApproval => "NoApproval",
+        },
+        "approvalStages": rule.stages().map(stage).collect::<Vec<_>>(),
+    })
+}
+
+fn stage(stage: &ApprovalStage) -> Value {
+    let approvers = stage.approvers.iter().map(|approver| {
         json!({
             "id": approver.id,
             "description": approver.description,
@@ -136,21 +151,12 @@ fn approval(rule: &ApprovalRule) -> Value {
         })
     });
     json!({
-        "isApprovalRequired": rule.required,
-        "isApprovalRequiredForExtension": rule.required_for_extension,
-        "isRequestorJustificationRequired": rule.requestor_justification,
-        "approvalMode": match rule.mode {
-            ApprovalMode::SingleStage => "SingleStage",
-            ApprovalMode::NoApproval => "NoApproval",
-        },
-        "approvalStages": [{
-            "approvalStageTimeOutInDays": rule.stage.timeout_days,
-            "isApproverJustificationRequired": rule.stage.approver_justification,
-            "escalationTimeInMinutes": 0,
-            "isEscalationEnabled": false,
-            "escalationApprovers": null,
-            "primaryApprovers": approvers.collect::<Vec<_>>(),
-            "requiredApprovals": rule.stage.approvals,
-        }],
+        "approvalStageTimeOutInDays": stage.timeout_days,
+        "isApproverJustificationRequired": stage.approver_justification,
+        "escalationTimeInMinutes": 0,
+        "isEscalationEnabled": false,
+        "escalationApprovers": null,
+        "primaryApprovers": approvers.collect::<Vec<_>>(),
+        "requiredApprovals": stage.approvals,
     })
 }

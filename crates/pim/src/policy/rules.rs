@@ -163,10 +163,13 @@ pub struct EnablementRule {
 }
 
 /// In how many stages approval is sought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ApprovalMode {
     /// In one.
     SingleStage,
+    /// In several that are open at once, each with approvers and a number of its own: the rule's first, and these.
+    /// (Azure's API has the word; Azure's service does not offer it for resources.)
+    Parallel(Vec<ApprovalStage>),
     /// In none: the same as approval not being required, whatever the flag says.
     NoApproval,
 }
@@ -191,10 +194,10 @@ pub struct Approver {
     pub description: String,
 }
 
-/// The stage in which approval is sought.
+/// One stage in which approval is sought.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApprovalStage {
-    /// Days until silence counts as a denial. Azure has it fixed at one.
+    /// Days until silence counts as a denial. Azure has it fixed at one. Of several stages the shortest counts.
     pub timeout_days: u8,
     /// Whether approvers must say why.
     pub approver_justification: bool,
@@ -215,14 +218,37 @@ pub struct ApprovalRule {
     pub requestor_justification: bool,
     /// In how many stages.
     pub mode: ApprovalMode,
-    /// The stage.
-    pub stage: ApprovalStage,
+    /// The first stage, which is also kept while approval is switched off. To look at approvers, take
+    /// [`ApprovalRule::stages`].
+    #[serde(rename = "stage")]
+    pub first: ApprovalStage,
 }
 
 impl ApprovalRule {
     /// Whether an activation waits for somebody else.
     pub fn is_on(&self) -> bool {
-        self.required && self.mode == ApprovalMode::SingleStage
+        self.required && self.mode != ApprovalMode::NoApproval
+    }
+
+    /// All stages, in their order. There is always one.
+    pub fn stages(&self) -> impl Iterator<Item = &ApprovalStage> {
+        let more = match &self.mode {
+            ApprovalMode::Parallel(more) => more.as_slice(),
+            ApprovalMode::SingleStage | ApprovalMode::NoApproval => &[],
+        };
+        std::iter::once(&self.first).chain(more)
+    }
+}
+
+impl ApprovalStage {
+    /// How many different people must approve: never nobody, whatever was stored.
+    pub fn needed(&self) -> usize {
+        usize::from(self.approvals.max(1))
+    }
+
+    /// A stage that nobody has described yet: Azure's defaults, and no approver.
+    pub(crate) fn unnamed() -> Self {
+        Self { timeout_days: 1, approver_justification: true, approvers: Vec::new(), approvals: 1 }
     }
 }
 
@@ -304,12 +330,7 @@ impl Rules {
                 required_for_extension: false,
                 requestor_justification: true,
                 mode: ApprovalMode::SingleStage,
-                stage: ApprovalStage {
-                    timeout_days: 1,
-                    approver_justification: true,
-                    approvers: Vec::new(),
-                    approvals: 1,
-                },
+                first: ApprovalStage::unnamed(),
             },
             authentication_context: AuthenticationContextRule::default(),
             notification: PerOccasion {

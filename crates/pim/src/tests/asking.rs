@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::world::*;
 use crate::{
-    Authentication, Caller, Change, PolicyDocument, RolePolicy, Status, Verdict, deactivate,
+    Authentication, Caller, Change, PolicyDocument, RolePolicy, Standing, Status, Verdict, deactivate,
     request_eligibility,
 };
 
@@ -22,7 +22,9 @@ fn lenient() -> World {
     let body = reader_body("AdminAssign", OPERATORS, json!({"scheduleInfo": duration("P10D")}));
     let sam = caller(SAM);
     let kind = crate::PrincipalKind::Group;
-    let settled = request_eligibility(request(1), &body, kind, &world.policy, &[], &world.cx(&sam)).unwrap();
+    let settled =
+        request_eligibility(request(1), &body, kind, &world.policy, Standing::default(), &world.cx(&sam))
+            .unwrap();
     let Change::Put(eligibility) = settled.change else { panic!("put") };
     world.eligibilities.push(eligibility);
     world
@@ -99,7 +101,9 @@ fn an_eligibility_that_has_not_started_serves_nobody() {
     let body = body("AdminAssign", ALICE, json!({"scheduleInfo": later}));
     let sam = caller(SAM);
     let kind = crate::PrincipalKind::User;
-    let settled = request_eligibility(request(3), &body, kind, &world.policy, &[], &world.cx(&sam)).unwrap();
+    let settled =
+        request_eligibility(request(3), &body, kind, &world.policy, Standing::default(), &world.cx(&sam))
+            .unwrap();
     assert_eq!(settled.record.status_at(world.now), Status::Granted);
     let Change::Put(eligibility) = settled.change else { panic!("put") };
     world.eligibilities.push(eligibility);
@@ -134,7 +138,9 @@ fn an_eligibility_above_serves_below_and_not_the_other_way() {
     let policy = RolePolicy::default_for(crate::policy::BACKUP_MUA_OPERATOR, above, true);
     let assign = body("AdminAssign", ALICE, json!({"scheduleInfo": duration("P5D")}));
     let kind = crate::PrincipalKind::User;
-    let settled = request_eligibility(request(5), &assign, kind, &policy, &[], &world.cx(&sam)).unwrap();
+    let settled =
+        request_eligibility(request(5), &assign, kind, &policy, Standing::default(), &world.cx(&sam))
+            .unwrap();
     let Change::Put(higher) = settled.change else { panic!("put") };
     let lower = std::mem::replace(&mut world.eligibilities, vec![higher]);
     assert_eq!(world.ask(ALICE).unwrap().eligibility(), request(5));
@@ -320,8 +326,8 @@ fn an_activation_follows_its_eligibility() {
     assert!(asked.follow(world.eligibilities.first(), &left.cx(&sam)).is_some());
     let shorten = body("AdminUpdate", OPERATORS, json!({"scheduleInfo": duration("PT10M")}));
     let kind = crate::PrincipalKind::Group;
-    let settled =
-        request_eligibility(request(2), &shorten, kind, &world.policy, &world.eligibilities, &cx).unwrap();
+    let existing = Standing { schedules: &world.eligibilities, ..Standing::default() };
+    let settled = request_eligibility(request(2), &shorten, kind, &world.policy, existing, &cx).unwrap();
     let Change::Put(shorter) = settled.change else { panic!("put") };
     let clipped = asked.follow(Some(&shorter), &cx).unwrap();
     assert_eq!(clipped.window().unwrap().end(), Some(at("2026-02-01T09:10:00Z")));

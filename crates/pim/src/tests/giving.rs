@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::world::*;
 use crate::{
-    Change, DirectAssignment, Eligibility, PrincipalKind, Settled, Status, Verdict, eligible_child_scopes,
-    request_assignment, request_eligibility,
+    Change, DirectAssignment, Eligibility, PrincipalKind, Settled, Standing, Status, Verdict,
+    eligible_child_scopes, request_assignment, request_eligibility,
 };
 
 fn lasting(length: &str) -> Value {
@@ -16,7 +16,8 @@ fn eligibility(world: &World, name: u128, kind: &str, more: Value) -> arm::Resul
     let body = body(kind, ALICE, more);
     let sam = caller(SAM);
     let cx = world.cx(&sam);
-    request_eligibility(request(name), &body, PrincipalKind::User, &world.policy, &world.eligibilities, &cx)
+    let existing = Standing { schedules: &world.eligibilities, activations: &[], extensions: &[] };
+    request_eligibility(request(name), &body, PrincipalKind::User, &world.policy, existing, &cx)
 }
 
 fn assignment(
@@ -28,7 +29,8 @@ fn assignment(
     let body = body(kind, ALICE, more);
     let sam = caller(SAM);
     let (cx, user) = (world.cx(&sam), PrincipalKind::User);
-    request_assignment(request(20), &body, user, &world.policy, existing, &world.others, &cx)
+    let existing = Standing { schedules: existing, activations: &world.others, extensions: &[] };
+    request_assignment(request(20), &body, user, &world.policy, existing, &cx)
 }
 
 fn put<S>(settled: Settled<S>) -> S {

@@ -4,6 +4,7 @@ mod asking;
 mod bodies;
 mod documents;
 mod exploration;
+mod extending;
 mod giving;
 mod listings;
 mod notices;

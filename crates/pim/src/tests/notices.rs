@@ -8,17 +8,21 @@ use crate::{Family, Person};
 
 use super::world::{ALICE, BOB, SAM, TESS, World, approver, object, stage_patch};
 
-const EVENTS: [Event; 20] = [
+const EVENTS: [Event; 24] = [
     Event::Given(Family::Eligibility),
     Event::Changed(Family::Eligibility),
     Event::Removed(Family::Eligibility),
     Event::RenewalWaiting(Family::Eligibility),
+    Event::RenewalDenied(Family::Eligibility),
+    Event::RenewalCanceled(Family::Eligibility),
     Event::Ending(Family::Eligibility),
     Event::Ended(Family::Eligibility),
     Event::Given(Family::Assignment),
     Event::Changed(Family::Assignment),
     Event::Removed(Family::Assignment),
     Event::RenewalWaiting(Family::Assignment),
+    Event::RenewalDenied(Family::Assignment),
+    Event::RenewalCanceled(Family::Assignment),
     Event::Ending(Family::Assignment),
     Event::Ended(Family::Assignment),
     Event::ApprovalWaiting,
@@ -84,12 +88,16 @@ eligibility.given           | alice ada       |                 |
 eligibility.changed         | alice ada       |                 |
 eligibility.removed         | alice ada       |                 |
 eligibility.renewal_waiting | sam! alice ada  | sam!            |
+eligibility.renewal_denied  | sam alice ada   |                 |
+eligibility.renewal_canceled| sam alice ada   |                 |
 eligibility.ending          | alice ada       |                 |
 eligibility.ended           | alice ada       |                 |
 assignment.given            | alice ada       |                 |
 assignment.changed          | alice ada       |                 |
 assignment.removed          | alice ada       |                 |
 assignment.renewal_waiting  | sam! alice ada  | sam!            |
+assignment.renewal_denied   | sam alice ada   |                 |
+assignment.renewal_canceled | sam alice ada   |                 |
 assignment.ending           | alice ada       |                 |
 assignment.ended            | alice ada       |                 |
 activation.approval_waiting | sam! alice ada  | sam!            |

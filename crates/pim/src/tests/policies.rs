@@ -74,7 +74,7 @@ fn only_what_a_patch_mentions_changes() {
     let approval = json!({"id": "Approval_EndUser_Assignment", "setting":
         {"approvalStages": [{"primaryApprovers": [approver("Group", APPROVERS)]}]}});
     let named = patched(&before, approval).unwrap();
-    let stage = &named.rules().approval.stage;
+    let stage = &named.rules().approval.first;
     assert_eq!(stage.approvers[0].kind, ApproverKind::Group);
     assert_eq!((stage.timeout_days, stage.approver_justification, stage.approvals), (1, true, 1));
     assert!(named.rules().approval.requestor_justification);
@@ -99,7 +99,7 @@ fn what_real_clients_send_is_taken() {
             "isEscalationEnabled": false, "escalationApprovers": [],
             "primaryApprovers": [{"id": object(SAM), "description": "king", "isBackup": false, "userType": "user"}]}]}});
     let policy = patched(&ordinary(), rule).unwrap();
-    assert!(policy.needs_approval() && !policy.rules().approval.stage.approver_justification);
+    assert!(policy.needs_approval() && !policy.rules().approval.first.approver_justification);
     let names = Directory::new();
     let sent_back = json!({"properties": {"rules": policy.to_json(&names)["properties"]["rules"]}});
     let again = policy.patch(&sent_back, object(SAM), at(START)).unwrap();
@@ -235,7 +235,7 @@ fn reach_counts_people_not_accounts() {
     let found: Vec<String> = group.approvers(&people).into_iter().map(|person| person.0).collect();
     assert_eq!(found, ["sam", "tess"]);
     let twins = list(json!([approver("User", SAM), approver("User", SAM_TWO), approver("User", SAM)]));
-    assert_eq!(twins.rules().approval.stage.approvers.len(), 2);
+    assert_eq!(twins.rules().approval.first.approvers.len(), 2);
     assert_eq!(twins.approvers(&people).len(), 1);
     assert!(list(json!([approver("User", ROBOT)])).approvers(&people).is_empty());
 
@@ -250,4 +250,74 @@ fn reach_counts_people_not_accounts() {
     assert!(list(json!([approver("User", SAM)])).check_reach(&people, None).is_err());
     assert!(guarding().check_reach(&people, None).is_err());
     assert!(ordinary().check_reach(&people, None).is_ok());
+}
+
+/// Who is in two stages, and whether everybody needed is there.
+#[test]
+fn reach_of_several_stages_is_a_matching() {
+    let mut people = Directory::new();
+    people.join(APPROVERS, MALLORY);
+    let sam = approver("User", SAM);
+    let twin = approver("User", SAM_TWO);
+    let tess = approver("User", TESS);
+    let group = approver("Group", APPROVERS);
+    let reaches = |stages: &[(u8, &[Value])], requester: Option<&str>| {
+        let policy = guarding().patch(&parallel_patch(stages), object(SAM), at(START)).unwrap();
+        let requester = requester.map(|name| Person(name.into()));
+        policy.check_reach(&people, requester.as_ref())
+    };
+    for (stages, requester, enough) in [
+        ([(1, std::slice::from_ref(&sam)), (1, std::slice::from_ref(&tess))], None, true),
+        ([(1, std::slice::from_ref(&sam)), (1, std::slice::from_ref(&sam))], None, false),
+        ([(1, std::slice::from_ref(&sam)), (1, std::slice::from_ref(&twin))], None, false),
+        ([(1, std::slice::from_ref(&group)), (1, std::slice::from_ref(&sam))], None, true),
+        ([(2, std::slice::from_ref(&group)), (1, std::slice::from_ref(&sam))], None, true),
+        ([(2, std::slice::from_ref(&group)), (2, std::slice::from_ref(&group))], None, false),
+        ([(1, std::slice::from_ref(&group)), (1, std::slice::from_ref(&group))], Some("sam"), true),
+        ([(2, std::slice::from_ref(&group)), (1, std::slice::from_ref(&group))], Some("sam"), false),
+    ] {
+        let reach = reaches(&stages, requester);
+        assert_eq!(reach.is_ok(), enough, "{stages:?}");
+        if let Err(error) = reach {
+            assert!(error.message.contains("2 stages"), "{}", error.message);
+        }
+    }
+}
+
+#[test]
+fn several_stages_are_patched_in_their_places() {
+    let sam = [approver("User", SAM)];
+    let tess = [approver("User", TESS)];
+    let policy = guarding().patch(&parallel_patch(&[(1, &sam), (2, &tess)]), object(SAM), at(START)).unwrap();
+    let numbers = |policy: &RolePolicy| -> Vec<(u8, u8)> {
+        policy.rules().approval.stages().map(|stage| (stage.approvals, stage.timeout_days)).collect()
+    };
+    assert_eq!(numbers(&policy), [(1, 1), (2, 1)]);
+    let approval = |setting: Value| json!({"id": "Approval_EndUser_Assignment", "setting": setting});
+    let later =
+        patched(&policy, approval(json!({"approvalStages": [{}, {"approvalStageTimeOutInDays": 9}]})))
+            .unwrap();
+    assert_eq!(numbers(&later), [(1, 1), (2, 9)]);
+    let fewer = patched(&policy, approval(json!({"approvalStages": [{}]}))).unwrap();
+    assert_eq!(numbers(&fewer), [(1, 1)]);
+    assert!(matches!(&fewer.rules().approval.mode, ApprovalMode::Parallel(more) if more.is_empty()));
+    for bad in [
+        json!({"approvalMode": "SingleStage"}),
+        json!({"approvalMode": "SingleStage", "approvalStages": [{}, {}]}),
+        json!({"approvalMode": "NoApproval"}),
+        json!({"approvalMode": "Serial"}),
+        json!({"approvalStages": []}),
+        json!({"approvalStages": [{}, {}, {}]}),
+        json!({"approvalStages": [{}, {"primaryApprovers": []}]}),
+        json!({"approvalStages": [{}, {}, {}, {}, {}, {}]}),
+    ] {
+        assert_eq!(patched(&policy, approval(bad.clone())).unwrap_err().code, "InvalidPolicy", "{bad}");
+    }
+    // What was stored survives, and what guards consent stays as it is.
+    let text = serde_json::to_string(policy.document()).unwrap();
+    let read: PolicyDocument = serde_json::from_str(&text).unwrap();
+    assert_eq!(RolePolicy::in_force(read, true), policy);
+    let shown = policy.to_json(&Directory::new());
+    let sent_back = json!({"properties": {"rules": shown["properties"]["rules"]}});
+    assert_eq!(policy.patch(&sent_back, object(SAM), at(START)).unwrap().rules(), policy.rules());
 }

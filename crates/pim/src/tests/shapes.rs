@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::world::*;
 use crate::policy::RuleId;
-use crate::{Change, MemberType, PrincipalKind, Status, Verdict, child_resource_json, request_assignment};
+use crate::{
+    Change, MemberType, PrincipalKind, Standing, Status, Verdict, child_resource_json, request_assignment,
+};
 
 /// Every path to a leaf with the leaf's type, e.g. `properties.scope string`. The elements of a list share one path.
 fn paths(value: &Value) -> BTreeSet<String> {
@@ -81,7 +83,8 @@ fn an_admins_request() {
     let more = json!({"scheduleInfo": {"expiration": {"type": "AfterDuration", "duration": "PT30M"}}});
     let body = body("AdminAssign", ALICE, more);
     let (cx, user) = (world.cx(&sam), PrincipalKind::User);
-    let settled = request_assignment(request(20), &body, user, &world.policy, &[], &[], &cx).unwrap();
+    let settled =
+        request_assignment(request(20), &body, user, &world.policy, Standing::default(), &cx).unwrap();
     let shown = settled.record.to_json(&world.people, world.now);
     has_shape(
         &shown,

@@ -286,7 +286,7 @@ fn stories_of_two_approvals() {
 fn an_approval_remembers_who_gave_it_and_why() {
     let world = World::new();
     let asked = world.decide(&world.ask(ALICE).unwrap(), SAM, Approve).unwrap();
-    let Some(Consent::Given { decisive, earlier }) = asked.consent() else {
+    let Some(Consent::Given { decisive, earlier, stages: 1 }) = asked.consent() else {
         panic!("consent was given");
     };
     assert_eq!((decisive.by, decisive.person.0.as_str()), (object(SAM), "sam"));

@@ -10,8 +10,8 @@ use uuid::Uuid;
 use crate::policy::BACKUP_MUA_OPERATOR;
 use crate::{
     ActivationRequest, Authentication, Caller, Change, Context, DecisionBody, Eligibility, Names, People,
-    Person, PrincipalKind, PrincipalName, RoleName, RolePolicy, ScheduleRequestBody, Verdict, activate,
-    request_eligibility,
+    Person, PrincipalKind, PrincipalName, RoleName, RolePolicy, ScheduleRequestBody, Standing, Verdict,
+    activate, request_eligibility,
 };
 
 /// The security tenant's subscription.
@@ -192,6 +192,17 @@ pub(crate) fn approver(kind: &str, number: u128) -> Value {
     json!({"id": object(number), "userType": kind, "isBackup": false, "description": "Security admins"})
 }
 
+/// A patch that lets approval be sought in several stages at once: how many of whom.
+pub(crate) fn parallel_patch(stages: &[(u8, &[Value])]) -> Value {
+    let stages = stages.iter().map(|(needed, approvers)| {
+        json!({"requiredApprovals": needed, "primaryApprovers": approvers, "isApproverJustificationRequired": false})
+    });
+    rule_patch(json!({
+        "id": "Approval_EndUser_Assignment",
+        "setting": {"isApprovalRequired": true, "approvalMode": "Parallel", "approvalStages": stages.collect::<Vec<_>>()},
+    }))
+}
+
 /// A patch of the approval rule's stage.
 pub(crate) fn stage_patch(stage: Value) -> Value {
     rule_patch(json!({
@@ -249,8 +260,8 @@ impl World {
         let sam = caller(SAM);
         let cx = self.cx(&sam);
         let kind = PrincipalKind::Group;
-        let settled =
-            request_eligibility(request(name), &body, kind, &self.policy, &self.eligibilities, &cx).unwrap();
+        let existing = Standing { schedules: &self.eligibilities, ..Standing::default() };
+        let settled = request_eligibility(request(name), &body, kind, &self.policy, existing, &cx).unwrap();
         let Change::Put(eligibility) = settled.change else {
             panic!("an assignment puts a schedule");
         };
@@ -268,15 +279,27 @@ impl World {
         self.ask_with(&caller(who), &body("SelfActivate", who, json!({})))
     }
 
-    /// Somebody decides.
+    /// Somebody decides in the first stage.
     pub(crate) fn decide(
         &self,
         asked: &ActivationRequest,
         who: u128,
         verdict: Verdict,
     ) -> Result<ActivationRequest> {
+        self.decide_in(asked, 0, who, verdict)
+    }
+
+    /// Somebody decides in the stage of this place.
+    pub(crate) fn decide_in(
+        &self,
+        asked: &ActivationRequest,
+        place: usize,
+        who: u128,
+        verdict: Verdict,
+    ) -> Result<ActivationRequest> {
         let decision = DecisionBody { verdict, justification: "checked the ticket".into() };
         let caller = caller(who);
-        asked.decide(asked.stage(), &decision, &self.policy, self.eligibilities.first(), &self.cx(&caller))
+        let stage = asked.stages(&self.policy).get(place).copied().unwrap_or(request(0xbad));
+        asked.decide(stage, &decision, &self.policy, self.eligibilities.first(), &self.cx(&caller))
     }
 }

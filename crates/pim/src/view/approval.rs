@@ -9,13 +9,21 @@ use crate::{ActivationRequest, Consent, Context, Progress, RolePolicy, Status, V
 impl ActivationRequest {
     /// The approval as `roleAssignmentApprovals/{name}`; none when no approval was sought.
     pub fn approval_json(&self, policy: &RolePolicy, names: &dyn Names, cx: &Context<'_>) -> Option<Value> {
-        let stage = self.stage_json(self.stage(), policy, names, cx)?;
-        Some(json!({
-            "id": paths::approval_id(self.name()),
-            "name": self.name(),
-            "type": "Microsoft.Authorization/RoleAssignmentApproval",
-            "properties": {"stages": [stage]},
-        }))
+        let stages = self.stages_json(policy, names, cx);
+        self.has_approval().then(|| {
+            json!({
+                "id": paths::approval_id(self.name()),
+                "name": self.name(),
+                "type": "Microsoft.Authorization/RoleAssignmentApproval",
+                "properties": {"stages": stages},
+            })
+        })
+    }
+
+    /// The approval's stages, in their order.
+    pub fn stages_json(&self, policy: &RolePolicy, names: &dyn Names, cx: &Context<'_>) -> Vec<Value> {
+        let stages = self.stages(policy).into_iter();
+        stages.filter_map(|stage| self.stage_json(stage, policy, names, cx)).collect()
     }
 
     /// The approval's stage of this name; none when there is no such stage.
@@ -26,22 +34,16 @@ impl ActivationRequest {
         names: &dyn Names,
         cx: &Context<'_>,
     ) -> Option<Value> {
-        if !self.has_approval() || stage != self.stage() {
-            return None;
-        }
-        let (result, vote) = self.review();
+        let place = self.stage_place(stage, policy)?;
+        let (status, result, vote) = self.review(place, policy, cx);
         Some(json!({
             "id": paths::stage_id(self.name(), stage),
             "name": stage,
             "type": "Microsoft.Authorization/RoleAssignmentApproval/stages",
             "properties": {
                 "displayName": null,
-                "status": match self.status_at(cx.now) {
-                    Status::PendingApproval => "InProgress",
-                    Status::TimedOut => "Expired",
-                    _ => "Completed",
-                },
-                "assignedToMe": self.awaits(policy, cx),
+                "status": status,
+                "assignedToMe": self.awaits_in(place, policy, cx),
                 "reviewResult": result,
                 "justification": vote.map_or("", |vote| vote.justification.as_str()),
                 "reviewedBy": vote.map(|vote| reviewer(vote.by, names)),
@@ -50,18 +52,34 @@ impl ActivationRequest {
         }))
     }
 
-    /// The decision, and the vote that settled it.
-    fn review(&self) -> (&'static str, Option<&Vote>) {
+    /// How a stage stands: its status, the decision, and the vote that settled it.
+    fn review(
+        &self,
+        place: u8,
+        policy: &RolePolicy,
+        cx: &Context<'_>,
+    ) -> (&'static str, &'static str, Option<&Vote>) {
         match self.progress() {
-            Progress::Provisioned { consent: Consent::Given { decisive, .. }, .. }
-            | Progress::Revoked { consent: Consent::Given { decisive, .. }, .. } => {
-                ("Approve", Some(decisive))
+            Progress::Provisioned { consent: Consent::Given { decisive, earlier, .. }, .. }
+            | Progress::Revoked { consent: Consent::Given { decisive, earlier, .. }, .. } => {
+                let mut votes = earlier.iter().chain([decisive]).rev();
+                ("Completed", "Approve", votes.find(|vote| vote.stage == place))
             }
-            Progress::Denied { denial, .. } => ("Deny", Some(denial)),
-            Progress::Provisioned { .. }
-            | Progress::Revoked { .. }
-            | Progress::PendingApproval { .. }
-            | Progress::Canceled { .. } => ("NotReviewed", None),
+            Progress::Denied { denial, .. } if denial.stage == place => ("Completed", "Deny", Some(denial)),
+            Progress::PendingApproval { .. } if self.status_at(cx.now) == Status::TimedOut => {
+                ("Expired", "NotReviewed", None)
+            }
+            // Of several stages, one may be done before the others.
+            Progress::PendingApproval { approvals, .. }
+                if self.is_filled(place, approvals, policy, cx.people) =>
+            {
+                ("Completed", "Approve", approvals.iter().rev().find(|vote| vote.stage == place))
+            }
+            Progress::PendingApproval { .. } => ("InProgress", "NotReviewed", None),
+            Progress::Denied { .. }
+            | Progress::Canceled { .. }
+            | Progress::Provisioned { .. }
+            | Progress::Revoked { .. } => ("Completed", "NotReviewed", None),
         }
     }
 }

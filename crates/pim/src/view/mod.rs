@@ -1,6 +1,7 @@
 //! What the API shows of the documents: the JSON of contract 6.4 to 6.6.
 
 mod approval;
+mod brief;
 mod names;
 mod request;
 mod schedule;

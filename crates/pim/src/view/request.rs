@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::names::{Names, expanded};
 use crate::{
-    ActivationRequest, Expiration, Family, PrincipalKind, Progress, RequestRecord, RequestType, ScheduleInfo,
-    Status, Ticket, paths,
+    ActivationRequest, Expiration, ExtensionRequest, Family, PrincipalKind, Progress, RequestRecord,
+    RequestType, ScheduleInfo, Status, Ticket, paths,
 };
 
 /// What every schedule request shows.
@@ -47,14 +47,43 @@ impl RequestRecord {
             requestor: self.by.object,
             created: self.created,
         };
-        let prefix = self.family.prefix();
-        let target = paths::below(&self.scope, &format!("{prefix}Schedules"), &self.target.to_string());
-        let mut more = Map::new();
-        more.insert(format!("target{}ScheduleId", capitalised(self.family)), target.into());
+        let target = (!self.locked).then_some(self.target);
+        let mut more = target_schedule(self.family, &self.scope, target);
         if let Some(linked) = self.linked_eligibility {
             more.insert("linkedRoleEligibilityScheduleId".into(), json!(linked));
         }
         shown.to_json(names, more)
+    }
+}
+
+/// The property that names the schedule a request is about.
+fn target_schedule(family: Family, scope: &ResourceId, target: Option<RequestId>) -> Map<String, Value> {
+    let kind = format!("{}Schedules", family.prefix());
+    let id = target.map(|target| paths::below(scope, &kind, &target.to_string()));
+    Map::from_iter([(format!("target{}ScheduleId", capitalised(family)), json!(id))])
+}
+
+impl ExtensionRequest {
+    /// The request as `role{Eligibility,Assignment}ScheduleRequests/{name}`, with the status the caller passes:
+    /// [`ExtensionRequest::status_at`], or `PendingEvaluation` for `validate`.
+    pub fn to_json(&self, names: &dyn Names, status: Status) -> Value {
+        let shown = Shown {
+            family: self.family(),
+            name: self.name(),
+            scope: self.scope(),
+            role: self.role(),
+            principal: self.principal(),
+            principal_kind: PrincipalKind::User,
+            request_type: self.request_type(),
+            status,
+            start: self.asked().start.unwrap_or(self.created()),
+            asked: self.asked(),
+            justification: self.justification(),
+            ticket: self.ticket(),
+            requestor: self.principal(),
+            created: self.created(),
+        };
+        shown.to_json(names, target_schedule(self.family(), self.scope(), Some(self.target())))
     }
 }
 
@@ -138,7 +167,7 @@ fn capitalised(family: Family) -> &'static str {
     }
 }
 
-fn schedule_info(start: Timestamp, asked: &ScheduleInfo) -> Value {
+pub(super) fn schedule_info(start: Timestamp, asked: &ScheduleInfo) -> Value {
     let expiration = match asked.expiration {
         Expiration::AfterDuration(length) => json!({"type": "AfterDuration", "duration": length}),
         Expiration::AfterDateTime(end) => {
@@ -149,7 +178,7 @@ fn schedule_info(start: Timestamp, asked: &ScheduleInfo) -> Value {
     json!({"startDateTime": long_timestamp(start), "expiration": expiration})
 }
 
-fn ticket(ticket: &Ticket) -> Value {
+pub(super) fn ticket(ticket: &Ticket) -> Value {
     let fields = [("ticketNumber", &ticket.number), ("ticketSystem", &ticket.system)];
     let given =
         fields.into_iter().filter_map(|(key, value)| Some((key.to_string(), Value::from(value.clone()?))));

@@ -187,6 +187,12 @@ fn subscription_not_found(scope: &ResourceId) -> Error {
     Error::not_found("SubscriptionNotFound", format!("The subscription '{name}' could not be found."))
 }
 
+/// What is written has a place that can be written to: for handlers of routes that need no action.
+pub(super) fn check_place(call: &mut Call<'_>, scope: &ResourceId) -> Result<()> {
+    check_writable(call, scope)?;
+    check_group(call)
+}
+
 /// A disabled subscription can be read and not written.
 fn check_writable(call: &mut Call<'_>, scope: &ResourceId) -> Result<()> {
     let access = call.access()?;

@@ -12,6 +12,7 @@ pub fn remove(call: &mut Call<'_>, deleted: &ResourceId) -> Result<()> {
     remove_kind::<pim::Eligibility>(call, deleted)?;
     remove_kind::<pim::DirectAssignment>(call, deleted)?;
     remove_kind::<pim::ActivationRequest>(call, deleted)?;
+    remove_kind::<pim::ExtensionRequest>(call, deleted)?;
     remove_kind::<pim::PolicyDocument>(call, deleted)?;
     remove_kind::<resources::Lock>(call, deleted)
 }

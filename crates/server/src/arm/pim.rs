@@ -5,7 +5,9 @@
 
 mod approvals;
 mod assign;
+mod extensions;
 mod notify;
+mod opens;
 mod people;
 mod policies;
 mod requests;

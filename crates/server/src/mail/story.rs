@@ -67,6 +67,8 @@ impl Story {
             Event::Removed(Family::Eligibility) => format!("{who} is no longer eligible for {what}"),
             Event::Removed(Family::Assignment) => format!("{who} is no longer assigned {what}"),
             Event::RenewalWaiting(_) => format!("{who} asks to keep {what}"),
+            Event::RenewalDenied(_) => format!("{who}'s request to keep {what} was denied"),
+            Event::RenewalCanceled(_) => format!("{who}'s request to keep {what} was taken back"),
             Event::Ending(Family::Eligibility) => format!("{who}'s eligibility for {what} ends soon"),
             Event::Ending(Family::Assignment) => format!("{who}'s assignment of {what} ends soon"),
             Event::Ended(Family::Eligibility) => format!("{who}'s eligibility for {what} has ended"),
@@ -98,6 +100,7 @@ impl Story {
             (Event::RenewalWaiting(_), Recipient::Approver) => {
                 "Your decision is asked for: without it, this ends at its time."
             }
+            (Event::RenewalDenied(_) | Event::RenewalCanceled(_), _) => "It ends at its time.",
             (Event::RenewalWaiting(_), _) => "The request waits for somebody who may assign the role.",
             (Event::Approved | Event::Activated, Recipient::Requestor) => {
                 "The role holds from now on, until the time below. If you did not ask for it, somebody may be using \

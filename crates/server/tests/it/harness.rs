@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use rbac::{Assignment, PrincipalKind, role_ids};
 use resources::Registration;
 use serde_json::{Value, json};
-use server::edge::{Clock, Edge, SystemEntropy};
+use server::edge::{Clock, Edge, GuardedClock, SystemEntropy, Timepiece};
 use server::settings::Settings;
 use server::{Config, Running};
 use store::{Inspector, Store, Transaction};
@@ -42,18 +42,27 @@ pub const PASSWORD: &str = "Correct-Horse-9";
 /// The name that clients know several servers by.
 const PUBLIC_NAME: &str = "backup.example";
 
-/// A clock that only tests move.
-pub struct TestClock(AtomicI64);
+/// Timepieces that only tests move.
+#[derive(Clone, Default)]
+pub struct Hands {
+    wall: Arc<AtomicI64>,
+    passed: Arc<AtomicI64>,
+}
 
-impl Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_microsecond(self.0.load(Ordering::SeqCst)).unwrap()
+impl Timepiece for Hands {
+    fn wall(&self) -> Timestamp {
+        Timestamp::from_microsecond(self.wall.load(Ordering::SeqCst)).unwrap()
+    }
+
+    fn passed(&self) -> SignedDuration {
+        SignedDuration::from_micros(self.passed.load(Ordering::SeqCst))
     }
 }
 
 pub struct Harness {
     pub running: Running,
-    pub clock: Arc<TestClock>,
+    pub hands: Hands,
+    pub clock: Arc<GuardedClock<Hands>>,
     pub folder: tempfile::TempDir,
     pub http: reqwest::Client,
 }
@@ -109,7 +118,20 @@ impl Harness {
         let store = Store::open(folder.path()).unwrap();
         store.transact(|tx| seed(tx, real_now())).unwrap();
         let listen = [SocketAddr::from(([127, 0, 0, 1], 0)); 2];
-        Self::on(store, folder, listen, None, settings).await
+        Self::on(store, folder, listen, None, settings, Hands::default()).await
+    }
+
+    /// Ends the server, and starts another one on the same data, as the program does: its clock begins where the wall
+    /// clock is, but not before what the first one has left written.
+    pub async fn restart(self) -> Self {
+        let Self { running, folder, hands, .. } = self;
+        let store = running.app().store.clone();
+        running.stop().await;
+        store.close();
+        drop(store);
+        let listen = [SocketAddr::from(([127, 0, 0, 1], 0)); 2];
+        let store = Store::open(folder.path()).unwrap();
+        Self::on(store, folder, listen, None, Settings::default(), hands).await
     }
 
     /// Two servers on one store, each with a listener, a clock and a data folder of its own. Clients know both by one
@@ -124,11 +146,21 @@ impl Harness {
         let store = Store::open(folder.path()).unwrap();
         store.transact(|tx| seed(tx, real_now())).unwrap();
         let listen = [SocketAddr::from(([127, 0, 0, 1], 0)); 2];
-        let a = Self::on(store.clone(), folder, listen, Some(PUBLIC_NAME), settings.clone()).await;
+        let a =
+            Self::on(store.clone(), folder, listen, Some(PUBLIC_NAME), settings.clone(), Hands::default())
+                .await;
         let port = |address: &str| address.rsplit_once(':').unwrap().1.parse().unwrap();
         let listen = [&a.running.address, &a.running.graph_address]
             .map(|address| SocketAddr::from(([127, 0, 0, 2], port(address))));
-        let b = Self::on(store, tempfile::tempdir().unwrap(), listen, Some(PUBLIC_NAME), settings).await;
+        let b = Self::on(
+            store,
+            tempfile::tempdir().unwrap(),
+            listen,
+            Some(PUBLIC_NAME),
+            settings,
+            Hands::default(),
+        )
+        .await;
         [a, b]
     }
 
@@ -138,8 +170,13 @@ impl Harness {
         [listen, graph_listen]: [SocketAddr; 2],
         public_name: Option<&str>,
         settings: Settings,
+        hands: Hands,
     ) -> Self {
-        let clock = Arc::new(TestClock(AtomicI64::new(real_now().as_microsecond())));
+        // Hands that nobody has set yet.
+        let real = real_now().as_microsecond();
+        let _ = hands.wall.compare_exchange(0, real, Ordering::SeqCst, Ordering::SeqCst);
+        let mark = server::clock_mark(&store).unwrap();
+        let clock = Arc::new(GuardedClock::on(hands.clone(), mark));
         let edge = Edge::new(clock.clone(), Arc::new(SystemEntropy));
         let config = Config {
             data: folder.path().to_path_buf(),
@@ -157,7 +194,7 @@ impl Harness {
             .resolve(PUBLIC_NAME, listen)
             .build()
             .unwrap();
-        Self { running, clock, folder, http }
+        Self { running, hands, clock, folder, http }
     }
 
     pub fn origin(&self) -> &str {
@@ -168,8 +205,15 @@ impl Harness {
         self.clock.now()
     }
 
+    /// Lets time pass.
     pub fn advance(&self, by: SignedDuration) {
-        self.clock.0.fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
+        self.hands.passed.fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
+        self.set_wall(by);
+    }
+
+    /// Sets the wall clock, forward or back; no time passes.
+    pub fn set_wall(&self, by: SignedDuration) {
+        self.hands.wall.fetch_add(i64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
     }
 
     /// Writes something straight into the store, as if it had been there before.

@@ -168,12 +168,51 @@ async fn each_rule_sends_its_own_mail() {
     assign(&server, SUE).await.expect(201);
     activate(&server, "PT1H").await.expect(201);
     deliver(&server).await;
-    let mut expected: Vec<String> =
+    let mut all: Vec<String> =
         rule_names().iter().map(|name| format!("{}@watch.example", name.to_lowercase())).collect();
+    all.sort();
     // The approver's rules on the admin's occasions are for requests to extend or renew.
-    expected.retain(|address| !address.starts_with("notification_approver_admin"));
-    expected.sort();
+    let for_renewals = |address: &String| address.starts_with("notification_approver_admin");
+    let expected: Vec<String> = all.iter().filter(|address| !for_renewals(address)).cloned().collect();
     assert_eq!(postbox.recipients(), expected);
+
+    postbox.clear();
+    extend(&server, ALICE_GUEST, "roleEligibility").await.expect(201);
+    extend(&server, SUE, "roleAssignment").await.expect(201);
+    deliver(&server).await;
+    let expected: Vec<String> = all.iter().filter(|address| !address.contains("enduser")).cloned().collect();
+    assert_eq!(postbox.recipients(), expected);
+}
+
+/// Asks for more time for oneself.
+async fn extend(server: &Harness, who: ObjectId, family: &str) -> Answer {
+    let body = json!({"properties": {"principalId": who, "roleDefinitionId": role(), "requestType": "SelfExtend",
+        "justification": "not done", "scheduleInfo": {"expiration": {"type": "AfterDuration", "duration": "P60D"}}}});
+    server.as_(who).put(&pim(&format!("{family}ScheduleRequests/{}", new_id())), body).await
+}
+
+#[tokio::test]
+async fn more_time_is_decided_by_those_who_may_give_it_and_never_by_who_asks() {
+    let server = guarded_with(Harness::start().await);
+    make_eligible(&server, ALICE_GUEST).await.expect(201);
+    let asked = extend(&server, ALICE_GUEST, "roleEligibility").await.expect(201);
+    let event = "eligibility.renewal_waiting";
+    let subject = |to: &str| {
+        let of = |o: &&Outgoing| o.name.contains(&format!("/{event}/")) && address(o) == to;
+        outbox(&server).iter().find(of).map(|o| o.subject.clone()).unwrap()
+    };
+    assert!(subject(SAM_MAIL).starts_with("Decision needed: "));
+    assert!(subject(ALICE_MAIL).starts_with("Alice Backup asks to keep "));
+    let cancel = format!("roleEligibilityScheduleRequests/{}/cancel", asked["name"].as_str().unwrap());
+    server.as_(SAM).post(&pim(&cancel), Value::Null).await.expect(200);
+    assert_eq!(told(&server, "eligibility.renewal_denied"), [ALICE_MAIL, SAM_MAIL]);
+
+    // Sam is the only one who could decide about himself.
+    assign(&server, SAM).await.expect(201);
+    extend(&server, SAM, "roleAssignment").await.expect(201);
+    let about = |o: &&Outgoing| o.name.contains("/assignment.renewal_waiting/");
+    let subjects: Vec<String> = outbox(&server).iter().filter(about).map(|o| o.subject.clone()).collect();
+    assert_eq!(subjects, ["Sam Security asks to keep Backup MUA Operator on g"]);
 }
 
 #[tokio::test]

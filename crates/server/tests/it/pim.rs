@@ -1,5 +1,17 @@
 //! Just-in-time consent through the front door: ask, not approve oneself, approve, act, give back, expire.
 
+mod expiry;
+mod giving;
+mod locks;
+mod more_time;
+mod race;
+mod refusals;
+mod rules;
+mod scopes;
+mod seen;
+mod stories;
+pub mod world;
+
 use jiff::SignedDuration;
 use mua::ResourceGuard;
 use serde_json::{Value, json};

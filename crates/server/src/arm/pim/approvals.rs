@@ -2,14 +2,13 @@
 
 use arm::{Error, ErrorKind, Filter, Result};
 use ledger::Verdict;
-use pim::{ActivationRequest, DecisionBody, Eligibility, Listing, RolePolicy};
-use serde_json::json;
-use store::pim_key;
+use pim::{ActivationRequest, DecisionBody, Listing, RolePolicy};
+use serde_json::{Value, json};
 
 use super::people::Directory;
 use super::policies::policy_of;
-use super::requests::awaits;
-use super::{READ, assign};
+use super::requests::{awaits, check_locks, eligibility_behind};
+use super::{READ, assign, opens};
 use crate::arm::call::Call;
 use crate::arm::reply::Reply;
 
@@ -22,7 +21,7 @@ pub(super) fn list(call: &mut Call<'_>) -> Result<Reply> {
     for request in call.tx.all::<ActivationRequest>()? {
         if awaits(call, &request, &people)? {
             let policy = policy_of(call, request.scope(), request.role())?;
-            waiting.extend(request.approval_json(&policy, &people, &people.context()));
+            waiting.extend(shown(call, &request, &policy, &people)?);
         }
     }
     Ok(Reply::list(waiting))
@@ -30,14 +29,28 @@ pub(super) fn list(call: &mut Call<'_>) -> Result<Reply> {
 
 pub(super) fn get(call: &mut Call<'_>) -> Result<Reply> {
     let (request, policy, people) = visible(call)?;
-    let json = request.approval_json(&policy, &people, &people.context());
+    let json = shown(call, &request, &policy, &people)?;
     json.map(Reply::ok).ok_or_else(|| no_approval(call))
+}
+
+/// An approval with what its approvers need to know. Only for those who may see it.
+fn shown(
+    call: &mut Call<'_>,
+    request: &ActivationRequest,
+    policy: &RolePolicy,
+    people: &Directory,
+) -> Result<Option<Value>> {
+    let Some(mut json) = request.approval_json(policy, people, &people.context()) else { return Ok(None) };
+    let brief = opens::brief(call, request, policy, people)?;
+    if let Some(properties) = json.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.insert("request".into(), brief);
+    }
+    Ok(Some(json))
 }
 
 pub(super) fn stages(call: &mut Call<'_>) -> Result<Reply> {
     let (request, policy, people) = visible(call)?;
-    let stage = request.stage_json(request.stage(), &policy, &people, &people.context());
-    Ok(Reply::list(stage.into_iter().collect()))
+    Ok(Reply::list(request.stages_json(&policy, &people, &people.context())))
 }
 
 pub(super) fn stage(call: &mut Call<'_>) -> Result<Reply> {
@@ -52,13 +65,15 @@ pub(super) fn decide(call: &mut Call<'_>) -> Result<Reply> {
     let decision = DecisionBody::parse(&call.request.body)?;
     let request = find(call)?;
     let policy = policy_of(call, request.scope(), request.role())?;
-    let key = pim_key(request.eligibility_scope(), "roleeligibilityschedules", &request.eligibility());
-    let eligibility: Option<Eligibility> = call.tx.get(&key)?;
+    let eligibility = eligibility_behind(call, &request)?;
     let people = Directory::of(call)?;
     let decided = match request.decide(stage, &decision, &policy, eligibility.as_ref(), &people.context()) {
         Ok(decided) => decided,
         Err(error) => return Err(refused(call, &request, error)),
     };
+    if decision.verdict == pim::Verdict::Approve {
+        check_locks(call, request.scope())??;
+    }
     assign::store_activation(call, &decided)?;
     let status = decided.status_at(call.now);
     call.fact("status", status.as_str());

@@ -11,8 +11,9 @@ use jiff::{SignedDuration, Span, Timestamp};
 use mua::ResourceGuard;
 use pim::notice::{Addressee, Circle, Event, approver_accounts, notices};
 use pim::{
-    ActivationRequest, Change, Consent, DirectAssignment, Eligibility, Family, Grant, Length, Names, People,
-    Person, PrincipalKind, Progress, RequestRecord, RolePolicy, ScheduleInfo, Settled, Ticket, Vote, Window,
+    ActivationRequest, Change, Consent, DirectAssignment, Eligibility, ExtensionRequest, Family, Grant,
+    Length, Names, People, Person, PrincipalKind, Progress, RequestRecord, RolePolicy, ScheduleInfo, Settled,
+    Ticket, Vote, Window,
 };
 use rbac::action;
 use store::{Bookmark, Document, Transaction};
@@ -58,6 +59,15 @@ pub(super) fn record(call: &mut Call<'_>, record: &RequestRecord) -> Result<()> 
     };
     let people = Directory::of(call)?;
     Telling { people: &people, post: call.post, now: call.now }.record(call.tx, event, record)
+}
+
+/// Tells what became of a request for more time that was just stored.
+pub(super) fn renewal(call: &mut Call<'_>, request: &ExtensionRequest) -> Result<()> {
+    let Some(event) = Event::of_renewal(request, call.now) else {
+        return Ok(());
+    };
+    let people = Directory::of(call)?;
+    Telling { people: &people, post: call.post, now: call.now }.renewal(call.tx, event, request)
 }
 
 /// Tells what happened by itself since it was looked last: requests that nobody decided, and eligibilities and
@@ -153,7 +163,7 @@ impl Telling<'_> {
             _ => None,
         };
         let circle = Circle {
-            admin: self.admins(request.scope()),
+            admin: self.addressees(self.admins(request.scope())),
             requestor: self.addressees([request.principal()]),
             approver: self.addressees(approver_accounts(&policy, self.people, Some(request.person()))),
         };
@@ -169,6 +179,24 @@ impl Telling<'_> {
         let story = self.story(tx, event, record.name, &about, facts)?;
         let circle = self.circle_of_grant(&record.scope, record.principal, record.principal_kind);
         self.tell(tx, &format!("{}/{}", record.name, event.name()), &story, &policy, &circle)
+    }
+
+    fn renewal(&self, tx: &mut Transaction, event: Event, request: &ExtensionRequest) -> Result<()> {
+        let policy = policy_at(tx, request.scope(), request.role())?;
+        let mut facts = reasons(request.justification(), request.ticket());
+        facts.push(("Asked for", asked(request.asked())));
+        let about = About { scope: request.scope(), role: request.role(), principal: request.principal() };
+        let mut story = self.story(tx, event, request.name(), &about, facts)?;
+        story.decide_until = request.expires();
+        let admins = self.admins(request.scope());
+        // Nobody gives themselves more time.
+        let is_other = |admin: &ObjectId| self.people.person_of(*admin).as_ref() != Some(request.person());
+        let circle = Circle {
+            approver: self.addressees(admins.iter().copied().filter(is_other)),
+            requestor: self.addressees([request.principal()]),
+            admin: self.addressees(admins),
+        };
+        self.tell(tx, &format!("{}/{}", request.name(), event.name()), &story, &policy, &circle)
     }
 
     /// Tells something that happened by itself, if it still did.
@@ -243,7 +271,7 @@ impl Telling<'_> {
         })
     }
 
-    /// Who is around an eligibility or an assignment. Nobody approves these: whoever may give them decides on renewals.
+    /// Who is around an eligibility or an assignment, which nobody approves.
     fn circle_of_grant(&self, scope: &ResourceId, principal: ObjectId, kind: PrincipalKind) -> Circle {
         let holders: BTreeSet<ObjectId> = match kind {
             PrincipalKind::User => BTreeSet::from([principal]),
@@ -252,17 +280,17 @@ impl Telling<'_> {
                 BTreeSet::new()
             }
         };
-        let admins = self.admins(scope);
-        Circle { approver: admins.clone(), requestor: self.addressees(holders), admin: admins }
+        let admin = self.addressees(self.admins(scope));
+        Circle { approver: Vec::new(), requestor: self.addressees(holders), admin }
     }
 
     /// Who may give the role at the scope, and all the time: not by an activation of their own.
-    fn admins(&self, scope: &ResourceId) -> Vec<Addressee> {
+    fn admins(&self, scope: &ResourceId) -> BTreeSet<ObjectId> {
         let access = self.people.access();
         let index = access.tenant_of(scope).and_then(|tenant| access.index(tenant));
         let assign = action!("Microsoft.Authorization/roleAssignments/write");
         let holders = index.map(|index| index.principals_allowed(&assign, scope, Timestamp::MAX));
-        self.addressees(holders.unwrap_or_default())
+        holders.unwrap_or_default()
     }
 
     /// The people among these, each once.

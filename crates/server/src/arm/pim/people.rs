@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arm::{ObjectId, ResourceId, RoleId};
+use arm::{ObjectId, ResourceId, RoleId, TenantId};
 use jiff::Timestamp;
 use pim::{Authentication, Caller, Context, Names, People, Person, PrincipalKind, PrincipalName, RoleName};
 use store::{Access, Principal, Transaction};
@@ -37,19 +37,19 @@ impl Directory {
     /// Where mail to somebody goes: the account's `mail`, or else its user name, which has the form of an address and
     /// mostly is one. That of a guest is none: it is at home where they are.
     pub(super) fn address_of(&self, object: ObjectId) -> Option<String> {
-        let (here, home) = (self.access.principal(object)?, self.home_of(object)?);
-        here.mail.clone().or_else(|| home.mail.clone()).or_else(|| Some(home.name.clone()))
+        let (here, home) = (self.access.principal(object)?, self.account_at_home(object));
+        here.mail.clone().or_else(|| home.and_then(|home| home.mail.clone().or(Some(home.name.clone()))))
     }
 
     /// Somebody's name and the user name they sign in with, which is the one that others know: a guest's is that at home.
     pub(super) fn known_as(&self, object: ObjectId) -> (String, Option<String>) {
         let named = self.principal(object);
-        let user_name = self.home_of(object).map(|home| home.name.clone());
+        let user_name = self.account_at_home(object).map(|home| home.name.clone());
         (named.display_name, user_name.or(named.user_name))
     }
 
     /// A person's account where they are at home.
-    fn home_of(&self, object: ObjectId) -> Option<&Principal> {
+    fn account_at_home(&self, object: ObjectId) -> Option<&Principal> {
         match self.access.principal(object)?.person? {
             directory::Person::Human { object, .. } => self.access.principal(object),
             directory::Person::Application(_) => None,
@@ -59,6 +59,17 @@ impl Directory {
     /// What every decision depends on.
     pub(super) fn context(&self) -> Context<'_> {
         Context { caller: &self.caller, people: self, now: self.now }
+    }
+
+    /// The tenant that holds the credentials of the person behind an account, and its name.
+    pub(super) fn home_of(&self, object: ObjectId) -> Option<(TenantId, String)> {
+        match self.access.principal(object)?.person? {
+            directory::Person::Human { tenant, .. } => {
+                let name = self.access.tenants().find(|known| known.id == tenant)?.name.clone();
+                Some((tenant, name))
+            }
+            directory::Person::Application(_) => None,
+        }
     }
 
     /// What sort of principal an object is; `None` for one that the scope's tenant does not know.

@@ -133,7 +133,7 @@ fn named(call: &mut Call<'_>) -> Result<RolePolicy> {
 /// Approvers must be known to the tenant: a name that nobody answers to would be a policy that nobody can fulfil.
 fn check_approvers(call: &mut Call<'_>, policy: &RolePolicy) -> Result<()> {
     let people = Directory::of(call)?;
-    for approver in &policy.rules().approval.stage.approvers {
+    for approver in policy.rules().approval.stages().flat_map(|stage| &stage.approvers) {
         if people.kind_at(approver.id, policy.scope()).is_none() {
             return Err(Error::invalid(
                 "InvalidPolicy",

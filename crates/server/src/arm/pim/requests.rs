@@ -2,36 +2,40 @@
 
 use arm::{Error, Filter, ObjectId, RequestId, ResourceId, Result, RoleId};
 use pim::{
-    ActivationRequest, Change, DirectAssignment, Eligibility, Family, Listing, People, PrincipalKind,
-    RequestRecord, RequestType, RolePolicy, ScheduleRequestBody, Status,
+    ActivationRequest, Change, DirectAssignment, Eligibility, ExtensionRequest, Family, Listing, People,
+    PrincipalKind, RequestRecord, RequestType, RolePolicy, ScheduleRequestBody, Settled, Standing, Status,
 };
+use resources::{Effect, Lock};
 use serde_json::Value;
-use store::{Document, pim_key};
+use store::{Document, pim_key, schedule_requests};
 
 use super::people::Directory;
 use super::policies::{checked_scope, policy_of, role_at};
-use super::{ASSIGN, READ, assign, notify};
+use super::{ASSIGN, READ, assign, extensions, notify};
 use crate::arm::call::Call;
+use crate::arm::dispatch::check_place;
 use crate::arm::reply::Reply;
 
 /// A request on its way to its rule.
-struct Ask {
-    name: RequestId,
-    scope: ResourceId,
-    body: ScheduleRequestBody,
-    policy: RolePolicy,
-    people: Directory,
+pub(super) struct Ask {
+    pub(super) family: Family,
+    pub(super) name: RequestId,
+    pub(super) scope: ResourceId,
+    pub(super) body: ScheduleRequestBody,
+    pub(super) policy: RolePolicy,
+    pub(super) people: Directory,
     principal_kind: PrincipalKind,
 }
 
 impl Ask {
-    fn read(call: &mut Call<'_>) -> Result<Self> {
+    fn read(call: &mut Call<'_>, family: Family) -> Result<Self> {
         let name = call.guid("name")?;
         let scope = checked_scope(call)?;
         let body = ScheduleRequestBody::parse(&call.request.body)?;
         if body.request_type.is_admins() {
             call.demand(ASSIGN, &scope)?;
         }
+        check_place(call, &scope)?;
         if role_at(call, &scope, body.role)?.is_none() {
             return Err(Error::invalid(
                 "RoleDefinitionDoesNotExist",
@@ -42,8 +46,35 @@ impl Ask {
         let principal_kind =
             people.kind_at(body.principal, &scope).ok_or_else(|| subject_not_found(body.principal))?;
         let policy = policy_of(call, &scope, body.role)?;
-        Ok(Self { name, scope, body, policy, people, principal_kind })
+        Ok(Self { family, name, scope, body, policy, people, principal_kind })
     }
+
+    fn is_for_more_time(&self) -> bool {
+        matches!(self.body.request_type, RequestType::SelfExtend | RequestType::SelfRenew)
+    }
+
+    /// What is left of the request if a lock keeps the scope from being changed. What takes something away goes on.
+    pub(super) fn failed(&self, call: &mut Call<'_>) -> Result<Option<RequestRecord>> {
+        if self.body.request_type.takes_away() || check_locks(call, &self.scope)?.is_ok() {
+            return Ok(None);
+        }
+        call.fact("status", Status::FailedAsResourceIsLocked.as_str());
+        let (kind, cx) = (self.principal_kind, self.people.context());
+        Ok(Some(RequestRecord::of_locked(self.family, self.name, &self.body, &self.scope, kind, &cx)))
+    }
+
+    /// The answer to a dry run that would have led to this.
+    fn tried(&self, call: &mut Call<'_>, json: Value) -> Result<Reply> {
+        let failed = self.failed(call)?.map(|failed| failed.to_json(&self.people, call.now));
+        Ok(Reply::ok(failed.unwrap_or(json)))
+    }
+}
+
+/// Whether the locks at a scope and above let it be written to: the refusal, if they do not.
+pub(super) fn check_locks(call: &mut Call<'_>, scope: &ResourceId) -> Result<Result<()>> {
+    let Some(subscription) = scope.subscription_id() else { return Ok(Ok(())) };
+    let locks: Vec<Lock> = call.tx.below(&ResourceId::subscription(subscription))?;
+    Ok(resources::check_locks(scope, Effect::Write, &locks))
 }
 
 fn subject_not_found(principal: ObjectId) -> Error {
@@ -57,16 +88,17 @@ fn subject_not_found(principal: ObjectId) -> Error {
 
 pub(super) fn put_eligibility(call: &mut Call<'_>) -> Result<Reply> {
     call.action = "Microsoft.Authorization/roleEligibilityScheduleRequests/write";
-    eligibility(call)
-}
-
-fn eligibility(call: &mut Call<'_>) -> Result<Reply> {
-    let ask = Ask::read(call)?;
+    let ask = Ask::read(call, Family::Eligibility)?;
     check_new(call, ask.name)?;
-    let existing = at_and_above::<Eligibility>(call, &ask.scope, |eligibility| &eligibility.grant().scope)?;
-    let cx = ask.people.context();
-    let settled =
-        pim::request_eligibility(ask.name, &ask.body, ask.principal_kind, &ask.policy, &existing, &cx)?;
+    note(call, &ask.body);
+    if ask.is_for_more_time() {
+        return extensions::put(call, &ask);
+    }
+    let settled = settle_eligibility(call, &ask)?;
+    if let Some(failed) = ask.failed(call)? {
+        call.tx.put(&failed)?;
+        return Ok(Reply::created(failed.to_json(&ask.people, call.now)));
+    }
     call.tx.put(&settled.record)?;
     match &settled.change {
         Change::Put(eligibility) => {
@@ -79,9 +111,17 @@ fn eligibility(call: &mut Call<'_>) -> Result<Reply> {
         }
         Change::Revoke(activation) => assign::store_activation(call, activation)?,
     }
+    extensions::store_answer(call, settled.answered.as_ref())?;
     notify::settled(call, &settled)?;
-    note(call, &ask.body);
     Ok(Reply::created(settled.record.to_json(&ask.people, call.now)))
+}
+
+fn settle_eligibility(call: &mut Call<'_>, ask: &Ask) -> Result<Settled<Eligibility>> {
+    let schedules = at_and_above::<Eligibility>(call, &ask.scope, |eligibility| &eligibility.grant().scope)?;
+    let extensions: Vec<ExtensionRequest> = call.tx.below(&ask.scope)?;
+    let existing = Standing { schedules: &schedules, activations: &[], extensions: &extensions };
+    let (kind, cx) = (ask.principal_kind, ask.people.context());
+    pim::request_eligibility(ask.name, &ask.body, kind, &ask.policy, existing, &cx)
 }
 
 /// Activations end with the eligibility that they rest on.
@@ -97,12 +137,16 @@ fn follow(call: &mut Call<'_>, ask: &Ask, eligibility: RequestId, now: Option<&E
 
 pub(super) fn put_assignment(call: &mut Call<'_>) -> Result<Reply> {
     call.action = "Microsoft.Authorization/roleAssignmentScheduleRequests/write";
-    let ask = Ask::read(call)?;
+    let ask = Ask::read(call, Family::Assignment)?;
     check_new(call, ask.name)?;
     note(call, &ask.body);
     match ask.body.request_type {
         RequestType::SelfActivate => {
             let request = activation(call, &ask)?;
+            if let Some(failed) = ask.failed(call)? {
+                call.tx.put(&failed)?;
+                return Ok(Reply::created(failed.to_json(&ask.people, call.now)));
+            }
             assign::store_activation(call, &request)?;
             call.fact("status", request.status_at(call.now).as_str());
             Ok(Reply::created(request.to_json(&ask.people, request.status_at(call.now))))
@@ -115,6 +159,7 @@ pub(super) fn put_assignment(call: &mut Call<'_>) -> Result<Reply> {
             call.tx.put(&ended.record)?;
             Ok(Reply::created(ended.record.to_json(&ask.people, call.now)))
         }
+        _ if ask.is_for_more_time() => extensions::put(call, &ask),
         _ => admin_assignment(call, &ask),
     }
 }
@@ -127,58 +172,70 @@ fn activation(call: &mut Call<'_>, ask: &Ask) -> Result<ActivationRequest> {
 }
 
 fn admin_assignment(call: &mut Call<'_>, ask: &Ask) -> Result<Reply> {
-    let existing: Vec<DirectAssignment> = call.tx.below(&ask.scope)?;
-    let activations: Vec<ActivationRequest> = call.tx.below(&ask.scope)?;
-    let cx = ask.people.context();
-    let settled = pim::request_assignment(
-        ask.name,
-        &ask.body,
-        ask.principal_kind,
-        &ask.policy,
-        &existing,
-        &activations,
-        &cx,
-    )?;
+    let settled = settle_assignment(call, ask)?;
+    if let Some(failed) = ask.failed(call)? {
+        call.tx.put(&failed)?;
+        return Ok(Reply::created(failed.to_json(&ask.people, call.now)));
+    }
     call.tx.put(&settled.record)?;
     match &settled.change {
         Change::Put(assignment) => assign::store_direct(call, assignment)?,
         Change::Remove(assignment) => assign::remove_direct(call, assignment)?,
         Change::Revoke(activation) => assign::store_activation(call, activation)?,
     }
+    extensions::store_answer(call, settled.answered.as_ref())?;
     notify::settled(call, &settled)?;
     Ok(Reply::created(settled.record.to_json(&ask.people, call.now)))
 }
 
-/// A dry run of an admin's request: everything is checked, nothing is kept.
-pub(super) fn validate_eligibility(call: &mut Call<'_>) -> Result<Reply> {
-    let ask = Ask::read(call)?;
-    let existing = at_and_above::<Eligibility>(call, &ask.scope, |eligibility| &eligibility.grant().scope)?;
-    let cx = ask.people.context();
-    let settled =
-        pim::request_eligibility(ask.name, &ask.body, ask.principal_kind, &ask.policy, &existing, &cx)?;
-    Ok(Reply::ok(settled.record.to_json(&ask.people, call.now)))
+fn settle_assignment(call: &mut Call<'_>, ask: &Ask) -> Result<Settled<DirectAssignment>> {
+    let schedules: Vec<DirectAssignment> = call.tx.below(&ask.scope)?;
+    let activations: Vec<ActivationRequest> = call.tx.below(&ask.scope)?;
+    let extensions: Vec<ExtensionRequest> = call.tx.below(&ask.scope)?;
+    let existing = Standing { schedules: &schedules, activations: &activations, extensions: &extensions };
+    let (kind, cx) = (ask.principal_kind, ask.people.context());
+    pim::request_assignment(ask.name, &ask.body, kind, &ask.policy, existing, &cx)
 }
 
-/// A dry run of an activation: everything is checked, nothing is kept.
+/// A dry run: everything is checked, nothing is kept.
+pub(super) fn validate_eligibility(call: &mut Call<'_>) -> Result<Reply> {
+    let ask = Ask::read(call, Family::Eligibility)?;
+    let json = match ask.is_for_more_time() {
+        true => extensions::dry_run(call, &ask)?,
+        false => settle_eligibility(call, &ask)?.record.to_json(&ask.people, call.now),
+    };
+    ask.tried(call, json)
+}
+
+/// A dry run: everything is checked, nothing is kept.
 pub(super) fn validate_assignment(call: &mut Call<'_>) -> Result<Reply> {
-    let ask = Ask::read(call)?;
-    if ask.body.request_type == RequestType::SelfActivate {
-        let request = activation(call, &ask)?;
-        return Ok(Reply::ok(request.to_json(&ask.people, request.status_of_dry_run())));
-    }
-    let existing: Vec<DirectAssignment> = call.tx.below(&ask.scope)?;
-    let activations: Vec<ActivationRequest> = call.tx.below(&ask.scope)?;
-    let cx = ask.people.context();
-    let (kind, policy) = (ask.principal_kind, &ask.policy);
-    let settled = pim::request_assignment(ask.name, &ask.body, kind, policy, &existing, &activations, &cx)?;
-    Ok(Reply::ok(settled.record.to_json(&ask.people, call.now)))
+    let ask = Ask::read(call, Family::Assignment)?;
+    let json = match ask.body.request_type {
+        RequestType::SelfActivate => {
+            let request = activation(call, &ask)?;
+            request.to_json(&ask.people, request.status_of_dry_run())
+        }
+        RequestType::SelfDeactivate => {
+            let activations: Vec<ActivationRequest> = call.tx.below(&ask.scope)?;
+            let cx = ask.people.context();
+            let ended = pim::deactivate(ask.name, &ask.body, &ask.scope, &activations, &cx)?;
+            ended.record.to_json(&ask.people, call.now)
+        }
+        _ if ask.is_for_more_time() => extensions::dry_run(call, &ask)?,
+        _ => settle_assignment(call, &ask)?.record.to_json(&ask.people, call.now),
+    };
+    ask.tried(call, json)
 }
 
 pub(super) fn cancel_assignment(call: &mut Call<'_>) -> Result<Reply> {
     call.action = "Microsoft.Authorization/roleAssignmentScheduleRequests/cancel/action";
     let scope = checked_scope(call)?;
-    let request = find_activation(call, &scope)?;
     let may_administer = call.may(ASSIGN, &scope)?;
+    let name = call.guid("name")?;
+    let key = pim_key(&scope, schedule_requests(Family::Assignment), &name);
+    let Some(request) = call.tx.get::<ActivationRequest>(&key)? else {
+        return cancel_other(call, &scope, Family::Assignment);
+    };
     let people = Directory::of(call)?;
     let canceled = request.cancel(may_administer, &people.context())?;
     assign::store_activation(call, &canceled)?;
@@ -186,19 +243,30 @@ pub(super) fn cancel_assignment(call: &mut Call<'_>) -> Result<Reply> {
     Ok(Reply::empty(200))
 }
 
-/// Requests of this family are settled when they are made, so that there is never one to cancel.
 pub(super) fn cancel_eligibility(call: &mut Call<'_>) -> Result<Reply> {
+    call.action = "Microsoft.Authorization/roleEligibilityScheduleRequests/cancel/action";
     let scope = checked_scope(call)?;
-    call.demand(ASSIGN, &scope)?;
-    let record = find_record(call, &scope, Family::Eligibility)?;
+    cancel_other(call, &scope, Family::Eligibility)
+}
+
+/// Besides activations, only requests for more time wait; all others are settled when they are made.
+fn cancel_other(call: &mut Call<'_>, scope: &ResourceId, family: Family) -> Result<Reply> {
+    if let Some(request) = extensions::find(call, scope, family)? {
+        return extensions::cancel(call, &request);
+    }
+    call.demand(ASSIGN, scope)?;
+    let record = find_record(call, scope, family)?;
     Err(Error::conflict(
         "RoleAssignmentRequestSettled",
-        format!("the request '{}' is settled; remove the eligibility with AdminRemove instead", record.name),
+        format!("the request '{}' is settled; take away what it gave with AdminRemove instead", record.name),
     ))
 }
 
 pub(super) fn get_eligibility(call: &mut Call<'_>) -> Result<Reply> {
     let scope = checked_scope(call)?;
+    if let Some(request) = extensions::find(call, &scope, Family::Eligibility)? {
+        return extensions::get(call, &request);
+    }
     let record = find_record(call, &scope, Family::Eligibility)?;
     let concerned = [record.principal, record.by.object];
     demand_unless_concerned(call, &scope, &concerned)?;
@@ -209,13 +277,16 @@ pub(super) fn get_assignment(call: &mut Call<'_>) -> Result<Reply> {
     let scope = checked_scope(call)?;
     let name = call.guid("name")?;
     let people = Directory::of(call)?;
-    let key = pim_key(&scope, "roleassignmentschedulerequests", &name);
+    let key = pim_key(&scope, schedule_requests(Family::Assignment), &name);
     if let Some(request) = call.tx.get::<ActivationRequest>(&key)? {
         let policy = policy_of(call, &scope, request.role())?;
         if !policy.lists_as_approver(call.who().object, &people) {
             demand_unless_concerned(call, &scope, &[request.principal()])?;
         }
         return Ok(Reply::ok(request.to_json(&people, request.status_at(call.now))));
+    }
+    if let Some(request) = extensions::find(call, &scope, Family::Assignment)? {
+        return extensions::get(call, &request);
     }
     let record = find_record(call, &scope, Family::Assignment)?;
     demand_unless_concerned(call, &scope, &[record.principal, record.by.object])?;
@@ -224,7 +295,8 @@ pub(super) fn get_assignment(call: &mut Call<'_>) -> Result<Reply> {
 
 pub(super) fn list_eligibility(call: &mut Call<'_>) -> Result<Reply> {
     let (scope, listing) = listing(call)?;
-    let entries = records(call, &scope, &listing, Family::Eligibility)?;
+    let mut entries = records(call, &scope, &listing, Family::Eligibility)?;
+    entries.extend(extensions::listed(call, &scope, &listing, Family::Eligibility)?);
     Ok(page(call, entries))
 }
 
@@ -234,6 +306,7 @@ pub(super) fn list_assignment(call: &mut Call<'_>) -> Result<Reply> {
     let (caller, now) = (call.who().object, call.now);
     let groups = |object| people.groups_of(object);
     let mut entries = records(call, &scope, &listing, Family::Assignment)?;
+    entries.extend(extensions::listed(call, &scope, &listing, Family::Assignment)?);
     for request in at_and_above::<ActivationRequest>(call, &scope, |request| request.scope())? {
         let status = request.status_at(now);
         let admitted =
@@ -293,6 +366,15 @@ pub(super) fn listing(call: &mut Call<'_>) -> Result<(ResourceId, Listing)> {
     Ok((scope, listing))
 }
 
+/// The eligibility that an activation rests on, as it is now.
+pub(super) fn eligibility_behind(
+    call: &mut Call<'_>,
+    request: &ActivationRequest,
+) -> Result<Option<Eligibility>> {
+    let key = pim_key(request.eligibility_scope(), "roleeligibilityschedules", &request.eligibility());
+    call.tx.get(&key)
+}
+
 /// Documents at a scope, below it, and above it within its subscription.
 pub(super) fn at_and_above<D: Document>(
     call: &mut Call<'_>,
@@ -310,26 +392,17 @@ pub(super) fn at_and_above<D: Document>(
     Ok(all.into_iter().filter(related).collect())
 }
 
-fn find_activation(call: &mut Call<'_>, scope: &ResourceId) -> Result<ActivationRequest> {
-    let name = call.guid("name")?;
-    let key = pim_key(scope, "roleassignmentschedulerequests", &name);
-    call.tx.get(&key)?.ok_or_else(|| not_found(name))
-}
-
 fn find_record(call: &mut Call<'_>, scope: &ResourceId, family: Family) -> Result<RequestRecord> {
     let name = call.guid("name")?;
-    let resource_type = match family {
-        Family::Eligibility => "roleeligibilityschedulerequests",
-        Family::Assignment => "roleassignmentschedulerequests",
-    };
-    call.tx.get(&pim_key(scope, resource_type, &name))?.ok_or_else(|| not_found(name))
+    call.tx.get(&pim_key(scope, schedule_requests(family), &name))?.ok_or_else(|| not_found(name))
 }
 
 /// A request's name is used once on the whole server: an approval is found by it alone, whatever the scope.
 fn check_new(call: &mut Call<'_>, name: RequestId) -> Result<()> {
     let text = name.to_string();
     let unused = call.tx.find::<ActivationRequest>(&text)?.is_empty()
-        && call.tx.find::<RequestRecord>(&text)?.is_empty();
+        && call.tx.find::<RequestRecord>(&text)?.is_empty()
+        && call.tx.find::<ExtensionRequest>(&text)?.is_empty();
     if unused {
         return Ok(());
     }
@@ -339,7 +412,11 @@ fn check_new(call: &mut Call<'_>, name: RequestId) -> Result<()> {
     ))
 }
 
-fn demand_unless_concerned(call: &mut Call<'_>, scope: &ResourceId, concerned: &[ObjectId]) -> Result<()> {
+pub(super) fn demand_unless_concerned(
+    call: &mut Call<'_>,
+    scope: &ResourceId,
+    concerned: &[ObjectId],
+) -> Result<()> {
     if concerned.contains(&call.who().object) { Ok(()) } else { call.demand(READ, scope) }
 }
 

@@ -1,0 +1,75 @@
+//! What a request would open: what its approvers need to know, and what Azure's approval does not say.
+
+use arm::{Result, long_timestamp};
+use mua::ResourceGuard;
+use pim::{ActivationRequest, RolePolicy};
+use rbac::{Action, RoleDefinition};
+use serde_json::{Value, json};
+use vault::GuardProxy;
+
+use super::people::Directory;
+use super::policies::role_at;
+use super::requests::eligibility_behind;
+use crate::arm::call::Call;
+
+/// `properties.request` of an approval: the request itself, the home of the person who asks, and the guards that the role
+/// would open, each with its critical operations and the vaults that are linked to it.
+pub(super) fn brief(
+    call: &mut Call<'_>,
+    request: &ActivationRequest,
+    policy: &RolePolicy,
+    people: &Directory,
+) -> Result<Value> {
+    let eligibility = eligibility_behind(call, request)?;
+    let mut brief = request.brief_json(policy, eligibility.as_ref(), people, &people.context());
+    let home = people.home_of(request.principal());
+    let guards = guards(call, request)?;
+    if let Some(brief) = brief.as_object_mut() {
+        brief.insert("homeTenant".into(), json!(home.map(|(id, name)| json!({"id": id, "name": name}))));
+        brief.insert("resourceGuards".into(), guards.into());
+    }
+    Ok(brief)
+}
+
+/// The guards at the scope and below it for which the role consents to something.
+fn guards(call: &mut Call<'_>, request: &ActivationRequest) -> Result<Vec<Value>> {
+    let Some(role) = role_at(call, request.scope(), request.role())? else { return Ok(Vec::new()) };
+    let mut guards: Vec<ResourceGuard> = call.tx.below(request.scope())?;
+    guards.extend(call.tx.resource::<ResourceGuard>(request.scope())?);
+    guards.sort_by(|a, b| a.id.folded().cmp(b.id.folded()));
+    guards.dedup_by(|a, b| a.id == b.id);
+    let mut shown = Vec::new();
+    for guard in guards {
+        let operations = operations(&guard, &role);
+        if operations.is_empty() {
+            continue;
+        }
+        let linked: Vec<GuardProxy> = call.tx.find(guard.id.folded())?;
+        let vaults: Vec<Value> = linked.iter().filter_map(linked_vault).collect();
+        shown.push(json!({
+            "id": guard.id,
+            "name": guard.id.name(),
+            "criticalOperations": operations,
+            "linkedVaults": vaults,
+        }));
+    }
+    Ok(shown)
+}
+
+/// What the guard protects and the role consents to.
+fn operations(guard: &ResourceGuard, role: &RoleDefinition) -> Vec<Value> {
+    let opened = guard.protected().filter(|operation| {
+        Action::parse(&operation.guard_action()).is_ok_and(|action| role.grants(&action))
+    });
+    opened.map(|operation| json!({"name": operation.name(), "title": operation.title()})).collect()
+}
+
+fn linked_vault(proxy: &GuardProxy) -> Option<Value> {
+    let vault = proxy.id.parent()?;
+    Some(json!({
+        "id": vault,
+        "name": vault.name(),
+        "type": vault.resource_type(),
+        "linkedTime": long_timestamp(proxy.updated),
+    }))
+}
