@@ -118,14 +118,15 @@ struct SubscriptionEntry {
 /// A secret: in the file, in an environment variable, or in a file of its own.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum SecretEntry {
+pub(crate) enum SecretEntry {
     Text(String),
     Environment { env: String },
     File { file: PathBuf },
 }
 
 impl SecretEntry {
-    fn read(&self) -> Result<String, String> {
+    /// The secret itself.
+    pub(crate) fn read(&self) -> Result<String, String> {
         let secret = match self {
             Self::Text(text) => text.clone(),
             Self::Environment { env } => {

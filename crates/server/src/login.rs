@@ -19,7 +19,7 @@
 
 mod account;
 mod answer;
-mod assets;
+pub(crate) mod assets;
 mod browser;
 mod credentials;
 mod desk;
@@ -50,8 +50,10 @@ use axum::routing::{get, post};
 use crate::app::App;
 
 pub use desk::Desk;
+pub use pages::show;
 pub use people::{is_revoked, policy_of};
-pub use tidy::TURN as TIDYING;
+pub use tidy::{TURN as TIDYING, sweep};
+pub use visit::Visit;
 
 /// The routes of this face.
 pub fn router(app: &App) -> Router<App> {

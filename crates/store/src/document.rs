@@ -283,3 +283,14 @@ free!(crate::Belonging);
 // What people did with alerts. The alerts themselves are read off the ledger.
 document!(mua::alert::Handling, "alert", |handling| handling.alert.to_string());
 free!(mua::alert::Handling);
+
+// The outbox. What is sent is told by the entry of what it tells about.
+document!(
+    crate::Outgoing,
+    "outgoing",
+    audited = false,
+    |outgoing| outgoing.name.clone(),
+    lookup = outgoing.is_open().then(|| Self::OPEN.to_string())
+);
+document!(crate::Bookmark, "bookmark", audited = false, |bookmark| bookmark.work.clone());
+free!(crate::Outgoing, crate::Bookmark);

@@ -2,7 +2,7 @@
 
 use arm::Error;
 use askama::Template;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use directory::oauth::{AZURE_CLI, RedirectUri};
@@ -180,6 +180,14 @@ pub fn page(visit: &Visit, status: StatusCode, template: &impl Template, needs: 
     };
     let mut response = (status, html).into_response();
     protect(response.headers_mut(), needs);
+    response
+}
+
+/// A page that only shows something, as an answer that nobody keeps.
+pub fn show(visit: &Visit, status: StatusCode, template: &impl Template) -> Response {
+    let mut response = page(visit, status, template, Needs::default());
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 

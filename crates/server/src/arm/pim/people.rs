@@ -7,7 +7,8 @@ use arm::{ObjectId, ResourceId, RoleId, TenantId};
 use directory::User;
 use jiff::Timestamp;
 use pim::{Authentication, Caller, Context, Names, People, Person, PrincipalKind, PrincipalName, RoleName};
-use store::Access;
+use store::{Access, Principal, Transaction};
+use uuid::Uuid;
 
 use crate::arm::call::Call;
 use crate::login::policy_of;
@@ -23,6 +24,39 @@ pub(super) struct Directory {
 impl Directory {
     pub(super) fn of(call: &mut Call<'_>) -> arm::Result<Self> {
         Ok(Self { access: call.access()?, caller: caller(call)?, now: call.now })
+    }
+
+    /// The directory as it is when nobody asks.
+    pub(super) fn of_server(tx: &mut Transaction, now: Timestamp) -> arm::Result<Self> {
+        let nobody = Caller { object: ObjectId(Uuid::nil()), authentication: Authentication::default() };
+        Ok(Self { access: tx.access()?, caller: nobody, now })
+    }
+
+    /// Who is who and who may do what.
+    pub(super) fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Where mail to somebody goes: the account's `mail`, or else its user name, which has the form of an address and
+    /// mostly is one. That of a guest is none: it is at home where they are.
+    pub(super) fn address_of(&self, object: ObjectId) -> Option<String> {
+        let (here, home) = (self.access.principal(object)?, self.account_at_home(object));
+        here.mail.clone().or_else(|| home.and_then(|home| home.mail.clone().or(Some(home.name.clone()))))
+    }
+
+    /// Somebody's name and the user name they sign in with, which is the one that others know: a guest's is that at home.
+    pub(super) fn known_as(&self, object: ObjectId) -> (String, Option<String>) {
+        let named = self.principal(object);
+        let user_name = self.account_at_home(object).map(|home| home.name.clone());
+        (named.display_name, user_name.or(named.user_name))
+    }
+
+    /// A person's account where they are at home.
+    fn account_at_home(&self, object: ObjectId) -> Option<&Principal> {
+        match self.access.principal(object)?.person? {
+            directory::Person::Human { object, .. } => self.access.principal(object),
+            directory::Person::Application(_) => None,
+        }
     }
 
     /// What every decision depends on.
