@@ -21,7 +21,7 @@ use crate::{
     RequestType, RolePolicy, Status,
 };
 
-/// The most notices of one event, as in Azure ("the maximum number of notifications sent per one event is 1000").
+/// The most notices of one event: Azure's limit, too.
 pub const MAX_NOTICES: usize = 1000;
 
 /// Something that happened to a role.
@@ -167,11 +167,10 @@ impl Event {
 
     /// How much a recipient of this sort is concerned.
     ///
-    /// Critical is what calls for an action: with "Critical emails only", mails are sent "only when the email requires an
-    /// immediate action. For example, emails asking users to extend their role assignment will not be triggered while
-    /// emails requiring admins to approve an extension request will be triggered" (Microsoft's page "Configure Azure
-    /// resource role settings in PIM"). The approver's rules on the two admin occasions are, as in Azure, for requests
-    /// to renew or extend, and for nothing else.
+    /// Critical is what calls for an action, as Azure's setting for critical mails alone has it: somebody's request to
+    /// extend a role is critical for whoever decides it, and the hint that a role soon ends is not (Microsoft's page on
+    /// the settings of Azure resource roles in PIM). The approver's rules on the two admin occasions are, as in Azure, for
+    /// requests to renew or extend, and for nothing else.
     pub fn weight(self, recipient: Recipient) -> Weight {
         match (self, recipient) {
             (Self::ApprovalWaiting | Self::RenewalWaiting(_), Recipient::Approver) => Weight::Critical,
