@@ -10,8 +10,8 @@
 //! caller runs it on a bounded pool and outside a transaction.
 //!
 //! Invariants:
-//! - A [`Person`] is the same in every tenant. "Nobody approves their own request" is decided on it and on
-//!   nothing else.
+//! - A [`Person`] is the same in every tenant, and [`Links::one`] the same for all accounts of a human. "Nobody approves
+//!   their own request" is decided on that and on nothing else.
 //! - Passwords, client secrets, codes and refresh tokens are kept as hashes alone. Only TOTP seeds and token
 //!   signing keys have to be kept as they are. No secret shows in `Debug`.
 //! - An unknown user and a wrong password cost the same time and give the same answer.
@@ -23,6 +23,7 @@ mod application;
 mod base64url;
 mod group;
 mod later;
+mod link;
 pub mod oauth;
 pub mod page;
 mod password;
@@ -38,6 +39,7 @@ mod user;
 
 pub use application::{ServicePrincipal, application_sign_in, prove_application};
 pub use group::{Group, memberships};
+pub use link::{AccountLink, Agreement, Links};
 pub use password::{MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, PasswordHash, PasswordProof, prove};
 pub use person::Person;
 pub use secret::{Secret, SecretDigest};

@@ -8,6 +8,7 @@
 
 mod administrators;
 pub mod app;
+mod approvers;
 pub mod arm;
 mod bearer;
 pub mod bootstrap;
@@ -19,6 +20,7 @@ mod listen;
 mod login;
 pub mod metrics;
 pub mod origin;
+mod people;
 pub mod purging;
 mod repository;
 mod run;

@@ -115,6 +115,7 @@ document!(
     lookup = Some(user.upn.as_str().to_ascii_lowercase())
 );
 document!(directory::Group, "group", access = true, |group| group.id.to_string());
+document!(directory::AccountLink, "accountLink", access = true, |link| Self::key_of(link.accounts));
 document!(
     directory::ServicePrincipal,
     "servicePrincipal",
@@ -147,6 +148,7 @@ free!(
     directory::Subscription,
     directory::User,
     directory::Group,
+    directory::AccountLink,
     directory::ServicePrincipal,
     directory::token::StoredSigningKey,
     rbac::RoleDefinition,

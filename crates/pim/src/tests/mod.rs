@@ -8,6 +8,7 @@ mod extending;
 mod giving;
 mod listings;
 mod policies;
+mod quorum;
 mod shapes;
 mod stories;
 mod world;

@@ -2,6 +2,7 @@
 
 mod activity;
 mod alerts;
+mod approvers;
 mod authorization;
 mod backup;
 pub mod call;
@@ -12,7 +13,7 @@ mod filters;
 mod guards;
 mod metadata;
 mod orphans;
-mod pim;
+pub(crate) mod pim;
 mod recovery;
 pub mod reply;
 mod resources;

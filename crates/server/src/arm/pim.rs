@@ -8,7 +8,7 @@ mod assign;
 mod extensions;
 mod opens;
 mod people;
-mod policies;
+pub mod policies;
 mod requests;
 mod schedules;
 

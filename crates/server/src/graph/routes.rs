@@ -4,8 +4,11 @@ use arm::{Error, ErrorKind, ObjectId, Result};
 use rbac::PrincipalKind;
 
 use super::ask::{Ask, Request};
-use super::{groups, objects, users};
+use super::{groups, links, objects, users};
 use crate::arm::reply::Reply;
+
+/// The accounts that are one human's: an addition of ours.
+const LINKS: &str = "linkedAccounts";
 
 /// Answers a request.
 ///
@@ -43,13 +46,20 @@ fn me(ask: &mut Ask<'_>, rest: &[&str]) -> Result<Reply> {
 }
 
 fn user(ask: &mut Ask<'_>, rest: &[&str]) -> Result<Reply> {
+    let is = |segment: &str, word: &str| segment.eq_ignore_ascii_case(word);
     match (ask.request.method.as_str(), rest) {
         ("GET", []) => objects::list(ask, PrincipalKind::User),
         ("POST", []) => users::create(ask),
         ("GET", [id]) => objects::get(ask, PrincipalKind::User, id),
         ("PATCH", [id]) => users::update(ask, id),
         ("DELETE", [id]) => users::delete(ask, id),
+        ("GET", [id, links]) if is(links, LINKS) => links::list(ask, id),
+        ("POST", [id, links, reference]) if is(links, LINKS) && is(reference, "$ref") => links::add(ask, id),
+        ("DELETE", [id, links, other, reference]) if is(links, LINKS) && is(reference, "$ref") => {
+            links::remove(ask, id, other)
+        }
         (_, [] | [_]) => Err(wrong_method(ask.request)),
+        (_, [_, links, ..]) if is(links, LINKS) => Err(wrong_method(ask.request)),
         (_, [id, rest @ ..]) => memberships_of(ask, PrincipalKind::User, id, rest),
     }
 }

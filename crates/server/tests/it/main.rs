@@ -8,6 +8,7 @@
 
 mod activity;
 mod alerts;
+mod approvers;
 mod authorization;
 mod backup_mua;
 mod backup_vaults;

@@ -80,6 +80,7 @@ pub(super) fn decide(call: &mut Call<'_>) -> Result<Reply> {
     let status = decided.status_at(call.now);
     call.fact("status", status.as_str());
     call.fact("requester", request.person().0.clone());
+    call.fact("requesterAccount", request.principal().to_string());
     call.fact("request", request.name().to_string());
     call.fact("scope", request.scope().to_string());
     call.because(format!("a decision about an activation; it is {} now", status.as_str()));
@@ -93,6 +94,7 @@ fn refused(call: &mut Call<'_>, request: &ActivationRequest, error: Error) -> Er
         let mut entry = call.entry_of(Verdict::Refused, error.message.clone());
         entry.facts.insert("request".into(), request.name().to_string());
         entry.facts.insert("requester".into(), request.person().0.clone());
+        entry.facts.insert("requesterAccount".into(), request.principal().to_string());
         // The path may name any scope.
         entry.facts.insert("scope".into(), request.scope().to_string());
         call.tx.record_refusal(entry);

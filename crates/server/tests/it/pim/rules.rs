@@ -97,9 +97,9 @@ async fn the_approval_rule_is_patched_part_by_part() {
             json!(true),
         ),
         (
-            json!({"approvalStages": [{"primaryApprovers": [approver("User", SAM)]}]}),
+            json!({"approvalStages": [{"primaryApprovers": [approver("User", SAM), approver("User", TESS)]}]}),
             "/approvalStages/0/primaryApprovers",
-            json!([approver("User", SAM)]),
+            json!([approver("User", SAM), approver("User", TESS)]),
         ),
     ] {
         let before = setting().await;
