@@ -20,7 +20,7 @@ pub(crate) enum Ledger {
     Show(Show),
 }
 
-/// Which ledger: that of a data folder, or of a database that servers share.
+/// Whose: that of a data folder, or of a database that servers share.
 #[derive(Args)]
 pub(crate) struct Whose {
     /// The data folder.
@@ -33,7 +33,7 @@ pub(crate) struct Whose {
 }
 
 impl Whose {
-    fn open(&self) -> anyhow::Result<Inspector> {
+    pub(crate) fn open(&self) -> anyhow::Result<Inspector> {
         let folder = self.data.clone().unwrap_or_default();
         let database = Database::at(self.database.as_deref())?;
         Ok(Inspector::open(&folder, &database)?)

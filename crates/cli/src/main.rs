@@ -2,7 +2,9 @@
 
 mod demo;
 mod ledger_command;
+mod mail_command;
 mod migrate_command;
+mod outbox_command;
 mod routes_command;
 mod serve;
 
@@ -31,6 +33,11 @@ enum Command {
     /// Look at the ledger of a data folder, or check it.
     #[command(subcommand)]
     Ledger(ledger_command::Ledger),
+    /// Look at what was and is to be sent: mails, and messages to webhooks.
+    Outbox(outbox_command::Outbox),
+    /// Try out whether mail can be sent.
+    #[command(subcommand)]
+    Mail(mail_command::Mail),
     /// Move everything from one database to another, ledger and all, and compare the two.
     Migrate(migrate_command::Migrate),
     /// List every route of the control plane, with the right it needs.
@@ -42,6 +49,8 @@ fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Demo(demo) => demo.run(),
         Command::Ledger(ledger) => ledger.run(),
+        Command::Outbox(outbox) => outbox.run(),
+        Command::Mail(mail) => mail.run(),
         Command::Migrate(migrate) => migrate.run(),
         Command::Routes => routes_command::run(),
     };

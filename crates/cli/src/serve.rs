@@ -4,14 +4,19 @@ use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 use server::edge::{Edge, SystemClock, SystemEntropy};
+use server::settings::Settings;
 use server::{Config, bootstrap};
 use store::{Database, Place, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+
+/// How long is waited, at the end, for what still waits for others.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Serve vaults, Resource Guards, sign-in and repositories from a data folder.
 #[derive(Args)]
@@ -43,6 +48,9 @@ pub(crate) struct Serve {
     /// Fill an empty data folder with the organisations in this TOML file.
     #[arg(long, value_name = "FILE")]
     bootstrap: Option<PathBuf>,
+    /// Where mail and webhooks go: a TOML file. Without it, mail stays in the outbox.
+    #[arg(long, env = "COUNTERSIGN_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Write log lines as JSON. What is logged follows RUST_LOG (default: info).
     #[arg(long, env = "COUNTERSIGN_LOG_JSON")]
     log_json: bool,
@@ -52,7 +60,10 @@ impl Serve {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         start_log(self.log_json);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(self.serve())
+        let served = runtime.block_on(self.serve());
+        // A mail that an SMTP server takes its time over must not hold up the end.
+        runtime.shutdown_timeout(GRACE);
+        served
     }
 
     async fn serve(self) -> anyhow::Result<()> {
@@ -64,6 +75,7 @@ impl Serve {
             database: Database::at(self.database.as_deref())?,
             repositories: self.repositories,
         };
+        let settings = self.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
         let store = Store::open_at(&place)?;
         let mark = server::clock_mark(&store).map_err(|error| anyhow::anyhow!(error.message))?;
         let edge = Edge::new(Arc::new(SystemClock::start(mark)), Arc::new(SystemEntropy));
@@ -77,7 +89,9 @@ impl Serve {
             graph_listen: self.graph_listen,
             userrealm_listen: self.userrealm_listen,
             public_name: self.public_name,
+            settings,
         };
+        tracing::info!("{}", config.settings.summary());
         let running = server::start(&config, store.clone(), edge).await?;
         // A closed standard output must not stop the server.
         let _ = writeln!(std::io::stdout(), "countersign is ready at {}", running.address);

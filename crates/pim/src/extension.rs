@@ -304,6 +304,14 @@ impl ExtensionRequest {
         self.created
     }
 
+    /// The first instant at which it is too late to decide, while nobody has.
+    pub fn expires(&self) -> Option<Timestamp> {
+        match &self.answer {
+            Answer::Open { expires } => Some(*expires),
+            Answer::Given { .. } | Answer::Refused { .. } | Answer::TakenBack { .. } => None,
+        }
+    }
+
     /// What became of it, at `now`.
     pub fn status_at(&self, now: Timestamp) -> Status {
         match &self.answer {

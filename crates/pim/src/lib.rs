@@ -35,6 +35,7 @@ mod extension;
 mod grant;
 mod length;
 mod listing;
+pub mod notice;
 mod paths;
 mod people;
 pub mod policy;

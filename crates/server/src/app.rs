@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::bearer::Bearers;
 use crate::edge::Edge;
 use crate::login::Desk;
+use crate::mail::Post;
 use crate::metrics::Metrics;
 use crate::origin::Origins;
 
@@ -28,6 +29,8 @@ pub struct App {
     pub(crate) bearers: Arc<Bearers>,
     /// The addresses that clients may use.
     pub origins: Arc<Origins>,
+    /// Where links lead, and where what is to be sent goes.
+    pub post: Arc<Post>,
     /// Numbers about the server.
     pub metrics: Metrics,
     /// Where it does what takes long.

@@ -118,14 +118,15 @@ struct SubscriptionEntry {
 /// A secret: in the file, in an environment variable, or in a file of its own.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum SecretEntry {
+pub(crate) enum SecretEntry {
     Text(String),
     Environment { env: String },
     File { file: PathBuf },
 }
 
 impl SecretEntry {
-    fn read(&self) -> Result<String, String> {
+    /// The secret itself.
+    pub(crate) fn read(&self) -> Result<String, String> {
         let secret = match self {
             Self::Text(text) => text.clone(),
             Self::Environment { env } => {
@@ -270,7 +271,7 @@ impl Reader<'_> {
         if let Some(secret) = &fields.totp_secret {
             let secret =
                 TotpSecret::parse(&secret.read().map_err(wrong)?).map_err(|error| wrong(message(&error)))?;
-            user.totp = Some(Totp { secret, last_step: None });
+            user.totp = Some(Totp::given(self.edge.uuid(), secret, self.now));
         }
         Ok(user)
     }

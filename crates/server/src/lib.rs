@@ -18,12 +18,14 @@ mod graph;
 mod http;
 mod listen;
 mod login;
+pub mod mail;
 pub mod metrics;
 pub mod origin;
 mod people;
 pub mod purging;
 mod repository;
 mod run;
+pub mod settings;
 mod tls;
 mod turn;
 

@@ -31,6 +31,41 @@ pub struct BlobLabels {
     pub r#type: &'static str,
 }
 
+/// By which way something is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// By SMTP.
+    Mail,
+    /// To a webhook.
+    Webhook,
+}
+
+impl Channel {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Mail => "mail",
+            Self::Webhook => "webhook",
+        }
+    }
+}
+
+/// What goes by one way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ChannelLabels {
+    /// `mail` or `webhook`.
+    pub channel: &'static str,
+}
+
+/// An attempt to send something.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OutgoingLabels {
+    /// `mail` or `webhook`.
+    pub channel: &'static str,
+    /// `sent`, `failed` (it will be tried again) or `given_up`.
+    pub outcome: &'static str,
+}
+
 /// All metrics. Cloning is cheap; all clones count together.
 #[derive(Clone)]
 pub struct Metrics {
@@ -52,6 +87,10 @@ pub struct Metrics {
     pub blob_deletes: Family<BlobLabels, Counter>,
     /// Bytes of the objects deleted (hidden) in repositories.
     pub blob_delete_bytes: Family<BlobLabels, Counter>,
+    /// Attempts to send something.
+    pub outgoing: Family<OutgoingLabels, Counter>,
+    /// What waits in the outbox.
+    pub outbox_open: Family<ChannelLabels, Gauge>,
     store: StoreGauges,
     registry: Arc<Registry>,
 }
@@ -109,6 +148,12 @@ impl Default for Metrics {
         );
         let failed_sign_ins = Counter::default();
         registry.register("countersign_failed_sign_ins", "Failed sign-ins", failed_sign_ins.clone());
+        let outgoing = Family::default();
+        let text = "Attempts to send mail or to call a webhook";
+        registry.register("countersign_outgoing", text, outgoing.clone());
+        let outbox_open = Family::default();
+        let text = "What waits in the outbox, as this server saw it last";
+        registry.register("countersign_outbox_open", text, outbox_open.clone());
         let store = StoreGauges::register(&mut registry);
         let mut blob = |name: &str, text: &str| {
             let family: Family<BlobLabels, Counter> = Family::default();
@@ -125,6 +170,8 @@ impl Default for Metrics {
             requests,
             refused_critical_operations,
             failed_sign_ins,
+            outgoing,
+            outbox_open,
             store,
             registry: Arc::new(registry),
         }
@@ -143,6 +190,17 @@ impl Metrics {
     /// Counts a finished request.
     pub fn request(&self, face: &'static str, method: &str, status: u16) {
         self.requests.get_or_create(&RequestLabels { face, method: known_method(method), status }).inc();
+    }
+
+    /// Counts an attempt to send something.
+    pub fn sent(&self, channel: Channel, outcome: &'static str) {
+        self.outgoing.get_or_create(&OutgoingLabels { channel: channel.as_str(), outcome }).inc();
+    }
+
+    /// Notes how much waits to go by a channel.
+    pub fn waiting(&self, channel: Channel, count: usize) {
+        let gauge = self.outbox_open.get_or_create(&ChannelLabels { channel: channel.as_str() });
+        gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// All metrics in Prometheus' text format.

@@ -16,8 +16,10 @@ use tokio::task::JoinHandle;
 
 use crate::app::{App, Work};
 use crate::edge::Edge;
-use crate::metrics::Metrics;
+use crate::mail::Post;
+use crate::metrics::{Channel, Metrics};
 use crate::origin::Origins;
+use crate::settings::Settings;
 use crate::{listen, tls};
 
 /// What a server needs to know to start.
@@ -33,6 +35,8 @@ pub struct Config {
     pub userrealm_listen: Option<SocketAddr>,
     /// The name that clients know the server by, besides localhost.
     pub public_name: Option<String>,
+    /// Where mail and webhooks go.
+    pub settings: Settings,
 }
 
 /// Why a server did not start.
@@ -98,8 +102,10 @@ pub async fn start(config: &Config, store: Store, edge: Edge) -> Result<Running,
         graph_port: graph_at.port(),
         public_name: config.public_name.clone(),
     };
+    let post = Arc::new(Post::new(&config.settings, &origins));
     let app = assemble(store, edge, origins, Work::Threads)
         .map_err(|error| StartError::Keys(error.internal.unwrap_or(error.message)))?;
+    let app = App { post, ..app };
     let (stop, stopped) = watch::channel(false);
     let mut tasks = vec![
         tokio::spawn(listen::serve(arm, Arc::clone(&tls), arm_router(&app), stopped.clone())),
@@ -108,6 +114,10 @@ pub async fn start(config: &Config, store: Store, edge: Edge) -> Result<Running,
     ];
     tasks.push(tokio::spawn(crate::clock_mark::keep(app.clone(), stopped.clone())));
     tasks.push(tokio::spawn(crate::purging::TURN.keep(app.clone(), stopped.clone())));
+    for channel in [Channel::Mail, Channel::Webhook] {
+        tasks.push(tokio::spawn(crate::mail::keep(app.clone(), channel, stopped.clone())));
+    }
+    tasks.push(tokio::spawn(crate::mail::TIDYING.keep(app.clone(), stopped.clone())));
     if let Some(address) = config.userrealm_listen {
         tasks.push(tokio::spawn(listen::serve(bind(address).await?, tls, userrealm_router(&app), stopped)));
     }
@@ -127,9 +137,10 @@ pub async fn start(config: &Config, store: Store, edge: Edge) -> Result<Running,
 /// When the signing keys can be neither read nor made.
 pub fn assemble(store: Store, edge: Edge, origins: Origins, work: Work) -> ::arm::Result<App> {
     let keys = Arc::new(signing_keys(&store, &edge)?);
+    let post = Arc::new(Post::new(&Settings::default(), &origins));
     let (origins, metrics, server) = (Arc::new(origins), Metrics::default(), edge.uuid());
     let (bearers, desk) = (Arc::default(), Arc::default());
-    Ok(App { store, edge, keys, bearers, origins, metrics, work, server, desk })
+    Ok(App { store, edge, keys, bearers, origins, post, metrics, work, server, desk })
 }
 
 /// What is served on the first address: ARM, sign-in, repositories, health and metrics.
@@ -139,6 +150,7 @@ pub fn arm_router(app: &App) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .merge(crate::login::router(app))
+        .merge(crate::mail::router())
         .merge(crate::repository::router())
         .fallback(crate::arm::face::serve)
         .with_state(app.clone())

@@ -106,6 +106,7 @@ document!(
     |tenant| tenant.id.to_string(),
     lookup = Some(tenant.domain.as_str().to_ascii_lowercase())
 );
+document!(directory::SignInPolicy, "signInPolicy", |policy| policy.tenant.to_string());
 document!(directory::Subscription, "subscription", access = true, |subscription| subscription.id.to_string());
 document!(
     directory::User,
@@ -145,6 +146,7 @@ document!(vault::PurgeWarning, "purgeWarning", audited = false, |warning| warnin
 document!(vault::Operation, "operation", audited = false, |done| done.id.clone());
 free!(
     directory::Tenant,
+    directory::SignInPolicy,
     directory::Subscription,
     directory::User,
     directory::Group,
@@ -281,3 +283,14 @@ free!(crate::Belonging);
 // What people did with alerts. The alerts themselves are read off the ledger.
 document!(mua::alert::Handling, "alert", |handling| handling.alert.to_string());
 free!(mua::alert::Handling);
+
+// The outbox. What is sent is told by the entry of what it tells about.
+document!(
+    crate::Outgoing,
+    "outgoing",
+    audited = false,
+    |outgoing| outgoing.name.clone(),
+    lookup = outgoing.is_open().then(|| Self::OPEN.to_string())
+);
+document!(crate::Bookmark, "bookmark", audited = false, |bookmark| bookmark.work.clone());
+free!(crate::Outgoing, crate::Bookmark);

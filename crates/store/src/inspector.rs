@@ -5,8 +5,11 @@ use std::path::Path;
 use ledger::{Break, Entry, Head};
 
 use crate::audit::verify_ledger;
+use crate::batch::Row;
+use crate::document::Document;
 use crate::engine::{LedgerRow, Snapshot};
 use crate::error::StoreError;
+use crate::outgoing::Outgoing;
 use crate::place::Database;
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
@@ -49,5 +52,17 @@ impl Inspector {
         let parse =
             |row: &LedgerRow| Entry::parse(&row.canonical).map_err(|e| StoreError::Corrupt(e.to_string()));
         rows.iter().map(parse).collect()
+    }
+
+    /// Everything in the outbox, the oldest first.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn outbox(&self) -> Result<Vec<Outgoing>, StoreError> {
+        let rows = self.snapshot.range(Outgoing::KIND, "", "\u{10ffff}")?;
+        let read = |row: &Row| row.read().map_err(|e| StoreError::Corrupt(e.internal.unwrap_or(e.message)));
+        let mut all: Vec<Outgoing> = rows.iter().map(read).collect::<Result<_, _>>()?;
+        all.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
+        Ok(all)
     }
 }

@@ -7,6 +7,7 @@ mod exploration;
 mod extending;
 mod giving;
 mod listings;
+mod notices;
 mod policies;
 mod quorum;
 mod shapes;

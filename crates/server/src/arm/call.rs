@@ -16,6 +16,7 @@ use super::reply::Reply;
 use super::route::{Method, Params};
 use crate::edge::Edge;
 use crate::http;
+use crate::mail::Post;
 
 /// What may not stand in a path as it is. Names of items hold `;`, which may, and sometimes blanks, which may not.
 const PATH: &AsciiSet = &CONTROLS
@@ -55,6 +56,10 @@ pub struct SignedIn {
     pub amr: Vec<String>,
     /// When they signed in.
     pub auth_time: Option<Timestamp>,
+    /// The authentication contexts that the token names. Whether they still hold is asked again where it matters.
+    pub acrs: Vec<String>,
+    /// Whether the client said that it can answer a claims challenge.
+    pub answers_challenges: bool,
     /// The sign-in that the token descends from; applications have none.
     pub family: Option<Uuid>,
 }
@@ -133,6 +138,8 @@ pub struct Call<'a> {
     pub params: &'a Params,
     /// Randomness.
     pub edge: &'a Edge,
+    /// Where links lead, and what is told besides mail.
+    pub post: &'a Post,
     /// When this decision is made.
     pub now: Timestamp,
     /// The action that was needed, for the ledger.
@@ -155,9 +162,10 @@ impl<'a> Call<'a> {
         request: &'a Request,
         params: &'a Params,
         edge: &'a Edge,
+        post: &'a Post,
         action: &'a str,
     ) -> Self {
-        Self { tx, request, params, edge, now: edge.now(), action, note: Note::default() }
+        Self { tx, request, params, edge, post, now: edge.now(), action, note: Note::default() }
     }
 
     /// Who asks.

@@ -1,6 +1,8 @@
 //! ARM's front door (contract 1.4): authenticate, find the route, tenant, right, registration, group, locks, handler;
 //! all of it one decision against one state, with its entry in the ledger.
 
+use std::sync::Arc;
+
 use arm::{Error, ErrorKind, Fields, ResourceId, Result};
 use directory::SubscriptionState;
 use resources::{Effect, Lock, Registration, ResourceGroup, check_locks};
@@ -12,6 +14,7 @@ use super::route::{Method, Needs, Params, Route, access_scope};
 use super::routes::TABLE;
 use crate::app::App;
 use crate::edge::Edge;
+use crate::mail::Post;
 
 /// Decides one request.
 ///
@@ -20,8 +23,8 @@ use crate::edge::Edge;
 pub async fn dispatch(app: &App, request: Request) -> Result<Reply> {
     let (route, params) = TABLE.find(request.method, &request.path)?;
     check_api_version(&request)?;
-    let (edge, head) = (app.edge.clone(), request.method == Method::Head);
-    let mut reply = app.decide(move |tx| decide(tx, &edge, &request, route, &params)).await?;
+    let (edge, post, head) = (app.edge.clone(), Arc::clone(&app.post), request.method == Method::Head);
+    let mut reply = app.decide(move |tx| decide(tx, (&edge, &post), &request, route, &params)).await?;
     if head {
         reply.body = None;
     }
@@ -60,7 +63,7 @@ fn check_body(request: &Request) -> Result<()> {
 
 fn decide(
     tx: &mut Transaction,
-    edge: &Edge,
+    (edge, post): (&Edge, &Post),
     request: &Request,
     route: &Route,
     params: &Params,
@@ -73,7 +76,7 @@ fn decide(
         Needs::Action(action) => action,
         Needs::SignedIn => "Countersign/signedIn",
     };
-    let mut call = Call::new(tx, request, params, edge, action);
+    let mut call = Call::new(tx, request, params, edge, post, action);
     if let Needs::Action(action) = route.needs {
         let allowed = access.may(request.signed_in.object, action, &scope, call.now)?;
         let Some(allowed) = allowed else {
@@ -289,6 +292,8 @@ mod tests {
             name: "x".into(),
             amr: Vec::new(),
             auth_time: None,
+            acrs: Vec::new(),
+            answers_challenges: false,
             family: family.map(Uuid::from_u128),
         }
     }

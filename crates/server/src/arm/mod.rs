@@ -6,6 +6,7 @@ mod approvers;
 mod authorization;
 mod backup;
 pub mod call;
+mod challenge;
 pub mod dispatch;
 pub mod door;
 pub mod face;

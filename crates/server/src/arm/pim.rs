@@ -6,11 +6,14 @@
 mod approvals;
 mod assign;
 mod extensions;
+mod notify;
 mod opens;
 mod people;
 pub mod policies;
 mod requests;
 mod schedules;
+
+pub use notify::overdue;
 
 use super::route::Method::{Delete, Get, Patch, Post, Put};
 use super::route::{Route, open_route, route};

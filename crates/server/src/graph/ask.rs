@@ -148,6 +148,12 @@ impl<'a> Ask<'a> {
         self.record_at(operation, target, reason, facts);
     }
 
+    /// Says in the ledger what was changed of what the organisation demands of sign-ins.
+    pub fn record_policy(&mut self, reason: &str, facts: &[(&str, String)]) {
+        let target = format!("/tenants/{}/signInPolicy", self.tenant());
+        self.record_at("directory.signInPolicy.update", target, reason, facts);
+    }
+
     fn record_at(&mut self, operation: &str, target: String, reason: &str, facts: &[(&str, String)]) {
         let entry = Entry {
             sequence: 0,

@@ -4,7 +4,7 @@ use arm::{Error, ErrorKind, ObjectId, Result};
 use rbac::PrincipalKind;
 
 use super::ask::{Ask, Request};
-use super::{groups, links, objects, users};
+use super::{groups, links, methods, objects, policies, users};
 use crate::arm::reply::Reply;
 
 /// The accounts that are one human's: an addition of ours.
@@ -24,6 +24,8 @@ pub fn answer(ask: &mut Ask<'_>) -> Result<Reply> {
         "groups" => group(ask, rest),
         "serviceprincipals" => application(ask, rest),
         "directoryobjects" => any(ask, rest),
+        "identity" => policies::contexts(ask, rest)?.ok_or_else(|| no_such_path(request)),
+        "policies" => policies::policies(ask, rest)?.ok_or_else(|| no_such_path(request)),
         _ => Err(no_such_path(request)),
     }
 }
@@ -38,6 +40,10 @@ fn me(ask: &mut Ask<'_>, rest: &[&str]) -> Result<Reply> {
     match (ask.request.method.as_str(), rest) {
         ("GET", []) => users::me(ask),
         (_, []) => Err(wrong_method(ask.request)),
+        (_, [first, rest @ ..]) if is_authentication(first) => {
+            let me = ask.me()?.object.to_string();
+            authentication(ask, &me, rest)
+        }
         _ => {
             let me = ask.me()?.object;
             memberships(ask, me, rest)
@@ -60,8 +66,18 @@ fn user(ask: &mut Ask<'_>, rest: &[&str]) -> Result<Reply> {
         }
         (_, [] | [_]) => Err(wrong_method(ask.request)),
         (_, [_, links, ..]) if is(links, LINKS) => Err(wrong_method(ask.request)),
+        (_, [id, first, rest @ ..]) if is_authentication(first) => authentication(ask, id, rest),
         (_, [id, rest @ ..]) => memberships_of(ask, PrincipalKind::User, id, rest),
     }
+}
+
+fn is_authentication(segment: &str) -> bool {
+    segment.eq_ignore_ascii_case("authentication")
+}
+
+fn authentication(ask: &mut Ask<'_>, user: &str, rest: &[&str]) -> Result<Reply> {
+    let request = ask.request;
+    methods::answer(ask, user, rest)?.ok_or_else(|| no_such_path(request))
 }
 
 fn group(ask: &mut Ask<'_>, rest: &[&str]) -> Result<Reply> {

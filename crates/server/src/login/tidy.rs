@@ -45,7 +45,7 @@ fn tidy(app: &App) -> Result<()> {
 
 /// Finds in one look, and deletes a few at a time after looking at each again: a decision about all documents of a kind
 /// would be made again for every one that changes meanwhile.
-fn sweep<D: Free>(app: &App, is_over: impl Fn(&D, Timestamp) -> bool) -> Result<()> {
+pub fn sweep<D: Free>(app: &App, is_over: impl Fn(&D, Timestamp) -> bool) -> Result<()> {
     let now = app.edge.now();
     let all: Vec<D> = app.store.transact(|tx| tx.all())?;
     let over: Vec<String> = all.iter().filter(|document| is_over(document, now)).map(D::key).collect();
@@ -66,7 +66,7 @@ fn sweep<D: Free>(app: &App, is_over: impl Fn(&D, Timestamp) -> bool) -> Result<
 mod tests {
     use std::sync::Arc;
 
-    use directory::oauth::{AZURE_CLI, Scope};
+    use directory::oauth::AZURE_CLI;
     use directory::page::Attempt;
     use directory::throttle::{FAILURES_PER_ADDRESS, SignInThrottle};
     use directory::{Method, Person, SecretDigest, SignIn};
@@ -76,6 +76,7 @@ mod tests {
 
     use super::*;
     use crate::edge::{Clock, Edge, SystemEntropy};
+    use crate::mail::Post;
     use crate::metrics::Metrics;
     use crate::origin::Origins;
 
@@ -91,13 +92,18 @@ mod tests {
         Timestamp::from_second(1_800_000_000 + hours * 3600).unwrap()
     }
 
+    fn origins() -> Origins {
+        Origins { arm_port: 8443, graph_port: 8444, public_name: None }
+    }
+
     fn app(folder: &std::path::Path, clock: Arc<TestClock>) -> App {
         App {
             store: Store::open(folder).unwrap(),
             edge: Edge::new(clock, Arc::new(SystemEntropy)),
             keys: Arc::default(),
             bearers: Arc::default(),
-            origins: Arc::new(Origins { arm_port: 8443, graph_port: 8444, public_name: None }),
+            post: Arc::new(Post::new(&Default::default(), &origins())),
+            origins: Arc::new(origins()),
             metrics: Metrics::default(),
             server: Uuid::from_u128(1),
             work: Default::default(),
@@ -116,7 +122,7 @@ mod tests {
         let (_, live) = RefreshToken::start(AZURE_CLI, family, sign_in, at(0), [1; 32]);
         let revoked = RefreshToken { digest: SecretDigest::of("revoked"), ..live.revoke(at(0)) };
         let randoms = ([2; 32], [3; 8]);
-        let (_, device) = DeviceCode::start(AZURE_CLI, None, Scope::default(), "page", at(0), randoms);
+        let (_, device) = DeviceCode::start(AZURE_CLI, None, Default::default(), "page", at(0), randoms);
         let counter = Counter {
             key: "address:192.0.2.1".into(),
             throttle: SignInThrottle::default().failed(FAILURES_PER_ADDRESS, at(0)),

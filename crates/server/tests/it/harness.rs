@@ -14,6 +14,7 @@ use rbac::{Assignment, PrincipalKind, role_ids};
 use resources::Registration;
 use serde_json::{Value, json};
 use server::edge::{Clock, Edge, GuardedClock, SystemEntropy, Timepiece};
+use server::settings::Settings;
 use server::{Config, Running};
 use store::{Inspector, Store, Transaction};
 use uuid::Uuid;
@@ -108,11 +109,16 @@ pub struct Caller<'a> {
 
 impl Harness {
     pub async fn start() -> Self {
+        Self::start_with(Settings::default()).await
+    }
+
+    /// A server with a configuration file that says this.
+    pub async fn start_with(settings: Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         store.transact(|tx| seed(tx, real_now())).unwrap();
         let listen = [SocketAddr::from(([127, 0, 0, 1], 0)); 2];
-        Self::on(store, folder, listen, None, Hands::default()).await
+        Self::on(store, folder, listen, None, settings, Hands::default()).await
     }
 
     /// Ends the server, and starts another one on the same data, as the program does: its clock begins where the wall
@@ -125,22 +131,36 @@ impl Harness {
         drop(store);
         let listen = [SocketAddr::from(([127, 0, 0, 1], 0)); 2];
         let store = Store::open(folder.path()).unwrap();
-        Self::on(store, folder, listen, None, hands).await
+        Self::on(store, folder, listen, None, Settings::default(), hands).await
     }
 
     /// Two servers on one store, each with a listener, a clock and a data folder of its own. Clients know both by one
     /// name and the same ports, as behind a balancer: what is sent through the one or the other goes to that one.
     pub async fn two() -> [Self; 2] {
+        Self::two_with(Settings::default()).await
+    }
+
+    /// The same, with a configuration file that says this.
+    pub async fn two_with(settings: Settings) -> [Self; 2] {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         store.transact(|tx| seed(tx, real_now())).unwrap();
         let listen = [SocketAddr::from(([127, 0, 0, 1], 0)); 2];
-        let a = Self::on(store.clone(), folder, listen, Some(PUBLIC_NAME), Hands::default()).await;
+        let a =
+            Self::on(store.clone(), folder, listen, Some(PUBLIC_NAME), settings.clone(), Hands::default())
+                .await;
         let port = |address: &str| address.rsplit_once(':').unwrap().1.parse().unwrap();
         let listen = [&a.running.address, &a.running.graph_address]
             .map(|address| SocketAddr::from(([127, 0, 0, 2], port(address))));
-        let b =
-            Self::on(store, tempfile::tempdir().unwrap(), listen, Some(PUBLIC_NAME), Hands::default()).await;
+        let b = Self::on(
+            store,
+            tempfile::tempdir().unwrap(),
+            listen,
+            Some(PUBLIC_NAME),
+            settings,
+            Hands::default(),
+        )
+        .await;
         [a, b]
     }
 
@@ -149,6 +169,7 @@ impl Harness {
         folder: tempfile::TempDir,
         [listen, graph_listen]: [SocketAddr; 2],
         public_name: Option<&str>,
+        settings: Settings,
         hands: Hands,
     ) -> Self {
         // Hands that nobody has set yet.
@@ -163,6 +184,7 @@ impl Harness {
             graph_listen,
             userrealm_listen: None,
             public_name: public_name.map(String::from),
+            settings,
         };
         let running = server::start(&config, store, edge).await.unwrap();
         let ca = std::fs::read(folder.path().join("tls/ca.pem")).unwrap();
@@ -240,6 +262,7 @@ impl Harness {
             unique_name: None,
             name: Some(principal.display_name.clone()),
             amr: amr.iter().map(|method| serde_json::from_value(json!(method)).unwrap()).collect(),
+            acrs: Vec::new(),
             auth_time: Some(now),
             iat: now,
             nbf: now,

@@ -25,6 +25,8 @@ mod instances;
 mod items;
 mod jobs;
 mod login;
+mod mail;
+mod methods;
 mod mua;
 mod pim;
 mod pins;

@@ -47,7 +47,11 @@ pub fn new_id() -> Uuid {
 
 /// A server with a guard that exists, and nothing else.
 pub async fn guarded() -> Harness {
-    let server = Harness::start().await;
+    guarded_with(Harness::start().await)
+}
+
+/// The same, on a server that was started already.
+pub fn guarded_with(server: Harness) -> Harness {
     let stamp = vault::Stamp { by: "sam".into(), kind: "User".into(), at: server.now() };
     let guard = ResourceGuard {
         id: guard().parse_id(),

@@ -4,10 +4,12 @@ use arm::{Error, RequestId, ResourceId, Result, RoleId};
 use pim::{ActivationRequest, DirectAssignment};
 use rbac::{Assignment, Origin, PrincipalKind, Window};
 
+use super::notify;
 use crate::arm::call::Call;
 
 /// Stores an activation, and its role assignment exactly while there is a window for it to hold in.
 pub(super) fn store_activation(call: &mut Call<'_>, request: &ActivationRequest) -> Result<()> {
+    notify::activation(call, request)?;
     call.tx.put(request)?;
     let id = assignment_id(request.scope(), request.name())?;
     let Some(window) = request.window() else {

@@ -6,9 +6,9 @@ use pim::{DirectAssignment, Eligibility, ExtensionRequest, Family, Listing, Peop
 use serde_json::Value;
 use store::{Document, pim_key, schedule_requests};
 
-use super::ASSIGN;
 use super::people::Directory;
 use super::requests::{Ask, at_and_above, demand_unless_concerned};
+use super::{ASSIGN, notify};
 use crate::arm::call::Call;
 use crate::arm::reply::Reply;
 
@@ -20,6 +20,7 @@ pub(super) fn put(call: &mut Call<'_>, ask: &Ask) -> Result<Reply> {
         return Ok(Reply::created(failed.to_json(&ask.people, call.now)));
     }
     call.tx.put(&request)?;
+    notify::renewal(call, &request)?;
     let status = request.status_at(call.now);
     call.fact("status", status.as_str());
     Ok(Reply::created(request.to_json(&ask.people, status)))
@@ -69,6 +70,7 @@ pub(super) fn cancel(call: &mut Call<'_>, request: &ExtensionRequest) -> Result<
         }
     };
     call.tx.put(&ended)?;
+    notify::renewal(call, &ended)?;
     let status = ended.status_at(call.now).as_str();
     call.fact("status", status);
     call.because(format!("a request for more time; it is {status} now"));

@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arm::{ObjectId, ResourceId, RoleId, TenantId};
+use directory::User;
 use jiff::Timestamp;
 use pim::{Authentication, Caller, Context, Names, People, Person, PrincipalKind, PrincipalName, RoleName};
-use store::Access;
+use store::{Access, Principal, Transaction};
+use uuid::Uuid;
 
-use crate::arm::call::{Call, SignedIn};
+use crate::arm::call::Call;
+use crate::login::policy_of;
 use crate::people::{Known, kind};
 
 /// The directory, as `pim` asks it.
@@ -20,7 +23,40 @@ pub(super) struct Directory {
 
 impl Directory {
     pub(super) fn of(call: &mut Call<'_>) -> arm::Result<Self> {
-        Ok(Self { access: call.access()?, caller: caller(call.who()), now: call.now })
+        Ok(Self { access: call.access()?, caller: caller(call)?, now: call.now })
+    }
+
+    /// The directory as it is when nobody asks.
+    pub(super) fn of_server(tx: &mut Transaction, now: Timestamp) -> arm::Result<Self> {
+        let nobody = Caller { object: ObjectId(Uuid::nil()), authentication: Authentication::default() };
+        Ok(Self { access: tx.access()?, caller: nobody, now })
+    }
+
+    /// Who is who and who may do what.
+    pub(super) fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Where mail to somebody goes: the account's `mail`, or else its user name, which has the form of an address and
+    /// mostly is one. That of a guest is none: it is at home where they are.
+    pub(super) fn address_of(&self, object: ObjectId) -> Option<String> {
+        let (here, home) = (self.access.principal(object)?, self.account_at_home(object));
+        here.mail.clone().or_else(|| home.and_then(|home| home.mail.clone().or(Some(home.name.clone()))))
+    }
+
+    /// Somebody's name and the user name they sign in with, which is the one that others know: a guest's is that at home.
+    pub(super) fn known_as(&self, object: ObjectId) -> (String, Option<String>) {
+        let named = self.principal(object);
+        let user_name = self.account_at_home(object).map(|home| home.name.clone());
+        (named.display_name, user_name.or(named.user_name))
+    }
+
+    /// A person's account where they are at home.
+    fn account_at_home(&self, object: ObjectId) -> Option<&Principal> {
+        match self.access.principal(object)?.person? {
+            directory::Person::Human { object, .. } => self.access.principal(object),
+            directory::Person::Application(_) => None,
+        }
     }
 
     /// What every decision depends on.
@@ -46,13 +82,29 @@ impl Directory {
     }
 }
 
-fn caller(who: &SignedIn) -> Caller {
+/// Who asks, and how they signed in: what the token says, because this server signed it, as far as it holds now. A context
+/// that wants a sign-in of the last minutes is not satisfied for as long as the token lives; and what a context demands
+/// may have changed since the token was made.
+fn caller(call: &mut Call<'_>) -> arm::Result<Caller> {
+    let who = call.who();
+    let policy = policy_of(call.tx, who.tenant)?;
+    let holding = policy.met(who.amr.iter().any(|method| method == "mfa"), who.auth_time, call.now);
     let authentication = Authentication {
         methods: who.amr.iter().cloned().collect(),
-        contexts: BTreeSet::new(),
+        contexts: who.acrs.iter().filter(|named| holding.contains(*named)).cloned().collect(),
         at: who.auth_time,
+        factor_enrolled: factor_enrolled(call, &who.person)?,
     };
-    Caller { object: who.object, authentication }
+    Ok(Caller { object: who.object, authentication })
+}
+
+/// When the person enrolled the second factor that they have now, at home.
+fn factor_enrolled(call: &mut Call<'_>, person: &str) -> arm::Result<Option<Timestamp>> {
+    let Ok(directory::Person::Human { object, .. }) = person.parse() else {
+        return Ok(None);
+    };
+    let home = call.tx.get::<User>(&object.to_string())?;
+    Ok(home.and_then(|home| home.totp?.enrolled))
 }
 
 impl People for Directory {

@@ -11,7 +11,7 @@ use store::{Document, pim_key, schedule_requests};
 
 use super::people::Directory;
 use super::policies::{checked_scope, policy_of, role_at};
-use super::{ASSIGN, READ, assign, extensions};
+use super::{ASSIGN, READ, assign, extensions, notify};
 use crate::arm::approvers;
 use crate::arm::call::Call;
 use crate::arm::dispatch::check_place;
@@ -117,6 +117,7 @@ pub(super) fn put_eligibility(call: &mut Call<'_>) -> Result<Reply> {
         Change::Revoke(activation) => assign::store_activation(call, activation)?,
     }
     extensions::store_answer(call, settled.answered.as_ref())?;
+    notify::settled(call, &settled)?;
     let json = settled.record.to_json(&ask.people, call.now);
     match found.as_slice() {
         [] => Ok(Reply::created(json)),
@@ -192,6 +193,7 @@ fn admin_assignment(call: &mut Call<'_>, ask: &Ask) -> Result<Reply> {
         Change::Revoke(activation) => assign::store_activation(call, activation)?,
     }
     extensions::store_answer(call, settled.answered.as_ref())?;
+    notify::settled(call, &settled)?;
     Ok(Reply::created(settled.record.to_json(&ask.people, call.now)))
 }
 
