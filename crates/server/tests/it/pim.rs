@@ -10,6 +10,7 @@ mod rules;
 mod scopes;
 mod seen;
 mod stories;
+mod wire;
 pub mod world;
 
 use jiff::SignedDuration;

@@ -187,3 +187,41 @@ async fn a_dry_run_checks_everything_and_keeps_nothing() {
     assert_eq!(tried["properties"]["status"], "Revoked");
     assert!(world.acts().await, "it was only tried");
 }
+
+#[tokio::test]
+async fn a_direct_assignment_opens_while_it_holds_for_users_and_nested_groups() {
+    for whom in [ALICE_GUEST, OPERATORS] {
+        let world = World::start().await;
+        world.give(ASSIGNMENT, "AdminAssign", whom, &lasting("P1D")).await.expect(201);
+        assert!(world.acts().await);
+        let shorter = from_to(None, &at(&world, 60));
+        world.give(ASSIGNMENT, "AdminUpdate", whom, &shorter).await.expect(201);
+        world.pass(59);
+        assert!(world.acts().await);
+        world.pass(1);
+        assert!(!world.acts().await, "shortened");
+        world.give(ASSIGNMENT, "AdminRenew", whom, &lasting("P1D")).await.expect(201);
+        assert!(world.acts().await);
+        world.leave(OPERATORS, CREW);
+        assert_eq!(world.acts().await, whom == ALICE_GUEST, "a group's is its members'");
+        world.join(OPERATORS, CREW);
+        world.give(ASSIGNMENT, "AdminRemove", whom, &json!({})).await.expect(201);
+        assert!(!world.acts().await);
+    }
+}
+
+#[tokio::test]
+async fn shortening_an_eligibility_shortens_what_rests_on_it() {
+    let world = World::eligible().await;
+    let asked = world.ask(&lasting("PT1H")).await.expect(201);
+    world.decide(SAM, &asked, 0, "Approve").await.expect(200);
+    let shorter = from_to(None, &at(&world, 600));
+    world.give(ELIGIBILITY, "AdminUpdate", ALICE_GUEST, &shorter).await.expect(201);
+    world.pass(599);
+    assert!(world.acts().await);
+    world.pass(1);
+    assert!(!world.acts().await);
+    // Lengthened again, it revives nothing.
+    world.give(ELIGIBILITY, "AdminRenew", ALICE_GUEST, &lasting("P30D")).await.expect(201);
+    assert!(!world.acts().await);
+}
