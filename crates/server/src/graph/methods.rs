@@ -2,7 +2,8 @@
 //! access pass, once, in the answer to whoever makes it.
 //!
 //! People see their own, administrators everybody's. An administrator resets somebody else's second factor and gives
-//! somebody else a pass, never their own: a stolen token is not to get rid of the factor that it was stolen without.
+//! somebody else a pass, never one of the same human's accounts: a stolen token is not to get rid of the factor that it
+//! was stolen without.
 
 use arm::{Error, Result};
 use directory::{AccessPass, User, reset};
@@ -113,7 +114,7 @@ fn passes(ask: &Ask<'_>, user: &User) -> Vec<Value> {
 
 fn demand_another(ask: &Ask<'_>, user: &User) -> Result<()> {
     ask.demand_administrator()?;
-    if ask.request.who.person == user.person().to_string() {
+    if ask.access.human(ask.request.who.object) == ask.access.human(user.id) {
         let message = "This is not done for oneself. Replace or remove your own second factor at /account/security of \
                        the sign-in, or ask another administrator.";
         return Err(Error::forbidden("Authorization_RequestDenied", message));

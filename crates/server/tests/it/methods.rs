@@ -1,12 +1,12 @@
 //! What Graph tells of second factors, and what administrators do with them.
 
 use arm::ObjectId;
-use directory::User;
+use directory::{AccountLink, Person, User};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::graph::graph;
-use crate::harness::{ALICE, ALICE_GUEST, Answer, BOB, Harness, PASSWORD, SAM, SUE};
+use crate::harness::{ALICE, ALICE_GUEST, Answer, BOB, CONTOSO, Harness, PASSWORD, SAM, SUE};
 use crate::login::enrol::{Authenticator, account, enrolled};
 use crate::login::{
     ALICE_NAME, aadsts, claims, contoso, edit_user, password, password_with, refresh, submit,
@@ -97,6 +97,21 @@ async fn an_administrator_resets_somebody_elses_factor_and_never_their_own() {
     let entries = server.ledger();
     let entry = entries.iter().find(|entry| entry.operation == "directory.secondFactor.reset").unwrap();
     assert_eq!((entry.actor.object, entry.facts["userPrincipalName"].as_str()), (BOB.0, ALICE_NAME));
+}
+
+#[tokio::test]
+async fn nobody_resets_a_factor_of_theirs_from_another_account_of_theirs() {
+    let server = Harness::start().await;
+    bob_administers(&server).await;
+    enrolled(&server).await;
+    let methods = get(&server, BOB, &of(ALICE, "softwareOathMethods")).await.expect(200);
+    let path = of(ALICE, &format!("softwareOathMethods/{}", methods["value"][0]["id"].as_str().unwrap()));
+    let person = |object| Person::Human { tenant: CONTOSO, object };
+    server.seed(|tx| {
+        tx.put(&AccountLink::new([person(ALICE), person(BOB)], CONTOSO, person(ALICE), server.now())?)
+    });
+    let refused = graph(&server, BOB, "DELETE", &path, Value::Null).await;
+    assert_eq!(refused.status, 403, "{}", refused.text);
 }
 
 #[tokio::test]
