@@ -1,11 +1,16 @@
 """Somebody with a web browser: opens a page, fills in what they know, presses the button, and goes on until no form is
 left to send. As a program it is what `az login` starts: `browser.py URL`, told who it is by the environment."""
 
+import base64
+import hmac
+import json
 import os
 import re
 import sys
+import time
 from html.parser import HTMLParser
-from urllib.parse import urljoin
+from pathlib import Path
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import requests
 
@@ -15,16 +20,40 @@ CODE_FIELDS = ("user_code", "usercode", "code", "otc")
 NO = re.compile(r"cancel|deny|decline|sign-?out|log-?out", re.I)
 
 
+class Authenticator:
+    """An authenticator app, in a file: it scans a secret and then shows codes, none of them twice."""
+
+    def __init__(self, file):
+        self.file = Path(file)
+
+    def scan(self, uri):
+        secret = parse_qs(urlsplit(uri).query)["secret"][0]
+        if not self.file.exists() or json.loads(self.file.read_text())["secret"] != secret:
+            self.file.write_text(json.dumps({"secret": secret, "step": 0}))
+
+    def code(self):
+        """The next code that was not shown before. The server takes it half a minute early, so that nobody waits."""
+        known = json.loads(self.file.read_text())
+        step = max(int(time.time()) // 30, known["step"] + 1)
+        self.file.write_text(json.dumps({**known, "step": step}))
+        secret = base64.b32decode(known["secret"] + "=" * (-len(known["secret"]) % 8))
+        digest = hmac.digest(secret, step.to_bytes(8, "big"), "sha1")
+        at = digest[-1] & 15
+        return f"{int.from_bytes(digest[at:at + 4], 'big') % 2**31 % 10**6:06}"
+
+
 class Forms(HTMLParser):
     """The forms of a page: where each is sent, how, its inputs as (name, type, value), and its named buttons."""
 
     def __init__(self, page):
         super().__init__()
-        self.found, self.text = [], []
+        self.found, self.text, self.secret = [], [], None
         self.feed(page)
 
     def handle_starttag(self, tag, attrs):
         attr = dict(attrs)
+        if tag == "a" and (attr.get("href") or "").startswith("otpauth:"):
+            self.secret = attr["href"]
         if tag == "form":
             self.found.append({"action": attr.get("action") or "", "method": (attr.get("method") or "get").lower(),
                                "inputs": [], "buttons": []})
@@ -41,8 +70,9 @@ class Forms(HTMLParser):
 
 
 class Browser:
-    def __init__(self, ca, upn, password):
-        self.upn, self.password = upn, password
+    def __init__(self, ca, upn, password, authenticator=None):
+        self.upn, self.password, self.authenticator = upn, password, authenticator
+        self.access_pass = None
         self.session = requests.Session()
         self.session.trust_env, self.session.verify = False, ca
 
@@ -52,6 +82,8 @@ class Browser:
         page, gave_password = self.session.get(url), False
         for _ in range(12):
             forms = Forms(page.text)
+            if forms.secret and self.authenticator:
+                self.authenticator.scan(forms.secret)
             form = next((f for f in forms.found if not NO.search(f["action"])), None)
             asks_password = form and any(kind == "password" for _, kind, _ in form["inputs"])
             if not form or (asks_password and gave_password) or page.status_code >= 500:
@@ -72,6 +104,10 @@ class Browser:
             return value
         if kind == "password" or name in PASSWORD_FIELDS:
             return self.password
+        if name == "pass":
+            return self.access_pass
+        if name == "code" and self.authenticator:
+            return self.authenticator.code()
         if name in NAME_FIELDS or kind == "email":
             return self.upn
         return user_code if name in CODE_FIELDS and user_code else value
@@ -79,4 +115,5 @@ class Browser:
 
 if __name__ == "__main__":
     known = [os.environ[f"COUNTERSIGN_TEST_{what}"] for what in ("CA", "UPN", "PASSWORD")]
-    print(Browser(*known).go(sys.argv[1]), file=sys.stderr)  # standard output is still that of az
+    own = [Authenticator(file)] if (file := os.environ.get("COUNTERSIGN_TEST_AUTHENTICATOR")) else []
+    print(Browser(*known, *own).go(sys.argv[1]), file=sys.stderr)  # standard output is still that of az

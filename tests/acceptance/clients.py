@@ -92,7 +92,7 @@ class SignedIn:
 class Az:
     """A person at a terminal: the real az CLI, with a configuration folder of their own."""
 
-    def __init__(self, server, home, person=None):
+    def __init__(self, server, home, person=None, authenticator=None):
         self.server, self.person, self.home = server, person, home
         home.mkdir(parents=True, exist_ok=True)
         self.env = os.environ | {
@@ -104,6 +104,8 @@ class Az:
         if person:  # what `az login` starts as a browser is somebody who knows their own name and password
             self.env |= {"BROWSER": f"{sys.executable} {BROWSER} %s &", "COUNTERSIGN_TEST_CA": str(server.ca),
                          "COUNTERSIGN_TEST_UPN": person.upn, "COUNTERSIGN_TEST_PASSWORD": person.password}
+        if authenticator:
+            self.env["COUNTERSIGN_TEST_AUTHENTICATOR"] = str(authenticator.file)
 
     def start(self, line, *more):
         return subprocess.Popen([AZ, *shlex.split(line), *more], env=self.env, stdin=subprocess.DEVNULL,

@@ -8,6 +8,7 @@
 //! Applications with a secret use the client credentials grant alone ([`crate::application_sign_in`]).
 
 mod authorize;
+mod claims;
 mod client;
 mod code;
 mod device;
@@ -25,7 +26,8 @@ use uuid::Uuid;
 use crate::SignIn;
 
 pub use authorize::{Authorization, AuthorizeRequest, ResponseMode};
-pub use client::{AZURE_CLI, public_client, requested_capabilities};
+pub use claims::ClaimsRequest;
+pub use client::{AZURE_CLI, public_client};
 pub use code::{AuthorizationCode, CODE_SECONDS, CodeFault, CodeRedemption};
 pub use device::{DEVICE_CODE_SECONDS, DeviceAnswer, DeviceCode, DeviceState, POLL_SECONDS, UserCode};
 pub use error::OAuthError;

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::later::later;
-use crate::oauth::{Authorization, RedirectUri};
-use crate::{PasswordProof, SecretDigest};
+use crate::oauth::{Authorization, ClaimsRequest, RedirectUri};
+use crate::{PasswordProof, SecretDigest, SignIn, TotpSecret};
 
 /// How long a page can be filled in, in seconds.
 pub const PAGE_SECONDS: i64 = 10 * 60;
@@ -38,6 +38,30 @@ pub enum Attempt {
     Password(Purpose),
     /// The password was right; a one-time password is wanted.
     SecondFactor(Box<Proved>),
+    /// A person is to show that their authenticator knows the secret that the page offers.
+    Enrol(Box<Enrolling>),
+    /// A person has signed in, and looks at something before it goes on.
+    Present(Box<Present>),
+}
+
+/// Somebody who has signed in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Present {
+    /// What for.
+    pub purpose: Purpose,
+    /// The name as it was typed.
+    pub username: String,
+    /// What was shown, and when. However many pages follow, it counts for [`PAGE_SECONDS`].
+    pub sign_in: SignIn,
+}
+
+/// Somebody who enrols a second factor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enrolling {
+    /// Who, and what for.
+    pub present: Present,
+    /// The secret that is offered. It counts for nothing until it is proved.
+    pub secret: TotpSecret,
 }
 
 /// A password that was right.
@@ -62,6 +86,9 @@ pub struct Purpose {
     pub tenant: Option<(TenantId, String)>,
     /// Where the forms are posted to.
     pub action: String,
+    /// What the tokens have to say.
+    #[serde(default)]
+    pub claims: ClaimsRequest,
     /// How it ends.
     pub end: End,
 }
@@ -73,6 +100,8 @@ pub enum End {
     Browser(Box<Authorization>),
     /// A device code is approved.
     Device(SecretDigest),
+    /// The person sees to the security of their own account.
+    Account,
 }
 
 impl Purpose {
@@ -85,7 +114,7 @@ impl Purpose {
     pub fn redirect(&self) -> Option<&RedirectUri> {
         match &self.end {
             End::Browser(request) => Some(&request.redirect),
-            End::Device(_) => None,
+            End::Device(_) | End::Account => None,
         }
     }
 
@@ -94,6 +123,7 @@ impl Purpose {
         match self.end {
             End::Browser(_) => "browser",
             End::Device(_) => "device",
+            End::Account => "account",
         }
     }
 }
@@ -142,6 +172,8 @@ impl OpenPage {
         let (place, _) = looked_at.into_iter().min_by_key(|(_, taken)| rank(taken))?;
         let from = match &attempt {
             Attempt::SecondFactor(proved) => proved.at,
+            Attempt::Enrol(enrolling) => enrolling.present.sign_in.at,
+            Attempt::Present(present) => present.sign_in.at,
             Attempt::UserCode | Attempt::Consent(_) | Attempt::Password(_) => now,
         };
         let expires = later(from, PAGE_SECONDS);
@@ -256,6 +288,7 @@ mod tests {
             client: Uuid::nil(),
             tenant: None,
             action: "/device".into(),
+            claims: ClaimsRequest::default(),
             end: End::Device(SecretDigest::of("device")),
         };
         let proved = Proved { purpose, username: "alice".into(), proof, at: at(0) };

@@ -9,6 +9,8 @@ use uuid::Uuid;
 
 /// One human or one application, whatever tenant it acts in and under whatever object id.
 ///
+/// A human with two accounts at home is two of these, until they are [linked](crate::Links).
+///
 /// A user and all guests made of that user are one person: the home tenant and the object id there. An
 /// application registered in two tenants is one person: its app id. "Nobody approves their own request"
 /// compares this.

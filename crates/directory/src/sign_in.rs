@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::oauth::OAuthError;
-use crate::totp::{self, Totp};
-use crate::{PasswordHash, PasswordProof, Person, Upn, User};
+use crate::totp::{self, Totp, UsedCode};
+use crate::{PasswordHash, PasswordProof, Person, RecoveryCode, Upn, User};
 
 /// How somebody proved who they are: an `amr` value (RFC 8176; `mfa` and `fido` as Entra writes them).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -20,6 +20,18 @@ pub enum Method {
     Fido,
     /// More than one factor.
     Mfa,
+}
+
+impl Method {
+    /// The word in tokens and in the ledger.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pwd => "pwd",
+            Self::Otp => "otp",
+            Self::Fido => "fido",
+            Self::Mfa => "mfa",
+        }
+    }
 }
 
 /// One act of signing in. It travels from grant to grant and into the tokens unchanged: refreshing is not
@@ -39,11 +51,28 @@ pub struct SignIn {
 pub struct PasswordSignIn {
     /// The sign-in.
     pub sign_in: SignIn,
-    /// The user's document to write, when a one-time password was used up.
-    pub write: Option<User>,
+    /// What was used up by it.
+    pub used: Option<Used>,
 }
 
-/// Decides a sign-in with a password and, where one is enrolled, a second factor. `user` is the *home* user
+/// What works once, and was used: store it with the sign-in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Used {
+    /// A one-time password.
+    Code(UsedCode),
+    /// A recovery code: the user's document without it. It is an event in itself.
+    RecoveryCode(Box<User>),
+}
+
+impl SignIn {
+    /// Whether it included a second factor.
+    pub fn shows_mfa(&self) -> bool {
+        self.methods.contains(&Method::Mfa)
+    }
+}
+
+/// Decides a sign-in with a password and, where one is enrolled, a second factor: a one-time password or a recovery
+/// code. `user` is the *home* user
 /// as stored now; `proof` is what [`crate::prove`] said about its password before.
 ///
 /// # Errors
@@ -63,23 +92,26 @@ pub fn password_sign_in(
     if !user.enabled {
         return Err(OAuthError::account_disabled());
     }
-    let step = user.totp.as_ref().map(|totp| second_factor(totp, code, now)).transpose()?;
-    let methods = match step {
-        Some(_) => vec![Method::Pwd, Method::Otp, Method::Mfa],
+    let used = user.totp.as_ref().map(|totp| second_factor(user, totp, code, now)).transpose()?;
+    let methods = match used {
+        Some(Used::Code(_)) => vec![Method::Pwd, Method::Otp, Method::Mfa],
+        // A list of codes is something one has, and no generator of one-time passwords.
+        Some(Used::RecoveryCode(_)) => vec![Method::Pwd, Method::Mfa],
         None => vec![Method::Pwd],
     };
-    let write = step.map(|step| with_last_step(user, step));
-    Ok(PasswordSignIn { sign_in: SignIn { person: user.person(), methods, at: now }, write })
+    Ok(PasswordSignIn { sign_in: SignIn { person: user.person(), methods, at: now }, used })
 }
 
-fn second_factor(totp: &Totp, code: Option<&str>, now: Timestamp) -> Result<u64, OAuthError> {
+fn second_factor(user: &User, totp: &Totp, code: Option<&str>, now: Timestamp) -> Result<Used, OAuthError> {
     let code = code.filter(|code| !code.trim().is_empty()).ok_or_else(OAuthError::mfa_required)?;
-    totp::verify(&totp.secret, code, now, totp.last_step).ok_or_else(OAuthError::invalid_credentials)
-}
-
-fn with_last_step(user: &User, step: u64) -> User {
-    let totp = user.totp.clone().map(|totp| Totp { last_step: Some(step), ..totp });
-    User { totp, ..user.clone() }
+    if let Some(code) = RecoveryCode::parse(code) {
+        let recovery = code.spend(&totp.recovery).ok_or_else(OAuthError::invalid_credentials)?;
+        let totp = Some(Totp { recovery, ..totp.clone() });
+        return Ok(Used::RecoveryCode(Box::new(User { totp, ..user.clone() })));
+    }
+    let step = totp::verify(&totp.secret, code, now, totp.last_step);
+    let step = step.ok_or_else(OAuthError::invalid_credentials)?;
+    Ok(Used::Code(UsedCode { user: user.id, step }))
 }
 
 /// A sign-in that counts in a tenant now. Only [`admit`] makes one, and a user's tokens are made from nothing
@@ -161,7 +193,7 @@ mod tests {
 
     fn alice_with_totp() -> User {
         let secret = TotpSecret::from_random(*b"12345678901234567890");
-        User { totp: Some(Totp { secret, last_step: None }), ..alice_with_password() }
+        User { totp: Some(Totp::given(uuid::Uuid::nil(), secret, at(0))), ..alice_with_password() }
     }
 
     fn attempt(
@@ -177,7 +209,7 @@ mod tests {
     fn a_password_signs_in() {
         let done = attempt(Some(&alice_with_password()), PASSWORD, None).unwrap();
         let expected = SignIn { person: alice().person(), methods: vec![Method::Pwd], at: at(59) };
-        assert_eq!(done, PasswordSignIn { sign_in: expected, write: None });
+        assert_eq!(done, PasswordSignIn { sign_in: expected, used: None });
     }
 
     #[test]
@@ -202,8 +234,27 @@ mod tests {
         }
         let done = attempt(Some(&user), PASSWORD, Some(CODE)).unwrap();
         assert_eq!(done.sign_in.methods, [Method::Pwd, Method::Otp, Method::Mfa]);
-        let after = done.write.unwrap();
+        let Some(Used::Code(used)) = done.used else { panic!("{:?}", done.used) };
+        let after = User { totp: user.totp.clone().map(|totp| totp.after(Some(&used))), ..user };
         assert_eq!(attempt(Some(&after), PASSWORD, Some(CODE)), Err(OAuthError::invalid_credentials()));
+    }
+
+    #[test]
+    fn a_recovery_code_stands_in_for_the_authenticator_once() {
+        let codes = RecoveryCode::all_from_random(std::array::from_fn(|at| u8::try_from(at).unwrap()));
+        let mut user = alice_with_totp();
+        if let Some(totp) = &mut user.totp {
+            totp.recovery = codes.iter().map(RecoveryCode::digest).collect();
+        }
+        let shown = codes[3].to_string().to_lowercase();
+        assert!(attempt(Some(&user), "wrong horse", Some(&shown)).is_err());
+        let done = attempt(Some(&user), PASSWORD, Some(&shown)).unwrap();
+        assert_eq!(done.sign_in.methods, [Method::Pwd, Method::Mfa]);
+        let Some(Used::RecoveryCode(after)) = done.used else { panic!("{:?}", done.used) };
+        assert_eq!(after.totp.as_ref().unwrap().recovery.len(), 9);
+        assert_eq!(attempt(Some(&after), PASSWORD, Some(&shown)), Err(OAuthError::invalid_credentials()));
+        assert!(attempt(Some(&after), PASSWORD, Some(&codes[4].to_string())).is_ok());
+        assert!(attempt(Some(&after), PASSWORD, Some(CODE)).is_ok());
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! How often somebody may fail to sign in.
 //!
-//! Two counters stand before every password, client secret and one-time password: one per account
-//! ([`account_key`]) and one per address ([`address_key`]). Ask both before the slow check, and write both
-//! after it.
+//! Two counters stand before every password, client secret, one-time password, recovery code and temporary
+//! access pass: one per account ([`account_key`]) and one per address ([`address_key`]). Ask both before the
+//! slow check, and write both after it.
 //!
 //! The account's counter is keyed by the name as it was typed, known or not, so a lock does not tell whether
 //! an account exists. Anybody can lock an account for minutes by failing on purpose; refresh tokens work on

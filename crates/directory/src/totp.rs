@@ -7,6 +7,9 @@ use arm::{Error, ObjectId};
 use data_encoding::BASE32_NOPAD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::SecretDigest;
 
 /// A code of the step before or after the current one is accepted too: a phone's clock may be off by half a
 /// minute.
@@ -24,6 +27,15 @@ pub struct Totp {
     pub secret: TotpSecret,
     /// The step of the last code that was accepted. A code works once (RFC 6238, section 5.2).
     pub last_step: Option<u64>,
+    /// Its id in Graph.
+    #[serde(default)]
+    pub id: Uuid,
+    /// When it was enrolled. Whoever is asked for consent sees it: a factor that is minutes old may be a thief's.
+    #[serde(default)]
+    pub enrolled: Option<Timestamp>,
+    /// The recovery codes that are left.
+    #[serde(default)]
+    pub recovery: Vec<SecretDigest>,
 }
 
 /// The last one-time password that a user used up, stored apart from the user: signing in changes nothing in the
@@ -37,6 +49,11 @@ pub struct UsedCode {
 }
 
 impl Totp {
+    /// A factor that is given, not enrolled by its owner, and so without recovery codes.
+    pub fn given(id: Uuid, secret: TotpSecret, now: Timestamp) -> Self {
+        Self { secret, last_step: None, id, enrolled: Some(now), recovery: Vec::new() }
+    }
+
     /// The factor with what is known of its use: the later of two steps counts.
     #[must_use]
     pub fn after(self, used: Option<&UsedCode>) -> Self {
@@ -72,6 +89,16 @@ impl TotpSecret {
     /// The secret in base32, for the user's authenticator.
     pub fn base32(&self) -> String {
         BASE32_NOPAD.encode(&self.0)
+    }
+
+    /// The address that an authenticator reads from a QR code (the Key URI format that all of them share).
+    pub fn uri(&self, account: &str) -> String {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._~@".contains(c);
+        let account: String = account.chars().filter(|c| plain(*c)).collect();
+        format!(
+            "otpauth://totp/Countersign:{account}?secret={}&issuer=Countersign&algorithm=SHA1&digits=6&period=30",
+            self.base32()
+        )
     }
 
     fn generator(&self) -> totp_rs::Totp {
@@ -157,7 +184,7 @@ mod tests {
     #[test]
     fn the_later_use_counts() {
         let user = ObjectId(uuid::Uuid::nil());
-        let totp = |last_step| Totp { secret: rfc(), last_step };
+        let totp = |last_step| Totp { last_step, ..Totp::given(Uuid::nil(), rfc(), at(0)) };
         let after = |last_step, used: Option<u64>| {
             totp(last_step).after(used.map(|step| UsedCode { user, step }).as_ref()).last_step
         };
@@ -165,6 +192,23 @@ mod tests {
         assert_eq!(after(None, Some(5)), Some(5));
         assert_eq!(after(Some(7), Some(5)), Some(7));
         assert_eq!(after(Some(7), None), Some(7));
+    }
+
+    #[test]
+    fn an_authenticator_reads_the_address() {
+        assert_eq!(
+            rfc().uri("alice@contoso.example"),
+            "otpauth://totp/Countersign:alice@contoso.example?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\
+             &issuer=Countersign&algorithm=SHA1&digits=6&period=30"
+        );
+        assert!(rfc().uri("a&b?c").starts_with("otpauth://totp/Countersign:abc?secret="));
+    }
+
+    #[test]
+    fn a_factor_from_before_there_were_recovery_codes_reads() {
+        let old = r#"{"secret": "JBSWY3DPEHPK3PXP", "last_step": 7}"#;
+        let totp: Totp = serde_json::from_str(old).unwrap();
+        assert_eq!((totp.last_step, totp.enrolled, totp.recovery.len()), (Some(7), None, 0));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use arm::{Error, ObjectId, TenantId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{PasswordHash, Person, Tenant, Totp, Upn};
+use crate::{AccessPass, PasswordHash, Person, Tenant, Totp, Upn};
 
 /// A human as one tenant knows it. The document holds credentials: translate it, never serve it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub struct User {
     pub password: Option<PasswordHash>,
     /// The second factor, once enrolled.
     pub totp: Option<Totp>,
+    /// What the first second factor may be enrolled with, where the tenant wants more than the password for it.
+    #[serde(default)]
+    pub access_pass: Option<AccessPass>,
     /// Sign-ins before this time are void: set it when the password changes or sessions are ended.
     pub sessions_valid_from: Option<Timestamp>,
     /// When the user was made or invited.
@@ -68,6 +71,7 @@ impl User {
             home: None,
             password: None,
             totp: None,
+            access_pass: None,
             sessions_valid_from: None,
             created,
         })
@@ -96,6 +100,7 @@ impl User {
             home: Some(Home { tenant: self.tenant, object: self.id }),
             password: None,
             totp: None,
+            access_pass: None,
             sessions_valid_from: None,
             created,
         })

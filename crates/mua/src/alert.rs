@@ -20,6 +20,9 @@ use crate::{CriticalOperation, VaultKind};
 pub const CRITICAL_OPERATIONS: &str = "criticalOperations";
 /// The fact that names who is not bound by what was enabled.
 pub const SEPARATION_OF_DUTIES: &str = "separationOfDuties";
+/// The operation of an entry that says that too few people are left to approve consent for its target, a guard: since what
+/// else the same commit did.
+pub const APPROVERS_UNREACHABLE: &str = "approvers.unreachable";
 /// The facts that name what a guard protects no more, and what it protects from now on.
 pub const EXEMPTED: &str = "exempted";
 /// See [`EXEMPTED`].
@@ -106,6 +109,7 @@ rules! {
     SecurityPinWrong = 20, "Wrong Security PIN", Sev1;
     RepositoryConfigRemoved = 21, "Repository Config Removed", Sev1;
     UpcomingPurge = 22, "Upcoming Purge", Sev1;
+    ApproversUnreachable = 25, "Approvers Unreachable", Sev1;
 }
 
 impl AlertRule {
@@ -208,6 +212,9 @@ fn done(entry: &Entry, rules: &mut Vec<AlertRule>) {
         if items.into_iter().any(|items| by_vault(&format!("{items}/{verb}"))) {
             rules.push(rule);
         }
+    }
+    if is(entry, APPROVERS_UNREACHABLE) {
+        rules.push(AlertRule::ApproversUnreachable);
     }
     if is(entry, "repository.config.hide") {
         rules.push(AlertRule::RepositoryConfigRemoved);

@@ -39,6 +39,10 @@ pub struct Authentication {
     pub contexts: BTreeSet<String>,
     /// The token's `auth_time`. Kept with the request as evidence; no rule of contract 6.7 compares it.
     pub at: Option<Timestamp>,
+    /// When the second factor was enrolled that the person has at this moment. An approver who sees that it is minutes
+    /// old asks on another way whether it is theirs.
+    #[serde(default)]
+    pub factor_enrolled: Option<Timestamp>,
 }
 
 impl Authentication {

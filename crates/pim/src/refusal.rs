@@ -20,8 +20,20 @@ impl Broken {
     }
 }
 
-/// `RoleAssignmentRequestPolicyValidationFailed`, which lists every rule that failed and then explains each.
+/// The name of the authentication context that is a second factor and nothing else: Azure's own challenges name it so.
+const MFA_CONTEXT: &str = "p1";
+
+/// `RoleAssignmentRequestPolicyValidationFailed`, which lists every rule that failed and then explains each. When a second
+/// factor is all that is missing, it carries the claims challenge with which a client asks for it.
 pub(crate) fn policy_rules(broken: &[Broken]) -> Error {
+    let error = policy_rules_alone(broken);
+    match broken {
+        [only] if only.rule == "MfaRule" => with_challenge(error, MFA_CONTEXT),
+        _ => error,
+    }
+}
+
+fn policy_rules_alone(broken: &[Broken]) -> Error {
     let rules: Vec<&str> = broken.iter().map(|broken| broken.rule).collect();
     let why: Vec<&str> = broken.iter().map(|broken| broken.why.as_str()).collect();
     let message = format!("The following policy rules failed: {}. {}", json!(rules), why.join(" "));
@@ -80,13 +92,21 @@ pub(crate) fn voted(message: impl Into<String>) -> Error {
 
 /// The sign-in lacks an authentication context; carries the claims challenge with which a client asks for it.
 pub(crate) fn step_up(context: &str) -> Error {
-    let claims = json!({"access_token": {"acrs": {"essential": true, "value": context}}});
     let message = format!(
         "The following policy rules failed: [\"AcrsRule\"]. The role wants the authentication context `{context}`; \
-         sign in again with the claims {claims} and repeat the request."
+         sign in again with the claims {} and repeat the request.",
+        claims(context)
     );
-    Error::invalid("RoleAssignmentRequestAcrsValidationFailed", message)
-        .with_info("ClaimsChallenge", json!({"claims": claims}))
+    with_challenge(Error::invalid("RoleAssignmentRequestAcrsValidationFailed", message), context)
+}
+
+fn claims(context: &str) -> serde_json::Value {
+    json!({"access_token": {"acrs": {"essential": true, "value": context}}})
+}
+
+/// The face that answers turns this into a header, and names the command.
+fn with_challenge(error: Error, context: &str) -> Error {
+    error.with_info("ClaimsChallenge", json!({"claims": claims(context)}))
 }
 
 /// Nobody approves, or even opens, the approval of their own request.
@@ -108,4 +128,30 @@ pub(crate) fn self_extension() -> Error {
 /// An approval, stage or request that is not there, or not for this caller.
 pub(crate) fn not_found(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::NotFound, "RoleAssignmentApprovalNotFound", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(error: &Error) -> Vec<&serde_json::Value> {
+        error
+            .additional_info
+            .iter()
+            .filter(|(kind, _)| kind == "ClaimsChallenge")
+            .map(|(_, info)| info)
+            .collect()
+    }
+
+    #[test]
+    fn a_challenge_is_made_of_what_a_better_sign_in_would_mend() {
+        let (mfa, reason) = (Broken::new("MfaRule", "x"), Broken::new("JustificationRule", "y"));
+        let wanted =
+            |context| json!({"claims": {"access_token": {"acrs": {"essential": true, "value": context}}}});
+        assert_eq!(asked(&policy_rules(std::slice::from_ref(&mfa))), [&wanted("p1")]);
+        assert_eq!(asked(&step_up("c2")), [&wanted("c2")]);
+        // Signing in again would not help yet.
+        assert!(asked(&policy_rules(&[mfa, reason.clone()])).is_empty());
+        assert!(asked(&policy_rules(&[reason])).is_empty());
+    }
 }

@@ -163,11 +163,9 @@ fn signed_in(claims: &AccessClaims) -> SignedIn {
         person: claims.person.to_string(),
         kind,
         name: name.unwrap_or_else(|| claims.appid.to_string()),
-        amr: claims
-            .amr
-            .iter()
-            .filter_map(|method| serde_json::to_value(method).ok()?.as_str().map(String::from))
-            .collect(),
+        amr: claims.amr.iter().map(|method| method.as_str().to_string()).collect(),
+        acrs: claims.acrs.clone(),
+        answers_challenges: claims.xms_cc.iter().any(|capability| capability.eq_ignore_ascii_case("cp1")),
         auth_time: claims.auth_time.and_then(|at| Timestamp::from_second(at).ok()),
         family: claims.sid,
     }

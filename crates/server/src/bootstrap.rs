@@ -271,7 +271,7 @@ impl Reader<'_> {
         if let Some(secret) = &fields.totp_secret {
             let secret =
                 TotpSecret::parse(&secret.read().map_err(wrong)?).map_err(|error| wrong(message(&error)))?;
-            user.totp = Some(Totp { secret, last_step: None });
+            user.totp = Some(Totp::given(self.edge.uuid(), secret, self.now));
         }
         Ok(user)
     }

@@ -6,6 +6,8 @@
 //!   another tenant's: there is no call that takes a tenant's id, the token's is the only one there is.
 //! - Who may write is said, with the reasons, at [`may_write_directory`](crate::administrators::may_write_directory).
 //! - Nothing here takes the last administrator from a subscription.
+//! - Nothing here but disabling an account takes those who approve from a role's policy
+//!   ([`approvers`](crate::approvers)).
 //!
 //! What is answered is built from what decisions about access know of people, which holds no password, no secret and no
 //! seed. Each write has its entry in the ledger.
@@ -13,7 +15,10 @@
 mod ask;
 mod face;
 mod groups;
+mod links;
+mod methods;
 mod objects;
+mod policies;
 mod query;
 mod routes;
 mod shape;

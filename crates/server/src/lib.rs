@@ -8,6 +8,7 @@
 
 mod administrators;
 pub mod app;
+mod approvers;
 pub mod arm;
 mod bearer;
 pub mod bootstrap;
@@ -20,6 +21,7 @@ mod login;
 pub mod mail;
 pub mod metrics;
 pub mod origin;
+mod people;
 pub mod purging;
 mod repository;
 mod run;

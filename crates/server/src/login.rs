@@ -13,8 +13,11 @@
 //! - An authorization request that is at fault is told to the person on a page and is redirected nowhere.
 //! - A form is taken from our own pages alone, once, and only for a few minutes. Any server takes it that shares the
 //!   store with the one that showed the page.
+//! - A second factor is enrolled, replaced or removed on pages that follow a sign-in of the last ten minutes, which has
+//!   shown the factor there was; the secret and the recovery codes are shown there and nowhere else.
 //! - No cookie is set: there is no session in the browser that another site could ride on.
 
+mod account;
 mod answer;
 pub(crate) mod assets;
 mod browser;
@@ -22,11 +25,14 @@ mod credentials;
 mod desk;
 mod device;
 mod discovery;
+mod enrol;
 mod fault;
 mod form;
 mod gate;
 mod pages;
 mod people;
+mod qr;
+mod record;
 mod steps;
 mod tidy;
 mod token;
@@ -45,7 +51,7 @@ use crate::app::App;
 
 pub use desk::Desk;
 pub use pages::show;
-pub use people::is_revoked;
+pub use people::{is_revoked, policy_of};
 pub use tidy::{TURN as TIDYING, sweep};
 pub use visit::Visit;
 
@@ -63,6 +69,7 @@ pub fn router(app: &App) -> Router<App> {
         .route("/{tenant}/oauth2/v2.0/devicecode", post(device::start))
         .route("/{tenant}/oauth2/v2.0/authorize", authorize)
         .route("/{tenant}/oauth2/v2.0/logout", get(browser::logout))
+        .route(account::PAGE, get(account::ask).post(account::post))
         .route("/device", get(device::ask).post(device::post))
         .route("/assets/login.css", get(assets::style))
         .route("/assets/form-post.js", get(assets::script))

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use arm::{ObjectId, ResourceId, Result, RoleId, SubscriptionId, TenantId};
-use directory::{Group, Person, Subscription, Tenant};
+use directory::{Group, Links, Person, Subscription, Tenant};
 use jiff::Timestamp;
 use rbac::{Action, Assignment, Index, Origin, RoleDefinition};
 
@@ -50,6 +50,7 @@ pub struct Access {
     indexes: HashMap<TenantId, Index>,
     principals: HashMap<ObjectId, Arc<Principal>>,
     groups: HashMap<ObjectId, Arc<Group>>,
+    links: Links,
     tenants: BTreeMap<TenantId, Tenant>,
     subscriptions: BTreeMap<SubscriptionId, Subscription>,
     activations: Activations,
@@ -110,15 +111,26 @@ impl Access {
         self.principals.get(&object).map(Arc::as_ref)
     }
 
-    /// The person behind an account that can act: it is enabled, here and where its person is at home.
+    /// Who is behind an account: the same [`Person`] for all accounts of one human, guests and linked ones. Whoever asks
+    /// whether two accounts are two people asks this; a principal's own `person` is the account that it signs in with.
+    pub fn human(&self, object: ObjectId) -> Option<Person> {
+        self.principal(object)?.person.map(|account| self.links.one(account))
+    }
+
+    /// Who is behind an account that can act: it is enabled, here and where it is at home.
     pub fn acting(&self, object: ObjectId) -> Option<Person> {
         let here = self.principal(object).filter(|here| here.enabled)?;
-        let person = here.person?;
-        let home = match person {
+        let account = here.person?;
+        let home = match account {
             Person::Human { object, .. } => self.principal(object)?,
             Person::Application(_) => here,
         };
-        home.enabled.then_some(person)
+        home.enabled.then(|| self.links.one(account))
+    }
+
+    /// Which accounts are linked as one human's.
+    pub fn links(&self) -> &Links {
+        &self.links
     }
 
     /// Whether an assignment came about by activating an eligible one, and so ends by itself.

@@ -106,6 +106,7 @@ document!(
     |tenant| tenant.id.to_string(),
     lookup = Some(tenant.domain.as_str().to_ascii_lowercase())
 );
+document!(directory::SignInPolicy, "signInPolicy", |policy| policy.tenant.to_string());
 document!(directory::Subscription, "subscription", access = true, |subscription| subscription.id.to_string());
 document!(
     directory::User,
@@ -115,6 +116,7 @@ document!(
     lookup = Some(user.upn.as_str().to_ascii_lowercase())
 );
 document!(directory::Group, "group", access = true, |group| group.id.to_string());
+document!(directory::AccountLink, "accountLink", access = true, |link| Self::key_of(link.accounts));
 document!(
     directory::ServicePrincipal,
     "servicePrincipal",
@@ -144,9 +146,11 @@ document!(vault::PurgeWarning, "purgeWarning", audited = false, |warning| warnin
 document!(vault::Operation, "operation", audited = false, |done| done.id.clone());
 free!(
     directory::Tenant,
+    directory::SignInPolicy,
     directory::Subscription,
     directory::User,
     directory::Group,
+    directory::AccountLink,
     directory::ServicePrincipal,
     directory::token::StoredSigningKey,
     rbac::RoleDefinition,

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    AuthorizationCode, CODE_SECONDS, Challenge, Granted, OAuthError, RedirectUri, Scope, public_client,
+    AuthorizationCode, CODE_SECONDS, Challenge, ClaimsRequest, Granted, OAuthError, RedirectUri, Scope,
+    public_client,
 };
 use crate::later::later;
 use crate::{Secret, SignIn};
@@ -36,6 +37,8 @@ pub struct AuthorizeRequest {
     pub code_challenge: Option<String>,
     /// `S256`.
     pub code_challenge_method: Option<String>,
+    /// What the tokens have to say.
+    pub claims: Option<String>,
 }
 
 /// How the code travels back to the client.
@@ -60,6 +63,9 @@ pub struct Authorization {
     pub scope: Scope,
     /// To be repeated to the client.
     pub state: Option<String>,
+    /// What the tokens have to say.
+    #[serde(default)]
+    pub claims: ClaimsRequest,
     nonce: Option<String>,
     challenge: Challenge,
 }
@@ -92,6 +98,7 @@ impl AuthorizeRequest {
             mode,
             scope: Scope::parse(self.scope.as_deref().unwrap_or_default())?,
             state: self.state.clone(),
+            claims: ClaimsRequest::parse(self.claims.as_deref()),
             nonce: self.nonce.clone(),
             challenge: Challenge::parse(
                 self.code_challenge.as_deref(),
@@ -150,6 +157,7 @@ pub(crate) mod tests {
             nonce: some("nonce"),
             code_challenge: some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
             code_challenge_method: some("S256"),
+            claims: None,
         }
     }
 

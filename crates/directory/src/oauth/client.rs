@@ -1,15 +1,11 @@
-//! Public clients, and what a client says of itself.
+//! Public clients.
 
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::OAuthError;
 
 /// The client id of the az CLI, which azure-identity also uses for people who sign in (azure-clients 3.2).
 pub const AZURE_CLI: Uuid = uuid::uuid!("04b07795-8ddb-461a-bbee-02f9e1bf7b46");
-
-/// The longest `claims` parameter read, in bytes.
-const MAX_CLAIMS_BYTES: usize = 4096;
 
 /// The public client that a request names.
 ///
@@ -23,19 +19,6 @@ pub fn public_client(client_id: Option<&str>) -> Result<Uuid, OAuthError> {
     }
 }
 
-/// The client capabilities in a `claims` parameter such as `{"access_token":{"xms_cc":{"values":["CP1"]}}}`,
-/// to be repeated in the token. Only `CP1` ("can answer a claims challenge") is known; anything unreadable
-/// counts as none.
-pub fn requested_capabilities(claims: Option<&str>) -> Vec<String> {
-    let read = |text: &str| -> Option<Value> {
-        let claims: Value = serde_json::from_str(text).ok()?;
-        claims.pointer("/access_token/xms_cc/values").cloned()
-    };
-    let values = claims.filter(|text| text.len() <= MAX_CLAIMS_BYTES).and_then(read).unwrap_or_default();
-    let can_answer = values.as_array().is_some_and(|values| values.iter().any(|value| value == "CP1"));
-    if can_answer { vec!["CP1".into()] } else { Vec::new() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,17 +29,6 @@ mod tests {
         assert_eq!(public_client(None).unwrap_err().code, 900_144);
         for other in ["", "1950a258-227b-4e31-a9cf-717495945fc2", "az"] {
             assert_eq!(public_client(Some(other)).unwrap_err().code, 700_016, "{other}");
-        }
-    }
-
-    #[test]
-    fn capabilities_are_read_from_what_az_sends() {
-        let sent = r#"{"access_token": {"xms_cc": {"values": ["CP1"]}}}"#;
-        assert_eq!(requested_capabilities(Some(sent)), ["CP1"]);
-        for none in
-            [None, Some(""), Some("{}"), Some("[1]"), Some(r#"{"access_token":{"xms_cc":{"values":["X"]}}}"#)]
-        {
-            assert!(requested_capabilities(none).is_empty(), "{none:?}");
         }
     }
 }

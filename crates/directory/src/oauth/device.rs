@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Granted, OAuthError, Scope};
+use super::{ClaimsRequest, Granted, OAuthError, Scope};
 use crate::later::later;
 use crate::{Secret, SecretDigest, SignIn};
 
@@ -95,6 +95,9 @@ pub struct DeviceCode {
     pub tenant: Option<TenantId>,
     /// What was asked for. The polls do not repeat it (azure-clients 3.3).
     pub scope: Scope,
+    /// What the tokens have to say, as far as the client told at the start.
+    #[serde(default)]
+    pub claims: ClaimsRequest,
     /// From when on it is void.
     pub expires: Timestamp,
     /// When the client last asked.
@@ -138,7 +141,7 @@ impl DeviceCode {
     pub fn start(
         client: Uuid,
         tenant: Option<TenantId>,
-        scope: Scope,
+        (scope, claims): (Scope, ClaimsRequest),
         verification_uri: &str,
         now: Timestamp,
         (random, user_random): ([u8; 32], [u8; 8]),
@@ -161,6 +164,7 @@ impl DeviceCode {
             client,
             tenant,
             scope,
+            claims,
             expires: later(now, DEVICE_CODE_SECONDS),
             last_poll: None,
             state: DeviceState::Pending,
@@ -258,7 +262,8 @@ mod tests {
     fn started(tenant: Option<TenantId>) -> DeviceCode {
         let scope = Scope::parse(ARM_SCOPE).unwrap();
         let page = "https://localhost:8443/devicelogin";
-        let (answer, code) = DeviceCode::start(AZURE_CLI, tenant, scope, page, at(1000), ([1; 32], [2; 8]));
+        let asked = (scope, ClaimsRequest::default());
+        let (answer, code) = DeviceCode::start(AZURE_CLI, tenant, asked, page, at(1000), ([1; 32], [2; 8]));
         assert!(code.digest.matches(&answer.device_code));
         assert_eq!(UserCode::parse(&answer.user_code).as_ref(), Some(&code.user_code));
         assert!(answer.message.contains(&answer.user_code) && answer.message.contains(page));

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::ClaimsRequest;
 use crate::Upn;
 
 /// Why no token is given. Clients branch on `error` and on the number; people read the description.
@@ -17,11 +18,13 @@ pub struct OAuthError {
     pub code: u32,
     /// A sentence for people, without the number.
     pub description: String,
+    /// The claims challenge that a sign-in has to answer, as JSON in a text. MSAL hands it to the client.
+    pub claims: Option<String>,
 }
 
 impl OAuthError {
     fn new(error: &'static str, code: u32, description: impl Into<String>) -> Self {
-        Self { error, code, description: description.into() }
+        Self { error, code, description: description.into(), claims: None }
     }
 
     fn grant(code: u32, description: impl Into<String>) -> Self {
@@ -54,6 +57,36 @@ impl OAuthError {
             "You must use multi-factor authentication. \
              Sign in with a browser or a device code instead of a password.",
         )
+    }
+
+    /// The client wants no page, and there is no session that would do without one.
+    pub fn login_required() -> Self {
+        Self::new("login_required", 50058, "A silent sign-in request was sent but no user is signed in.")
+    }
+
+    /// The token is to name an authentication context that the sign-in does not satisfy. `enrolled` says whether the
+    /// person has a second factor to show; `page` is where they get one.
+    pub fn step_up(claims: &ClaimsRequest, enrolled: bool, page: &str) -> Self {
+        let (code, description) = if enrolled {
+            let text = "You must use multi-factor authentication, or sign in anew, to go on. \
+                        Sign in again with a browser or a device code.";
+            (50076, text.to_string())
+        } else {
+            let text = format!(
+                "You must enroll in multi-factor authentication to go on. \
+                 Set up an authenticator at {page}, then sign in again with a browser or a device code."
+            );
+            (50079, text)
+        };
+        let claims = Some(claims.challenge().to_string());
+        Self { claims, ..Self::new("interaction_required", code, description) }
+    }
+
+    /// The tenant has no authentication context of this name.
+    pub fn unknown_context(claims: &ClaimsRequest) -> Self {
+        let names: Vec<&str> = claims.contexts.iter().map(String::as_str).collect();
+        let what = format!("this directory has no authentication context '{}'", names.join("' or '"));
+        Self::malformed(&what)
     }
 
     /// The tenant does not know the person, neither as a member nor as a guest.
@@ -233,14 +266,19 @@ impl OAuthError {
     pub fn json(&self, trace: Uuid, correlation: Uuid, now: Timestamp) -> Value {
         let time = now.strftime("%Y-%m-%d %H:%M:%SZ").to_string();
         let ids = format!("Trace ID: {trace} Correlation ID: {correlation}");
-        json!({
+        let mut json = json!({
             "error": self.error,
             "error_description": format!("{} {ids} Timestamp: {time}", self.text()),
             "error_codes": [self.code],
             "timestamp": time,
             "trace_id": trace,
             "correlation_id": correlation,
-        })
+        });
+        if let (Some(claims), Some(members)) = (&self.claims, json.as_object_mut()) {
+            members.insert("claims".into(), claims.as_str().into());
+            members.insert("suberror".into(), "basic_action".into());
+        }
+        json
     }
 }
 
@@ -270,6 +308,23 @@ mod tests {
             "correlation_id": "00000000-0000-0000-0000-000000000002",
         });
         assert_eq!(OAuthError::invalid_credentials().json(trace, correlation, now), expected);
+    }
+
+    #[test]
+    fn a_step_up_tells_the_client_what_to_ask_for() {
+        let asked =
+            ClaimsRequest::parse(Some(r#"{"access_token":{"acrs":{"essential":true,"value":"c1"}}}"#));
+        for (enrolled, code) in [(true, 50076), (false, 50079)] {
+            let error = OAuthError::step_up(&asked, enrolled, "https://localhost/account/security");
+            let json = error.json(Uuid::nil(), Uuid::nil(), Timestamp::UNIX_EPOCH);
+            assert_eq!(
+                (&json["error"], &json["error_codes"]),
+                (&json!("interaction_required"), &json!([code]))
+            );
+            let claims = json["claims"].as_str().unwrap();
+            assert_eq!(ClaimsRequest::parse(Some(claims)), asked);
+            assert!(!error.is_wrong_guess());
+        }
     }
 
     #[test]

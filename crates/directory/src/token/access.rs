@@ -51,6 +51,9 @@ pub struct AccessClaims {
     /// How the user signed in; empty for applications.
     #[serde(default)]
     pub amr: Vec<Method>,
+    /// The authentication contexts that the sign-in satisfied when the token was made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acrs: Vec<String>,
     /// When the user signed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<i64>,
@@ -296,6 +299,7 @@ mod tests {
             unique_name: Some(user.upn.to_string()),
             name: Some(user.display_name.clone()),
             amr: vec![Method::Pwd],
+            acrs: vec!["c1".into()],
             auth_time: Some(NOW - 10),
             iat: NOW,
             nbf: NOW,

@@ -1,5 +1,7 @@
 //! The answer of the token endpoint, field by field as MSAL needs it (azure-clients 3.2).
 
+use std::collections::BTreeSet;
+
 use arm::{ObjectId, TenantId};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -55,8 +57,10 @@ pub struct UserRequest<'a> {
     pub nonce: Option<&'a str>,
     /// The refresh token, a new one or the one that was used.
     pub refresh_token: Option<&'a str>,
-    /// From [`crate::oauth::requested_capabilities`].
+    /// What the client can do: see [`crate::oauth::ClaimsRequest`].
     pub capabilities: &'a [String],
+    /// The authentication contexts that the sign-in satisfies: see [`crate::SignInPolicy::met_by`].
+    pub contexts: &'a BTreeSet<String>,
 }
 
 /// The claims of an ID token that MSAL reads.
@@ -128,6 +132,7 @@ pub fn application_tokens(
         unique_name: None,
         name: Some(application.name.clone()),
         amr: Vec::new(),
+        acrs: Vec::new(),
         auth_time: None,
         iat: now,
         nbf: now,
@@ -179,6 +184,7 @@ fn user_claims(
         unique_name: Some(user.username().to_string()),
         name: Some(here.display_name.clone()),
         amr: sign_in.methods.clone(),
+        acrs: request.contexts.iter().cloned().collect(),
         auth_time: Some(sign_in.at.as_second()),
         iat: now,
         nbf: now,
@@ -256,6 +262,7 @@ mod tests {
             nonce: Some("nonce"),
             refresh_token: Some("refresh"),
             capabilities: &["CP1".into()],
+            contexts: &BTreeSet::from(["c1".into()]),
         };
         user_tokens(&key(), &admitted, &request, at(1000), [4; 16]).unwrap()
     }
@@ -273,6 +280,7 @@ mod tests {
         let access = claims(&answer);
         assert_eq!((access.tid, access.oid, access.person), (guest.tenant, guest.id, home.person()));
         assert_eq!((access.auth_time, access.iat, access.sid), (Some(900), 1000, Some(Uuid::from_u128(77))));
+        assert_eq!(access.acrs, ["c1"]);
         assert_eq!(access.upn.as_deref(), Some("alice_contoso.example#EXT#@fabsec.example"));
         assert_eq!(access.unique_name.as_deref(), Some("alice@contoso.example"));
 

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use ledger::{Actor, ActorKind, Consent, Entry, Verdict};
 use mua::CriticalOperation;
 use mua::alert::{
-    AlertRule, AlertState, CRITICAL_OPERATIONS, EXEMPTED, Handling, PROTECTED, SEPARATION_OF_DUTIES, alerts,
+    APPROVERS_UNREACHABLE, AlertRule, AlertState, CRITICAL_OPERATIONS, EXEMPTED, Handling, PROTECTED,
+    SEPARATION_OF_DUTIES, alerts,
 };
 use uuid::Uuid;
 
@@ -104,6 +105,9 @@ fn events() -> Vec<(String, Entry)> {
         done(&guard_write, GUARD, &[(PROTECTED, POLICY)]),
     ));
     events.push(("guard: deleted".into(), done(&format!("{GUARDS}/delete"), GUARD, &[])));
+    events.push(("guard: nobody is left to approve".into(), done(APPROVERS_UNREACHABLE, GUARD, &[])));
+    let group = done(APPROVERS_UNREACHABLE, "/subscriptions/s/resourceGroups/rg", &[]);
+    events.push(("nobody is left to approve where there is no guard".into(), group));
     let approve = "Microsoft.Authorization/roleAssignmentApprovals/stages/write";
     let stage = "/providers/Microsoft.Authorization/roleAssignmentApprovals/1/stages/1";
     let scope = [("scope", GUARD)];

@@ -44,7 +44,12 @@ fn signed_in(methods: &[&str], contexts: &[&str]) -> Caller {
     let set = |words: &[&str]| words.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
     Caller {
         object: object(ALICE),
-        authentication: Authentication { methods: set(methods), contexts: set(contexts), at: None },
+        authentication: Authentication {
+            methods: set(methods),
+            contexts: set(contexts),
+            at: None,
+            factor_enrolled: None,
+        },
     }
 }
 

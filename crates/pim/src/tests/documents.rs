@@ -24,6 +24,7 @@ fn every_document_reads_back_as_it_was() {
             methods: ["pwd".to_string(), "mfa".into()].into(),
             contexts: ["c1".to_string()].into(),
             at: Some(world.now),
+            factor_enrolled: Some(world.now),
         },
         ..caller(ALICE)
     };

@@ -9,6 +9,7 @@ mod giving;
 mod listings;
 mod notices;
 mod policies;
+mod quorum;
 mod shapes;
 mod stories;
 mod world;

@@ -39,6 +39,7 @@ impl ActivationRequest {
                 "amr": self.signed_in().methods,
                 "acrs": self.signed_in().contexts,
                 "authTime": self.signed_in().at.map(long_timestamp),
+                "factorEnrolled": self.signed_in().factor_enrolled.map(long_timestamp),
             },
             "scope": expanded_scope(names, self.scope()),
             "roleDefinition": expanded_role(names, self.scope(), self.role()),

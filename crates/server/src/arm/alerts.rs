@@ -256,7 +256,8 @@ fn description(raised: &Raised<'_>) -> String {
         | AlertRule::PurgeComplete
         | AlertRule::UpcomingPurge
         | AlertRule::SecurityPinWrong
-        | AlertRule::RepositoryConfigRemoved => entry.reason.as_str(),
+        | AlertRule::RepositoryConfigRemoved
+        | AlertRule::ApproversUnreachable => entry.reason.as_str(),
         AlertRule::DutiesNotSeparated => said(mua::alert::SEPARATION_OF_DUTIES),
         AlertRule::OperationsExempted => said(mua::alert::EXEMPTED),
         AlertRule::OperationsProtected => said(mua::alert::PROTECTED),

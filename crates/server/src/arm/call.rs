@@ -56,6 +56,10 @@ pub struct SignedIn {
     pub amr: Vec<String>,
     /// When they signed in.
     pub auth_time: Option<Timestamp>,
+    /// The authentication contexts that the token names. Whether they still hold is asked again where it matters.
+    pub acrs: Vec<String>,
+    /// Whether the client said that it can answer a claims challenge.
+    pub answers_challenges: bool,
     /// The sign-in that the token descends from; applications have none.
     pub family: Option<Uuid>,
 }

@@ -292,6 +292,8 @@ mod tests {
             name: "x".into(),
             amr: Vec::new(),
             auth_time: None,
+            acrs: Vec::new(),
+            answers_challenges: false,
             family: family.map(Uuid::from_u128),
         }
     }

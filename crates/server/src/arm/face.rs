@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, Response};
 use uuid::Uuid;
 
 use super::call::Request;
+use super::challenge;
 use super::dispatch::dispatch;
 use super::reply::Reply;
 use super::route::Method;
@@ -33,7 +34,7 @@ pub async fn serve(State(app): State<App>, request: axum::extract::Request) -> R
         Err(error) => Err(error.clone()),
     };
     let head = method == "HEAD";
-    let reply = outcome.unwrap_or_else(|error| refusal(&app, &error, origin.ok().as_ref(), &ids));
+    let reply = outcome.unwrap_or_else(|error| refusal(&app, &parts, &error, origin.ok().as_ref(), &ids));
     app.metrics.request("arm", &method, reply.status);
     respond(reply, &ids, head)
 }
@@ -113,17 +114,23 @@ impl Ids {
 }
 
 /// Turns an error into an answer, logs what only the log may see, and adds the headers that clients act on.
-fn refusal(app: &App, error: &Error, origin: Option<&Origin>, ids: &Ids) -> Reply {
+fn refusal(app: &App, parts: &Parts, error: &Error, origin: Option<&Origin>, ids: &Ids) -> Reply {
     if let Some(internal) = &error.internal {
         tracing::error!(correlation = %ids.correlation, code = %error.code, %internal, "request failed");
     }
     if error.additional_info.iter().any(|(kind, _)| kind == "ResourceGuardOperation") {
         app.metrics.refused_critical_operations.inc();
     }
+    if let Some(origin) = origin
+        && let Ok(who) = bearer::main_token(app, &parts.headers, app.bearers.arm(&app.origins))
+        && let Some(reply) = challenge::reply(error, &who, &origin.arm, app.edge.now())
+    {
+        return reply;
+    }
     let mut reply = Reply { status: status(error.kind), body: Some(error.envelope()), headers: Vec::new() }
         .with_header("x-ms-error-code", error.code.clone());
     if error.kind == ErrorKind::Unauthenticated {
-        reply = reply.with_header("www-authenticate", challenge(error, origin));
+        reply = reply.with_header("www-authenticate", token_wanted(error, origin));
     }
     if matches!(error.kind, ErrorKind::Throttled | ErrorKind::Unavailable) {
         reply = reply.with_header("Retry-After", "1");
@@ -132,7 +139,7 @@ fn refusal(app: &App, error: &Error, origin: Option<&Origin>, ids: &Ids) -> Repl
 }
 
 /// Tells clients where to get the right token (contract 1.3). The target of a wrong-tenant error is the right tenant.
-fn challenge(error: &Error, origin: Option<&Origin>) -> String {
+fn token_wanted(error: &Error, origin: Option<&Origin>) -> String {
     let origin = origin.map_or("", |origin| origin.arm.as_str());
     let tenant = error.target.as_deref().unwrap_or("common");
     let message: String =

@@ -2,9 +2,11 @@
 
 mod activity;
 mod alerts;
+mod approvers;
 mod authorization;
 mod backup;
 pub mod call;
+mod challenge;
 pub mod dispatch;
 pub mod door;
 pub mod face;

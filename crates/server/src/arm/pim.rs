@@ -9,7 +9,7 @@ mod extensions;
 mod notify;
 mod opens;
 mod people;
-mod policies;
+pub mod policies;
 mod requests;
 mod schedules;
 

@@ -3,7 +3,9 @@
 use std::sync::LazyLock;
 
 use super::route::{Route, Table};
-use super::{activity, alerts, authorization, backup, guards, pim, recovery, resources, separation, vaults};
+use super::{
+    activity, alerts, approvers, authorization, backup, guards, pim, recovery, resources, separation, vaults,
+};
 
 /// Every route of the ARM face.
 pub const ROUTES: &[&[Route]] = &[
@@ -12,6 +14,7 @@ pub const ROUTES: &[&[Route]] = &[
     pim::ROUTES,
     // Before the guards' own, in which any word is a kind of request.
     separation::ROUTES,
+    approvers::ROUTES,
     guards::ROUTES,
     vaults::ROUTES,
     recovery::policies::ROUTES,

@@ -6,10 +6,13 @@
 //!   such a right counts too. Activations count here: they can do it now.
 //! - *Overrides the guard*: holds what consents, changes the guard or gives rights on it, at the guard or above it, by an
 //!   assignment that is not an activation. One that was given until some day is found until that day.
-//! - Only accounts that can act now count.
+//! - On both sides, whoever is [eligible and needs nobody to activate](eligible) counts like whoever holds the right.
+//! - Only accounts that can act now count. Accounts that are linked are one person.
 //!
 //! **Who may read it**: whoever may read the guard, or the vault. The assignments of a side are shown to those who may
 //! read role assignments there, by any of their tokens; to others a finding names the person and hides the rest.
+
+mod eligible;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
@@ -166,17 +169,28 @@ pub fn warning(call: &mut Call<'_>, vault: &ResourceId, guard: &ResourceId) -> R
         "count": count,
         "message": format!(
             "{said}. They need nobody else's consent. 'GET {vault}/separationOfDuties' says by which role \
-             assignments; remove those on the side where they do not belong, or make them eligible with approval."
+             assignments and eligibilities; remove those on the side where they do not belong, or make them eligible \
+             with approval."
         ),
         "findings": findings,
     });
     Ok(Some(Warning { shown, said }))
 }
 
+/// Everybody who can change a vault, by what they hold or may activate alone.
+pub fn changers(call: &mut Call<'_>, vault: &ResourceId) -> Result<BTreeSet<directory::Person>> {
+    let access = call.access()?;
+    let place = Place::look(call, &access, vault, changes(VaultKind::of(vault)), true)?;
+    Ok(place.holders(&access).into_keys().collect())
+}
+
 /// One side, as it was looked up.
 struct Place {
     scope: ResourceId,
+    /// What grants something there: role assignments, and eligibilities that are as good as these.
     holdings: Vec<Holding>,
+    /// Of the holdings that are eligibilities, where each may be activated alone.
+    alone: BTreeMap<ResourceId, ResourceId>,
     /// Whether the caller may see who holds what here.
     open: bool,
 }
@@ -224,10 +238,7 @@ impl Overriding {
     }
 
     fn report(&self, call: &mut Call<'_>, vault: ResourceId) -> Result<Report<'_>> {
-        let kind = match vault.is_of_type(VaultKind::Backup.resource_type()) {
-            true => VaultKind::Backup,
-            false => VaultKind::RecoveryServices,
-        };
+        let kind = VaultKind::of(&vault);
         let place = Place::look(call, &self.access, &vault, changes(kind), true)?;
         let person = |account| self.access.acting(account);
         let overriding = self.holders.get(&kind).cloned().unwrap_or_default();
@@ -256,18 +267,26 @@ fn index_at<'a>(access: &'a Access, scope: &ResourceId) -> Option<&'a Index> {
 
 impl Place {
     fn look(
-        call: &Call<'_>,
+        call: &mut Call<'_>,
         access: &Access,
         scope: &ResourceId,
         actions: &[Action],
         below: bool,
     ) -> Result<Self> {
-        let holdings = index_at(access, scope).map(|index| index.holdings(actions, scope, below, call.now));
+        let mut holdings = Vec::new();
+        let mut alone = BTreeMap::new();
+        if let Some(index) = index_at(access, scope) {
+            holdings = index.holdings(actions, scope, below, call.now);
+            for found in eligible::look(call, index, scope, actions, below)? {
+                alone.insert(found.holding.assignment.clone(), found.at);
+                holdings.push(found.holding);
+            }
+        }
         let mut open = false;
         for caller in call.request.callers() {
             open |= access.may(caller.object, READ_ASSIGNMENTS, scope, call.now)?.is_some();
         }
-        Ok(Self { scope: scope.clone(), holdings: holdings.unwrap_or_default(), open })
+        Ok(Self { scope: scope.clone(), holdings, alone, open })
     }
 
     fn holders(&self, access: &Access) -> Holders {
@@ -347,9 +366,10 @@ impl Report<'_> {
         let groups = index_at(access, &place.scope)?.path_to(held.account, holding.holder);
         let group =
             |id: ObjectId| json!({"id": id, "name": access.group(id).map(|group| group.name.as_str())});
-        Some(json!({
+        let alone = place.alone.get(&holding.assignment);
+        let mut right = json!({
             "principalId": held.account,
-            "roleAssignmentId": holding.assignment,
+            "roleAssignmentId": alone.is_none().then_some(&holding.assignment),
             "scope": holding.scope,
             "inherited": holding.scope != place.scope,
             "roleDefinitionId": authorization::shown_id(holding.role, &holding.scope),
@@ -357,7 +377,12 @@ impl Report<'_> {
             "groups": groups.into_iter().map(group).collect::<Vec<_>>(),
             "endDateTime": holding.expires.map(arm::long_timestamp),
             "actions": holding.actions.iter().filter_map(|at| action(*at)).collect::<Vec<_>>(),
-        }))
+        });
+        if let (Some(at), Some(right)) = (alone, right.as_object_mut()) {
+            right.insert("roleEligibilityScheduleId".into(), json!(holding.assignment));
+            right.insert("activation".into(), eligible::show(&holding.role_name, at));
+        }
+        Some(right)
     }
 }
 

@@ -8,15 +8,18 @@ use arm::{Error, ErrorKind, Fields, ObjectId, Result, TenantId};
 use directory::PasswordHash;
 use jiff::Timestamp;
 use ledger::{Entry, Verdict};
+use mua::alert::APPROVERS_UNREACHABLE;
 use rbac::PrincipalKind;
 use serde_json::Value;
 use store::{Access, Principal, Transaction};
 use uuid::Uuid;
 
 use crate::administrators;
+use crate::approvers::{self, Weighed};
 use crate::arm::call::SignedIn;
 use crate::arm::dispatch::check_subject;
 use crate::edge::Edge;
+use crate::people::Change;
 
 /// A request, read and authenticated, free of the HTTP framework.
 #[derive(Clone, Debug)]
@@ -141,13 +144,24 @@ impl<'a> Ask<'a> {
 
     /// Says in the ledger what was done to an object of the directory.
     pub fn record(&mut self, operation: &str, object: ObjectId, reason: &str, facts: &[(&str, String)]) {
+        let target = format!("/tenants/{}/directoryObjects/{object}", self.tenant());
+        self.record_at(operation, target, reason, facts);
+    }
+
+    /// Says in the ledger what was changed of what the organisation demands of sign-ins.
+    pub fn record_policy(&mut self, reason: &str, facts: &[(&str, String)]) {
+        let target = format!("/tenants/{}/signInPolicy", self.tenant());
+        self.record_at("directory.signInPolicy.update", target, reason, facts);
+    }
+
+    fn record_at(&mut self, operation: &str, target: String, reason: &str, facts: &[(&str, String)]) {
         let entry = Entry {
             sequence: 0,
             at: self.now,
             correlation: self.request.correlation,
             actor: self.request.who.actor(self.request.address),
             operation: operation.to_string(),
-            target: format!("/tenants/{}/directoryObjects/{object}", self.tenant()),
+            target,
             change: self.tx.digest(),
             verdict: Verdict::Done,
             reason: reason.to_string(),
@@ -155,6 +169,22 @@ impl<'a> Ask<'a> {
             facts: facts.iter().map(|(name, value)| ((*name).to_string(), value.clone())).collect(),
         };
         self.tx.record(entry);
+    }
+
+    /// What a change of the directory does to those who approve.
+    pub fn weigh(&mut self, change: &Change) -> Result<Weighed> {
+        let tenant = self.tenant();
+        approvers::weigh(self.tx, &self.access, tenant, change, self.now)
+    }
+
+    /// Tells the owners of guards for which, after `cause`, too few people are left to approve.
+    pub fn tell_lost(&mut self, weighed: &Weighed, cause: &str) -> Result<()> {
+        for (lost, target) in weighed.lost(self.tx)? {
+            let facts =
+                [("policy", lost.policy.id()), ("role", lost.role.clone()), ("cause", cause.to_string())];
+            self.record_at(APPROVERS_UNREACHABLE, target.to_string(), &lost.why, &facts);
+        }
+        Ok(())
     }
 }
 

@@ -13,6 +13,7 @@ use super::users::display_name;
 use super::{objects, query, shape};
 use crate::administrators;
 use crate::arm::reply::Reply;
+use crate::people::Change;
 
 /// The longest mail nickname, in characters, as Graph limits it.
 const MAX_NICKNAME_CHARS: usize = 64;
@@ -72,9 +73,12 @@ pub fn delete(ask: &mut Ask<'_>, id: &str) -> Result<Reply> {
     administrators::check_remaining(&ask.access, group.tenant, None, |index| {
         group.members.iter().for_each(|member| index.remove_member(group.id, *member));
     })?;
+    let weighed = ask.weigh(&members_after(group.id, BTreeSet::new()))?;
+    weighed.demand_kept(&format!("Deleting the group '{}'", group.name))?;
     leave_all(ask, group.id)?;
     ask.tx.delete::<Group>(&group.id.to_string());
-    let facts = [("displayName", group.name.clone())];
+    let mut facts = vec![("displayName", group.name.clone())];
+    facts.extend(weighed.fact());
     ask.record("directory.groups.delete", group.id, "a group was deleted", &facts);
     Ok(Reply::empty(204))
 }
@@ -93,8 +97,11 @@ pub fn add_member(ask: &mut Ask<'_>, id: &str) -> Result<Reply> {
             "One or more added object references already exist for the following modified properties: 'members'.",
         ));
     }
+    let weighed = ask.weigh(&members_after(group.id, group.members.clone()))?;
+    weighed.demand_kept(&format!("This change of the group '{}'", group.name))?;
     ask.tx.put(&group)?;
-    let facts = membership_facts(ask, &group, member);
+    let mut facts = membership_facts(ask, &group, member);
+    facts.extend(weighed.fact());
     ask.record("directory.groups.members.add", group.id, "a member was added", &facts);
     Ok(Reply::empty(204))
 }
@@ -110,10 +117,18 @@ pub fn remove_member(ask: &mut Ask<'_>, id: &str, member: &str) -> Result<Reply>
     administrators::check_remaining(&ask.access, group.tenant, None, |index| {
         index.remove_member(group.id, object);
     })?;
+    let weighed = ask.weigh(&members_after(group.id, group.members.clone()))?;
+    let name = ask.access.principal(object).map_or_else(|| object.to_string(), |member| member.name.clone());
+    weighed.demand_kept(&format!("Taking '{name}' out of the group '{}'", group.name))?;
     ask.tx.put(&group)?;
-    let facts = membership_facts(ask, &group, object);
+    let mut facts = membership_facts(ask, &group, object);
+    facts.extend(weighed.fact());
     ask.record("directory.groups.members.remove", group.id, "a member was removed", &facts);
     Ok(Reply::empty(204))
+}
+
+fn members_after(group: ObjectId, members: BTreeSet<ObjectId>) -> Change {
+    Change { groups: [(group, members)].into(), ..Change::default() }
 }
 
 /// Takes an object that is deleted out of every group.
@@ -139,7 +154,7 @@ fn stored(ask: &mut Ask<'_>, id: &str) -> Result<Group> {
 
 /// The object behind a reference such as `https://graph/v1.0/directoryObjects/<id>`: it must be of this tenant, so that
 /// the address in front makes no difference.
-fn referenced(ask: &Ask<'_>, reference: &str) -> Result<ObjectId> {
+pub fn referenced(ask: &Ask<'_>, reference: &str) -> Result<ObjectId> {
     let mut segments = reference.trim_end_matches('/').rsplit('/');
     let (id, collection) = (segments.next(), segments.next());
     let collections = ["directoryObjects", "users", "groups", "servicePrincipals"];

@@ -4,8 +4,11 @@ use arm::{Error, ErrorKind, ObjectId, Result};
 use rbac::PrincipalKind;
 
 use super::ask::{Ask, Request};
-use super::{groups, objects, users};
+use super::{groups, links, methods, objects, policies, users};
 use crate::arm::reply::Reply;
+
+/// The accounts that are one human's: an addition of ours.
+const LINKS: &str = "linkedAccounts";
 
 /// Answers a request.
 ///
@@ -21,6 +24,8 @@ pub fn answer(ask: &mut Ask<'_>) -> Result<Reply> {
         "groups" => group(ask, rest),
         "serviceprincipals" => application(ask, rest),
         "directoryobjects" => any(ask, rest),
+        "identity" => policies::contexts(ask, rest)?.ok_or_else(|| no_such_path(request)),
+        "policies" => policies::policies(ask, rest)?.ok_or_else(|| no_such_path(request)),
         _ => Err(no_such_path(request)),
     }
 }
@@ -35,6 +40,10 @@ fn me(ask: &mut Ask<'_>, rest: &[&str]) -> Result<Reply> {
     match (ask.request.method.as_str(), rest) {
         ("GET", []) => users::me(ask),
         (_, []) => Err(wrong_method(ask.request)),
+        (_, [first, rest @ ..]) if is_authentication(first) => {
+            let me = ask.me()?.object.to_string();
+            authentication(ask, &me, rest)
+        }
         _ => {
             let me = ask.me()?.object;
             memberships(ask, me, rest)
@@ -43,15 +52,32 @@ fn me(ask: &mut Ask<'_>, rest: &[&str]) -> Result<Reply> {
 }
 
 fn user(ask: &mut Ask<'_>, rest: &[&str]) -> Result<Reply> {
+    let is = |segment: &str, word: &str| segment.eq_ignore_ascii_case(word);
     match (ask.request.method.as_str(), rest) {
         ("GET", []) => objects::list(ask, PrincipalKind::User),
         ("POST", []) => users::create(ask),
         ("GET", [id]) => objects::get(ask, PrincipalKind::User, id),
         ("PATCH", [id]) => users::update(ask, id),
         ("DELETE", [id]) => users::delete(ask, id),
+        ("GET", [id, links]) if is(links, LINKS) => links::list(ask, id),
+        ("POST", [id, links, reference]) if is(links, LINKS) && is(reference, "$ref") => links::add(ask, id),
+        ("DELETE", [id, links, other, reference]) if is(links, LINKS) && is(reference, "$ref") => {
+            links::remove(ask, id, other)
+        }
         (_, [] | [_]) => Err(wrong_method(ask.request)),
+        (_, [_, links, ..]) if is(links, LINKS) => Err(wrong_method(ask.request)),
+        (_, [id, first, rest @ ..]) if is_authentication(first) => authentication(ask, id, rest),
         (_, [id, rest @ ..]) => memberships_of(ask, PrincipalKind::User, id, rest),
     }
+}
+
+fn is_authentication(segment: &str) -> bool {
+    segment.eq_ignore_ascii_case("authentication")
+}
+
+fn authentication(ask: &mut Ask<'_>, user: &str, rest: &[&str]) -> Result<Reply> {
+    let request = ask.request;
+    methods::answer(ask, user, rest)?.ok_or_else(|| no_such_path(request))
 }
 
 fn group(ask: &mut Ask<'_>, rest: &[&str]) -> Result<Reply> {

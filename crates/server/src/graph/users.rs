@@ -8,7 +8,9 @@ use store::Principal;
 use super::ask::{Ask, Request, bad, not_found};
 use super::{groups, objects, shape};
 use crate::administrators;
+use crate::approvers::Weighed;
 use crate::arm::reply::Reply;
+use crate::people::Change;
 
 /// The longest name for people, in characters.
 const MAX_NAME_CHARS: usize = 256;
@@ -81,9 +83,15 @@ pub fn update(ask: &mut Ask<'_>, id: &str) -> Result<Reply> {
     if !enabled {
         administrators::check_remaining(&ask.access, user.tenant, Some(user.id), |_| {})?;
     }
+    let weighed = if enabled { Weighed::default() } else { ask.weigh(&without(user.id))? };
     ask.tx.put(&after)?;
-    let facts = [("userPrincipalName", after.upn.to_string()), ("accountEnabled", enabled.to_string())];
-    ask.record("directory.users.update", user.id, "a user was changed", &facts);
+    let operation = "directory.users.update";
+    let mut facts =
+        vec![("userPrincipalName", after.upn.to_string()), ("accountEnabled", enabled.to_string())];
+    facts.extend(weighed.fact());
+    ask.record(operation, user.id, "a user was changed", &facts);
+    // Nobody's account is so important that it could not be stopped.
+    ask.tell_lost(&weighed, operation)?;
     Ok(Reply::empty(204))
 }
 
@@ -92,11 +100,20 @@ pub fn delete(ask: &mut Ask<'_>, id: &str) -> Result<Reply> {
     ask.demand_administrator()?;
     let user = stored(ask, id)?;
     administrators::check_remaining(&ask.access, user.tenant, Some(user.id), |_| {})?;
+    let weighed = ask.weigh(&without(user.id))?;
+    weighed.demand_kept(&format!("Deleting the user '{}'", user.upn))?;
     groups::leave_all(ask, user.id)?;
     ask.tx.delete::<User>(&user.id.to_string());
-    let facts = [("userPrincipalName", user.upn.to_string())];
-    ask.record("directory.users.delete", user.id, "a user was deleted", &facts);
+    let operation = "directory.users.delete";
+    let mut facts = vec![("userPrincipalName", user.upn.to_string())];
+    facts.extend(weighed.fact());
+    ask.record(operation, user.id, "a user was deleted", &facts);
+    ask.tell_lost(&weighed, operation)?;
     Ok(Reply::empty(204))
+}
+
+fn without(user: ObjectId) -> Change {
+    Change { gone: [user].into(), ..Change::default() }
 }
 
 fn stored(ask: &mut Ask<'_>, id: &str) -> Result<User> {

@@ -3,14 +3,14 @@
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use directory::oauth::AuthorizeRequest;
+use directory::oauth::{AuthorizeRequest, OAuthError};
 use directory::page::{End, Purpose};
 
 use super::fault::{Outcome, blocking, decide};
 use super::form::Form;
 use super::pages::{MessagePage, Needs, page, problem};
 use super::people::Place;
-use super::steps::{proceed, sign_in_page};
+use super::steps::{deliver, proceed, sign_in_page};
 use super::tokens::audience;
 use super::visit::Visit;
 use crate::app::App;
@@ -19,6 +19,9 @@ use crate::app::App;
 const MAX_HINT: usize = 256;
 
 /// `GET /{tenant}/oauth2/v2.0/authorize`
+///
+/// `prompt=login` and any `max_age` hold by themselves: there is no session, so that everybody signs in anew. A client
+/// that wants no page (`prompt=none`) is told for the same reason that there has to be one.
 pub async fn ask(
     State(app): State<App>,
     Path(segment): Path<String>,
@@ -43,11 +46,17 @@ pub async fn post(State(app): State<App>, Path(segment): Path<String>, visit: Vi
 
 async fn begin(app: App, visit: Visit, segment: String, form: Form) -> Response {
     let hint: String = form.get("login_hint").unwrap_or_default().chars().take(MAX_HINT).collect();
+    let wants_no_page = form.get("prompt").is_some_and(|prompt| prompt.split(' ').any(|word| word == "none"));
     let purpose = blocking(&app, {
         let visit = visit.clone();
         move |app| read(app, &visit, &segment, &form)
     });
     match purpose.await {
+        Ok(Purpose { end: End::Browser(request), .. }) if wants_no_page => {
+            let error = OAuthError::login_required();
+            let fields = vec![("error", error.error.to_string()), ("error_description", error.text())];
+            deliver(&visit, &request, fields)
+        }
         Ok(purpose) => sign_in_page(&app, &visit, &purpose, &hint, None).await,
         Err(fault) => problem(&app, &visit, &fault),
     }
@@ -64,6 +73,7 @@ fn read(app: &App, visit: &Visit, segment: &str, form: &Form) -> Outcome<Purpose
         nonce: form.owned("nonce"),
         code_challenge: form.owned("code_challenge"),
         code_challenge_method: form.owned("code_challenge_method"),
+        claims: form.owned("claims"),
     };
     let request = request.check()?;
     audience(app, visit, &request.scope)?;
@@ -72,6 +82,7 @@ fn read(app: &App, visit: &Visit, segment: &str, form: &Form) -> Outcome<Purpose
         client: request.client,
         action: format!("/{}/oauth2/v2.0/authorize", place.segment),
         tenant: place.tenant.map(|tenant| (tenant.id, tenant.name)),
+        claims: request.claims.clone(),
         end: End::Browser(Box::new(request)),
     })
 }

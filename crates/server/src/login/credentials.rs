@@ -1,13 +1,14 @@
 //! Signing in with a password and, where one is enrolled, a one-time password.
 
 use directory::oauth::OAuthError;
-use directory::{PasswordProof, SignIn, UsedCode, User, password_sign_in, prove};
+use directory::{PasswordProof, SignIn, Used, User, password_sign_in, prove};
 use jiff::Timestamp;
 use store::Transaction;
 
 use super::fault::{Fault, Outcome, decide};
 use super::gate::{Gate, Target};
 use super::people::member_by_name;
+use super::record::{Event, record};
 use super::visit::Visit;
 use crate::app::App;
 
@@ -17,7 +18,7 @@ pub struct Shown<'a> {
     pub username: &'a str,
     /// The proof of the password, if it was right when it was checked.
     pub proof: Option<&'a PasswordProof>,
-    /// The one-time password.
+    /// The one-time password, or a recovery code.
     pub code: Option<&'a str>,
 }
 
@@ -42,8 +43,19 @@ pub fn sign_in(tx: &mut Transaction, gate: &Gate<'_>, shown: &Shown<'_>, now: Ti
     let member = member_by_name(tx, shown.username)?;
     match password_sign_in(member.as_ref(), shown.proof, shown.code, now) {
         Ok(done) => {
-            if let Some(used) = done.write.as_ref().and_then(used_code) {
-                tx.put(&used)?;
+            match &done.used {
+                Some(Used::Code(used)) => tx.put(used)?,
+                Some(Used::RecoveryCode(user)) => {
+                    tx.put(user.as_ref())?;
+                    let left = user.totp.as_ref().map_or(0, |totp| totp.recovery.len());
+                    let event = Event {
+                        operation: "directory.signIn.recoveryCode",
+                        reason: "a recovery code was used in place of a one-time password",
+                        facts: &[("left", left.to_string())],
+                    };
+                    record(tx, gate.visit(), user, &done.sign_in, &event, now);
+                }
+                None => {}
             }
             gate.passed(tx)?;
             Ok(done.sign_in)
@@ -57,12 +69,8 @@ pub fn sign_in(tx: &mut Transaction, gate: &Gate<'_>, shown: &Shown<'_>, now: Ti
     }
 }
 
-fn used_code(user: &User) -> Option<UsedCode> {
-    let step = user.totp.as_ref()?.last_step?;
-    Some(UsedCode { user: user.id, step })
-}
-
-fn target(user: &User) -> Target {
+/// The account in the ledger.
+pub fn target(user: &User) -> Target {
     Target { id: format!("/tenants/{}/users/{}", user.tenant, user.id), name: user.upn.to_string() }
 }
 

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use directory::SecretDigest;
 use directory::Tenant;
-use directory::oauth::{DeviceAnswer, DeviceCode, OAuthError, Scope, UserCode, public_client};
+use directory::oauth::{ClaimsRequest, DeviceAnswer, DeviceCode, OAuthError, Scope, UserCode, public_client};
 use directory::page::{Attempt, End, Purpose};
 use jiff::Timestamp;
 use store::Transaction;
@@ -48,13 +48,14 @@ fn begin(app: &App, visit: &Visit, segment: &str, form: &Form) -> Outcome<Device
     let client = public_client(form.get("client_id"))?;
     let scope = Scope::parse(form.get("scope").unwrap_or_default())?;
     audience(app, visit, &scope)?;
+    let asked = (scope, ClaimsRequest::parse(form.get("claims")));
     let page = format!("{}{PAGE}", visit.origin.arm);
     decide(app, |tx, now| {
         let tenant = Place::find(tx, segment)?.id();
         pace(tx, visit, now)?;
         for _ in 0..DRAWS {
             let random = (app.edge.bytes(), app.edge.bytes());
-            let (answer, document) = DeviceCode::start(client, tenant, scope.clone(), &page, now, random);
+            let (answer, document) = DeviceCode::start(client, tenant, asked.clone(), &page, now, random);
             if with_user_code(tx, &document.user_code)?.is_empty() {
                 tx.put(&document)?;
                 return Ok(answer);
@@ -149,7 +150,13 @@ fn find(tx: &mut Transaction, typed: &str, now: Timestamp) -> arm::Result<Option
         Some(id) => tx.get::<Tenant>(&id.to_string())?.map(|tenant| (id, tenant.name)),
         None => None,
     };
-    let purpose = Purpose { client: open.client, tenant, action: PAGE.into(), end: End::Device(open.digest) };
+    let purpose = Purpose {
+        client: open.client,
+        tenant,
+        action: PAGE.into(),
+        claims: open.claims,
+        end: End::Device(open.digest),
+    };
     Ok(Some((purpose, code)))
 }
 

@@ -57,6 +57,7 @@ fn configuration(origin: &Origin, place: &Place) -> Value {
             "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "name", "preferred_username", "tid", "oid",
             "sid", "ver",
         ],
+        "claims_parameter_supported": true,
         "request_uri_parameter_supported": false,
         "cloud_instance_name": host,
         "msgraph_host": origin.graph.trim_start_matches("https://"),

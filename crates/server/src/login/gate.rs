@@ -38,6 +38,11 @@ impl<'a> Gate<'a> {
         Self { visit, account: None }
     }
 
+    /// The circumstances of the attempt.
+    pub fn visit(&self) -> &'a Visit {
+        self.visit
+    }
+
     /// Lets an attempt pass, or not. Ask it before something is checked and again with the decision: in between,
     /// others may have failed.
     ///

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::answer;
 use super::fault::Fault;
+use super::qr::Picture;
 use super::visit::Visit;
 use crate::app::App;
 
@@ -43,6 +44,60 @@ pub struct SecondFactorPage<'a> {
     pub username: &'a str,
     /// What went wrong with the form before.
     pub problem: Option<&'a str>,
+}
+
+/// A secret for an authenticator, and the proof that it has it.
+#[derive(Template)]
+#[template(path = "login/enrol.html")]
+pub struct EnrolPage<'a> {
+    /// The secret of the attempt.
+    pub transaction: &'a str,
+    /// Where the form goes.
+    pub action: &'a str,
+    /// Whose authenticator it is.
+    pub username: &'a str,
+    /// The authenticator's secret in base32, in groups.
+    pub secret: &'a str,
+    /// The same as an address.
+    pub uri: &'a str,
+    /// The same as a QR code.
+    pub picture: Picture,
+    /// Whether a temporary access pass is needed.
+    pub wants_pass: bool,
+    /// Whether it takes the place of another one.
+    pub replaces: bool,
+    /// What went wrong with the form before.
+    pub problem: Option<&'a str>,
+}
+
+/// The recovery codes, once.
+#[derive(Template)]
+#[template(path = "login/recovery_codes.html")]
+pub struct RecoveryCodesPage<'a> {
+    /// The secret of the attempt.
+    pub transaction: &'a str,
+    /// Where the form goes.
+    pub action: &'a str,
+    /// The codes.
+    pub codes: &'a [String],
+}
+
+/// The security of one's own account.
+#[derive(Template)]
+#[template(path = "login/account.html")]
+pub struct AccountPage<'a> {
+    /// The secret of the attempt.
+    pub transaction: &'a str,
+    /// Where the form goes.
+    pub action: &'a str,
+    /// Whose account it is.
+    pub username: &'a str,
+    /// Whether there is a second factor.
+    pub enrolled: bool,
+    /// Since when, if that is known.
+    pub since: Option<&'a str>,
+    /// How many recovery codes are left.
+    pub codes_left: usize,
 }
 
 /// The code that a device shows.
@@ -79,6 +134,8 @@ pub struct FormPostPage<'a> {
     pub redirect: &'a str,
     /// The client that waits.
     pub client: &'a str,
+    /// Whether it brings a code, and not an error.
+    pub signed_in: bool,
     /// What the form holds.
     pub fields: &'a [(&'static str, String)],
 }
@@ -175,7 +232,12 @@ pub fn set_wait(response: &mut Response, app: &App, fault: &Fault) {
 
 /// What a client is called.
 pub fn client_name(client: Uuid) -> &'static str {
-    if client == AZURE_CLI { "Azure CLI" } else { "An unknown application" }
+    match client {
+        AZURE_CLI => "Azure CLI",
+        // The server's own pages.
+        _ if client.is_nil() => "Countersign",
+        _ => "An unknown application",
+    }
 }
 
 /// Says what the page may load and where its forms may go; nobody may frame it.

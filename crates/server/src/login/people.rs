@@ -2,7 +2,7 @@
 
 use arm::{Error, ObjectId, TenantId};
 use directory::oauth::{OAuthError, RevokedFamily};
-use directory::{Authority, Person, ServicePrincipal, SignIn, Tenant, UsedCode, User};
+use directory::{Authority, Person, ServicePrincipal, SignIn, SignInPolicy, Tenant, UsedCode, User, admit};
 use store::Transaction;
 use uuid::Uuid;
 
@@ -83,6 +83,22 @@ pub fn users_of(
 fn user(tx: &mut Transaction, object: ObjectId, tenant: TenantId) -> arm::Result<Option<User>> {
     let user = tx.get::<User>(&object.to_string())?;
     Ok(user.filter(|user| user.tenant == tenant))
+}
+
+/// What a tenant demands of sign-ins.
+pub fn policy_of(tx: &mut Transaction, tenant: TenantId) -> arm::Result<SignInPolicy> {
+    let stored = tx.get::<SignInPolicy>(&tenant.to_string())?;
+    Ok(stored.unwrap_or_else(|| SignInPolicy::default_of(tenant)))
+}
+
+/// The account of somebody who signed in and still counts at home.
+///
+/// # Errors
+/// See [`admit`].
+pub fn account_of(tx: &mut Transaction, sign_in: &SignIn) -> Outcome<User> {
+    let (home, _) = users_of(tx, sign_in.person, home_of(sign_in)?)?;
+    admit(sign_in, home.as_ref(), home.as_ref())?;
+    Ok(home.ok_or_else(OAuthError::session_revoked)?)
 }
 
 /// Where somebody who signed in is at home.

@@ -4,24 +4,26 @@ use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use directory::oauth::{Authorization, DeviceCode, OAuthError, ResponseMode};
-use directory::page::{Attempt, End, Proved, Purpose};
+use directory::page::{Attempt, End, Present, Proved, Purpose};
 use directory::token::client_info;
 use directory::{PasswordProof, Secret, SignIn, admit};
 use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use store::Transaction;
 
+use super::account;
 use super::credentials::{self, Shown};
 use super::desk::{keep, proving, take};
 use super::device;
-use super::fault::{Fault, Outcome, decide};
+use super::enrol;
+use super::fault::{Fault, Outcome, blocking, decide};
 use super::form::Form;
 use super::gate::Gate;
 use super::pages::{
     FormPostPage, MessagePage, Needs, SecondFactorPage, SignInPage, client_name, not_counted, page, problem,
     set_wait, status,
 };
-use super::people::{home_of, users_of};
+use super::people::{home_of, policy_of, users_of};
 use super::visit::Visit;
 use crate::app::App;
 
@@ -31,6 +33,10 @@ enum Done {
     Browser { code: Secret, client_info: String },
     /// The device gets its tokens at its next poll.
     Device,
+    /// The person stays at the pages of their account.
+    Account(SignIn),
+    /// What it is for wants a second factor, and there is none: first one is enrolled.
+    Enrol(SignIn),
 }
 
 /// What comes after the password.
@@ -50,6 +56,8 @@ pub async fn proceed(app: App, visit: Visit, form: Form) -> Response {
         Ok(Some(Attempt::Consent(purpose))) => device::consent(app, visit, purpose, form).await,
         Ok(Some(Attempt::Password(purpose))) => password(app, visit, purpose, form).await,
         Ok(Some(Attempt::SecondFactor(proved))) => second_factor(app, visit, *proved, form).await,
+        Ok(Some(Attempt::Enrol(enrolling))) => enrol::prove(app, visit, *enrolling, form).await,
+        Ok(Some(Attempt::Present(present))) => go_on(app, visit, *present, form).await,
         Err(fault) => problem(&app, &visit, &fault),
         Ok(None) => {
             let text = "The page was open for too long, or its form was sent before. \
@@ -103,7 +111,8 @@ async fn second_factor_page(app: &App, visit: &Visit, proved: Proved, fault: Opt
     show(app, visit, &proved.purpose, &template, fault)
 }
 
-fn show(
+/// A page on the way, with what went wrong before.
+pub fn show(
     app: &App,
     visit: &Visit,
     purpose: &Purpose,
@@ -168,6 +177,18 @@ async fn second_factor(app: App, visit: Visit, proved: Proved, form: Form) -> Re
     }
 }
 
+/// Goes on with what somebody signed in for, who has looked at something in between.
+async fn go_on(app: App, visit: Visit, present: Present, form: Form) -> Response {
+    if present.purpose.end == End::Account {
+        return account::act(app, visit, present, form).await;
+    }
+    let outcome = blocking(&app, {
+        let present = present.clone();
+        move |app| decide(app, |tx, now| finish(app, tx, &present.purpose, present.sign_in.clone(), now))
+    });
+    end(&app, &visit, &present.purpose, outcome.await, &present.username).await
+}
+
 fn sign_in(app: &App, purpose: &Purpose, gate: &Gate<'_>, shown: &Shown<'_>) -> Outcome<Done> {
     decide(app, |tx, now| {
         let sign_in = credentials::sign_in(tx, gate, shown, now)?;
@@ -187,8 +208,19 @@ fn finish(
     let tenant = purpose.tenant.as_ref().map_or(home_tenant, |(tenant, _)| *tenant);
     let (home, here) = users_of(tx, sign_in.person, tenant)?;
     admit(&sign_in, home.as_ref(), here.as_ref())?;
+    let (policy, claims) = (policy_of(tx, tenant)?, &purpose.claims);
+    if !claims.is_met_by(&policy.met_by(&sign_in, now)) {
+        if !claims.contexts.iter().any(|context| policy.knows(context)) {
+            return Err(OAuthError::unknown_context(claims).into());
+        }
+        if !sign_in.shows_mfa() {
+            return Ok(Done::Enrol(sign_in));
+        }
+        return Err(OAuthError::step_up(claims, true, account::PAGE).into());
+    }
     let family = app.edge.uuid();
     match &purpose.end {
+        End::Account => Ok(Done::Account(sign_in)),
         End::Browser(request) => {
             let (code, document) = request.approve(tenant, sign_in, family, now, app.edge.bytes());
             tx.put(&document)?;
@@ -218,6 +250,14 @@ async fn end(
         (Ok(Done::Browser { code, client_info }), End::Browser(request)) => {
             hand_over(visit, request, &code, client_info)
         }
+        (Ok(Done::Account(sign_in)), _) => {
+            let (purpose, username) = (purpose.clone(), username.trim().into());
+            account::overview(app, visit, Present { purpose, username, sign_in }).await
+        }
+        (Ok(Done::Enrol(sign_in)), _) => {
+            let (purpose, username) = (purpose.clone(), username.trim().into());
+            enrol::offer(app, visit, Present { purpose, username, sign_in }).await
+        }
         (Ok(_), _) => {
             let template = MessagePage {
                 title: "You are signed in",
@@ -233,13 +273,18 @@ async fn end(
 
 /// Sends the browser to the client with the code.
 fn hand_over(visit: &Visit, request: &Authorization, code: &Secret, client_info: String) -> Response {
-    let mut fields = vec![("code", code.expose().to_string()), ("client_info", client_info)];
+    deliver(visit, request, vec![("code", code.expose().to_string()), ("client_info", client_info)])
+}
+
+/// Sends the browser to the client with an answer.
+pub fn deliver(visit: &Visit, request: &Authorization, mut fields: Vec<(&'static str, String)>) -> Response {
     fields.extend(request.state.clone().map(|state| ("state", state)));
     match request.mode {
         ResponseMode::FormPost => {
             let template = FormPostPage {
                 redirect: request.redirect.as_str(),
                 client: client_name(request.client),
+                signed_in: fields.iter().any(|(name, _)| *name == "code"),
                 fields: &fields,
             };
             let needs = Needs { redirect: Some(&request.redirect), script: true };

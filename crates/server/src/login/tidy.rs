@@ -66,7 +66,7 @@ pub fn sweep<D: Free>(app: &App, is_over: impl Fn(&D, Timestamp) -> bool) -> Res
 mod tests {
     use std::sync::Arc;
 
-    use directory::oauth::{AZURE_CLI, Scope};
+    use directory::oauth::AZURE_CLI;
     use directory::page::Attempt;
     use directory::throttle::{FAILURES_PER_ADDRESS, SignInThrottle};
     use directory::{Method, Person, SecretDigest, SignIn};
@@ -122,7 +122,7 @@ mod tests {
         let (_, live) = RefreshToken::start(AZURE_CLI, family, sign_in, at(0), [1; 32]);
         let revoked = RefreshToken { digest: SecretDigest::of("revoked"), ..live.revoke(at(0)) };
         let randoms = ([2; 32], [3; 8]);
-        let (_, device) = DeviceCode::start(AZURE_CLI, None, Scope::default(), "page", at(0), randoms);
+        let (_, device) = DeviceCode::start(AZURE_CLI, None, Default::default(), "page", at(0), randoms);
         let counter = Counter {
             key: "address:192.0.2.1".into(),
             throttle: SignInThrottle::default().failed(FAILURES_PER_ADDRESS, at(0)),

@@ -1,16 +1,17 @@
 //! Making the tokens of a grant.
 
 use arm::{Error, TenantId};
-use directory::oauth::{Granted, OAuthError, RefreshToken, RevokedFamily, Scope, requested_capabilities};
+use directory::oauth::{ClaimsRequest, Granted, OAuthError, RefreshToken, RevokedFamily, Scope};
 use directory::token::{SigningKey, TokenAnswer, UserRequest, user_tokens};
 use directory::{SignIn, admit};
 use jiff::Timestamp;
 use store::Transaction;
 use uuid::Uuid;
 
+use super::account::PAGE;
 use super::fault::Outcome;
 use super::form::Form;
-use super::people::users_of;
+use super::people::{policy_of, users_of};
 use super::visit::Visit;
 use crate::app::App;
 
@@ -79,10 +80,12 @@ pub fn key(app: &App) -> arm::Result<&SigningKey> {
     app.keys.first().ok_or_else(|| Error::internal("there is no key to sign tokens with"))
 }
 
-/// Admits the person to the tenant, as both are now, and makes the tokens.
+/// Admits the person to the tenant, as both are now, and makes the tokens. They name the authentication contexts of that
+/// tenant which the sign-in satisfies now.
 ///
 /// # Errors
-/// See [`admit`]; or the scope is for another server.
+/// See [`admit`]; or the scope is for another server; or a claims challenge, when the tokens are to name a context that
+/// the sign-in does not satisfy.
 pub fn issue(
     app: &App,
     tx: &mut Transaction,
@@ -93,12 +96,18 @@ pub fn issue(
     let audience = audience(app, &request.visit, grant.scope)?;
     let (home, here) = users_of(tx, grant.sign_in.person, grant.tenant)?;
     let admitted = admit(grant.sign_in, home.as_ref(), here.as_ref())?;
+    let claims = ClaimsRequest::parse(request.form.get("claims"));
+    let contexts = policy_of(tx, grant.tenant)?.met_by(grant.sign_in, now);
+    if !claims.is_met_by(&contexts) {
+        let enrolled = home.as_ref().is_some_and(|home| home.totp.is_some());
+        let page = format!("{}{PAGE}", request.visit.origin.arm);
+        return Err(OAuthError::step_up(&claims, enrolled, &page).into());
+    }
     let refresh_token = match grant.refresh_token {
         Some(used) => Some(used.to_string()),
         None if grant.scope.offline_access => Some(new_refresh_token(app, tx, grant, now)?),
         None => None,
     };
-    let capabilities = requested_capabilities(request.form.get("claims"));
     let wanted = UserRequest {
         origin: &request.visit.origin.arm,
         client: grant.client,
@@ -107,7 +116,8 @@ pub fn issue(
         family: grant.family,
         nonce: grant.nonce,
         refresh_token: refresh_token.as_deref(),
-        capabilities: &capabilities,
+        capabilities: &claims.capabilities,
+        contexts: &contexts,
     };
     Ok(user_tokens(key(app)?, &admitted, &wanted, now, app.edge.bytes())?)
 }

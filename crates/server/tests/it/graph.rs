@@ -13,7 +13,7 @@ use crate::harness::{
 const READER: &str = "acdd72a7-3385-48ef-bd42-f606fba81ae7";
 const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
 
-async fn graph(server: &Harness, who: ObjectId, method: &str, path: &str, body: Value) -> Answer {
+pub async fn graph(server: &Harness, who: ObjectId, method: &str, path: &str, body: Value) -> Answer {
     let address = &server.running.graph_address;
     let token = server.token_for(who, address, &["pwd"]);
     with_token(server, &token, method, path, body).await
@@ -41,7 +41,7 @@ fn ids(list: &Value) -> Vec<&str> {
     values.iter().map(|one| one["id"].as_str().unwrap()).collect()
 }
 
-fn reference(server: &Harness, object: &str) -> Value {
+pub fn reference(server: &Harness, object: &str) -> Value {
     json!({"@odata.id": format!("{}/v1.0/directoryObjects/{object}", server.running.graph_address)})
 }
 
@@ -69,7 +69,7 @@ async fn add(server: &Harness, who: ObjectId, group: &str, member: &str) -> Answ
     graph(server, who, "POST", &path, reference(server, member)).await
 }
 
-async fn assign(server: &Harness, owner: ObjectId, scope: &str, role: &str, who: &str) {
+pub async fn assign(server: &Harness, owner: ObjectId, scope: &str, role: &str, who: &str) {
     let name = server.running.app().edge.uuid();
     let path = format!("{scope}/providers/Microsoft.Authorization/roleAssignments/{name}");
     let role = format!("/providers/Microsoft.Authorization/roleDefinitions/{role}");

@@ -262,6 +262,7 @@ impl Harness {
             unique_name: None,
             name: Some(principal.display_name.clone()),
             amr: amr.iter().map(|method| serde_json::from_value(json!(method)).unwrap()).collect(),
+            acrs: Vec::new(),
             auth_time: Some(now),
             iat: now,
             nbf: now,

@@ -3,8 +3,10 @@
 pub mod browser;
 pub mod device;
 mod discovery;
+pub mod enrol;
 mod grants;
 mod refresh;
+mod step_up;
 pub mod throttle;
 
 use arm::{ObjectId, TenantId};
@@ -51,16 +53,36 @@ pub async fn password(server: &Harness, tenant: &str, username: &str, password: 
     token(server, tenant, &form).await
 }
 
+/// The password grant with more: a code, or claims.
+pub async fn password_with(server: &Harness, tenant: &str, more: Fields<'_>) -> Answer {
+    let scope = arm_scope(server);
+    let mut form = vec![
+        ("client_id", CLI),
+        ("grant_type", "password"),
+        ("username", ALICE_NAME),
+        ("password", PASSWORD),
+        ("scope", &scope),
+    ];
+    form.extend(more);
+    token(server, tenant, &form).await
+}
+
 /// The refresh grant as MSAL sends it.
 pub async fn refresh(server: &Harness, tenant: &str, refresh_token: &str) -> Answer {
+    refresh_with(server, tenant, refresh_token, &[]).await
+}
+
+/// The refresh grant with claims.
+pub async fn refresh_with(server: &Harness, tenant: &str, refresh_token: &str, more: Fields<'_>) -> Answer {
     let scope = arm_scope(server);
-    let form = [
+    let mut form = vec![
         ("client_id", CLI),
         ("grant_type", "refresh_token"),
         ("client_info", "1"),
         ("refresh_token", refresh_token),
         ("scope", &scope),
     ];
+    form.extend(more);
     token(server, tenant, &form).await
 }
 
@@ -109,16 +131,22 @@ pub fn edit_user(server: &Harness, id: ObjectId, change: impl Fn(&mut User)) {
 /// Gives a user a second factor.
 pub fn enrol(server: &Harness, id: ObjectId) {
     edit_user(server, id, |user| {
-        user.totp = Some(Totp { secret: TotpSecret::from_random(TOTP_SEED), last_step: None });
+        let secret = TotpSecret::from_random(TOTP_SEED);
+        user.totp = Some(Totp::given(uuid::Uuid::from_u128(70), secret, user.created));
     });
 }
 
 /// What the authenticator shows now.
 pub fn authenticator(server: &Harness) -> String {
+    code_of(server, &TOTP_SEED)
+}
+
+/// What an authenticator with this secret shows now.
+pub fn code_of(server: &Harness, secret: &[u8]) -> String {
     let seconds = u64::try_from(server.now().as_second()).unwrap();
     totp_rs::Builder::new()
         .with_algorithm(totp_rs::Algorithm::SHA1)
-        .with_secret(totp_rs::Secret::new(Box::new(TOTP_SEED)))
+        .with_secret(totp_rs::Secret::new(secret.into()))
         .build_noncompliant()
         .generate(seconds)
         .to_string()

@@ -8,6 +8,7 @@
 
 mod activity;
 mod alerts;
+mod approvers;
 mod authorization;
 mod backup_mua;
 mod backup_vaults;
@@ -25,6 +26,7 @@ mod items;
 mod jobs;
 mod login;
 mod mail;
+mod methods;
 mod mua;
 mod pim;
 mod pins;

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::harness::{ALICE, ALICE_GUEST, Answer, BOB, Harness, SAM, SECURITY_SUB, SUE};
 
-const OPERATOR: &str = "f54b6d04-23c6-443e-b462-9c16ab7b4a52";
+pub const OPERATOR: &str = "f54b6d04-23c6-443e-b462-9c16ab7b4a52";
 const ACTION: &str = "Microsoft.DataProtection/subscriptions/resourceGroups/providers/resourceGuards/deleteProtectedItemRequests/action";
 
 pub fn guard() -> String {
@@ -214,8 +214,16 @@ async fn without_an_approver_nothing_is_approved_and_the_refusal_says_why() {
     let refused = activate(&server, "PT1H").await;
     assert_eq!((refused.status, refused.code()), (400, "RoleAssignmentRequestPolicyValidationFailed"));
     assert!(refused.message().contains("primaryApprovers"), "{}", refused.message());
-    // Alice as the only approver is nobody: her own person never counts.
-    name_approver(&server, json!([{"id": ALICE_GUEST, "userType": "User"}])).await.expect(200);
+    // Alice as the only approver is nobody: her own person never counts. Whoever names her is told so.
+    let alice = || json!([{"id": ALICE_GUEST, "userType": "User"}]);
+    let named = name_approver(&server, alice()).await;
+    assert_eq!((named.status, named.code()), (400, "InvalidPolicy"));
+    assert!(named.message().contains("alice_contoso.example#EXT#@fabsec.example"), "{}", named.message());
+    assert_eq!(activate(&server, "PT1H").await.status, 400);
+    // Before she may ask, she is an approver as good as any.
+    let server = guarded().await;
+    name_approver(&server, alice()).await.expect(200);
+    make_eligible(&server, ALICE_GUEST).await.expect(201);
     assert_eq!(activate(&server, "PT1H").await.status, 400);
 }
 

@@ -384,3 +384,155 @@ async fn without_a_guard_there_is_nothing_to_report() {
     });
     assert_eq!(names(&server.as_(ALICE).get(&report(&vault)).await.expect(200)), ["alice@contoso.example"]);
 }
+
+fn authorization(scope: &str, rest: &str) -> String {
+    format!("{scope}/providers/Microsoft.Authorization/{rest}")
+}
+
+/// Makes somebody eligible for a role at a scope, in the security team's tenant or the backup team's.
+async fn eligible(
+    server: &Harness,
+    admin: ObjectId,
+    scope: &str,
+    role: arm::RoleId,
+    who: ObjectId,
+) -> String {
+    let path = authorization(scope, &format!("roleEligibilityScheduleRequests/{}", pim::new_id()));
+    let subscription = scope.split('/').take(3).collect::<Vec<_>>().join("/");
+    let body = json!({"properties": {
+        "principalId": who, "requestType": "AdminAssign",
+        "roleDefinitionId": authorization(&subscription, &format!("roleDefinitions/{role}")),
+        "scheduleInfo": {"expiration": {"type": "AfterDuration", "duration": "P30D"}}}});
+    let made = server.as_(admin).put(&path, body).await.expect(201);
+    made["properties"]["targetRoleEligibilityScheduleId"].as_str().unwrap().to_string()
+}
+
+/// Says whether activating a role at a scope takes Sam's approval.
+async fn approval(
+    server: &Harness,
+    admin: ObjectId,
+    scope: &str,
+    role: arm::RoleId,
+    approver: Option<ObjectId>,
+) {
+    let subscription = scope.split('/').take(3).collect::<Vec<_>>().join("/");
+    let role = authorization(&subscription, &format!("roleDefinitions/{role}"));
+    let list = authorization(
+        scope,
+        &format!("roleManagementPolicyAssignments?$filter=roleDefinitionId eq '{role}'"),
+    );
+    let policy = server.as_(admin).get(&list).await.expect(200);
+    let policy = policy["value"][0]["properties"]["policyId"].as_str().unwrap();
+    let approvers: Vec<Value> =
+        approver.iter().map(|approver| json!({"id": approver, "userType": "User"})).collect();
+    let body = json!({"properties": {"rules": [{"id": "Approval_EndUser_Assignment",
+        "setting": {"isApprovalRequired": approver.is_some(), "approvalStages": [{"primaryApprovers": approvers}]}}]}});
+    server.as_(admin).patch(policy, body).await.expect(200);
+}
+
+/// Whoever activates without asking anybody is as good as whoever holds the right; wherever on the way nobody is asked.
+#[tokio::test]
+async fn the_eligible_who_ask_nobody_are_found() {
+    let (server, vault, guard) = apart().await;
+    let resource_group = guard.split_once("/providers").unwrap().0.to_string();
+    let subscription = format!("/subscriptions/{SECURITY_SUB}");
+    let scopes = [&subscription, &resource_group, &guard];
+    let role = role_ids::USER_ACCESS_ADMINISTRATOR;
+    let schedule = eligible(&server, SAM, &subscription, role, ALICE_GUEST).await;
+    for (number, scope) in scopes.iter().enumerate() {
+        let found = auditor(&server).get(&report(&vault)).await.expect(200);
+        assert_eq!(names(&found), ["alice@contoso.example"], "{scope}");
+        let right = &found["value"][0]["resourceGuardRights"][0];
+        assert_eq!(right["activation"]["scope"], **scope);
+        assert_eq!(right["activation"]["isApprovalRequired"], false);
+        assert!(right["activation"]["message"].as_str().unwrap().contains("nobody's approval"));
+        assert_eq!((&right["roleAssignmentId"], right["inherited"].as_bool()), (&Value::Null, Some(true)));
+        assert!(
+            right["roleEligibilityScheduleId"]
+                .as_str()
+                .unwrap()
+                .ends_with(schedule.rsplit('/').next().unwrap())
+        );
+        let expected =
+            ("User Access Administrator".to_string(), "GrantAccess".to_string(), subscription.clone());
+        assert_eq!(overrides(&found["value"][0]), [expected]);
+        // The warning says so as well.
+        let again = PLACES[2].admin(&server).put(&proxy(&vault), link(&guard)).await.expect(200);
+        assert_eq!(again["properties"]["separationOfDuties"]["count"], 1, "{again}");
+        approval(&server, SAM, scope, role, Some(SAM)).await;
+        assert!(number < 2 || names(&auditor(&server).get(&report(&vault)).await.expect(200)).is_empty());
+    }
+    // Approved by somebody else, it is as it should be; and once more without.
+    approval(&server, SAM, &guard, role, None).await;
+    let found = auditor(&server).get(&report(&vault)).await.expect(200);
+    assert_eq!(found["value"][0]["resourceGuardRights"][0]["activation"]["scope"], guard);
+    server.advance(SignedDuration::from_hours(24 * 30));
+    assert!(names(&auditor(&server).get(&report(&vault)).await.expect(200)).is_empty(), "it has ended");
+}
+
+#[tokio::test]
+async fn the_eligible_through_groups_and_at_the_vault_are_found() {
+    let (server, vault, guard) = apart().await;
+    // What opens the guard always takes approval, whatever the role, so that being eligible for it is fine.
+    for role in
+        [role_ids::BACKUP_MUA_OPERATOR, role_ids::BACKUP_MUA_ADMIN, role_ids::OWNER, role_ids::CONTRIBUTOR]
+    {
+        eligible(&server, SAM, &guard, role, ALICE_GUEST).await;
+    }
+    eligible(&server, SAM, &guard, role_ids::READER, ALICE_GUEST).await;
+    assert!(names(&auditor(&server).get(&report(&vault)).await.expect(200)).is_empty());
+    add_group(&server, FABSEC, INNER, &[ALICE_GUEST, SUE]);
+    add_group(&server, FABSEC, OUTER, &[INNER]);
+    eligible(&server, SAM, &guard, role_ids::USER_ACCESS_ADMINISTRATOR, OUTER).await;
+    let found = guard_auditor(&server).get(&report(&guard)).await.expect(200);
+    assert_eq!(names(&found), ["alice@contoso.example"]);
+    let right = &found["value"][0]["resourceGuardRights"][0];
+    let path: Vec<&Value> = right["groups"].as_array().unwrap().iter().map(|group| &group["id"]).collect();
+    assert_eq!((path, right["inherited"].as_bool()), (vec![&json!(INNER), &json!(OUTER)], Some(false)));
+    add_group(&server, FABSEC, INNER, &[SUE]);
+    assert!(names(&auditor(&server).get(&report(&vault)).await.expect(200)).is_empty());
+
+    // The other way round: Bob overrides the guard for good, and may come to change the vault whenever he likes.
+    let bob_guest = ObjectId(Uuid::from_u128(0x9003));
+    let now = server.now();
+    server.seed(|tx| {
+        let bob: directory::User = tx.get(&BOB.to_string())?.unwrap();
+        let fabsec: directory::Tenant = tx.get(&FABSEC.to_string())?.unwrap();
+        tx.put(&bob.as_guest_of(&fabsec, bob_guest, now)?)
+    });
+    server.grant(bob_guest, role_ids::BACKUP_MUA_OPERATOR, &guard);
+    let of_bob = |found: &Value| names(found).contains(&"bob@contoso.example");
+    let backups = vault.split_once("/providers").unwrap().0.to_string();
+    let (before, role) =
+        (auditor(&server).get(&report(&vault)).await.expect(200), role_ids::BACKUP_CONTRIBUTOR);
+    // He is Contributor of the group in this place.
+    assert!(of_bob(&before));
+    server.seed(|tx| {
+        for assignment in tx.all::<Assignment>()?.into_iter().filter(|one| one.principal == BOB) {
+            tx.delete::<Assignment>(assignment.id.folded());
+        }
+        Ok(())
+    });
+    assert!(!of_bob(&auditor(&server).get(&report(&vault)).await.expect(200)));
+    eligible(&server, ALICE, &backups, role, BOB).await;
+    let found = auditor(&server).get(&report(&vault)).await.expect(200);
+    assert!(of_bob(&found));
+    assert_eq!(found["value"][0]["vaultRights"][0]["activation"]["scope"], backups);
+}
+
+/// Two accounts that are linked are one person, on whichever side each of them is.
+#[tokio::test]
+async fn linked_accounts_are_one_person() {
+    let (server, vault, guard) = apart().await;
+    server.grant(SUE, role_ids::BACKUP_MUA_OPERATOR, &guard);
+    assert!(names(&auditor(&server).get(&report(&vault)).await.expect(200)).is_empty());
+    let path = format!("/users/{ALICE_GUEST}/linkedAccounts/$ref");
+    let body = crate::graph::reference(&server, &SUE.to_string());
+    assert_eq!(crate::graph::graph(&server, SAM, "POST", &path, body).await.status, 204);
+    let found = auditor(&server).get(&report(&vault)).await.expect(200);
+    assert_eq!(found["value"].as_array().unwrap().len(), 1);
+    let accounts = found["value"][0]["accounts"].as_array().unwrap();
+    let mut ids: Vec<&Value> = accounts.iter().map(|account| &account["principalId"]).collect();
+    ids.sort_by_key(|id| id.as_str());
+    assert_eq!(ids, [&json!(SUE), &json!(ALICE)]);
+}

@@ -9,10 +9,11 @@ use store::ClockMark;
 
 use crate::estate::{group, vault_body, vault_path};
 use crate::harness::{ALICE, Answer, BACKUP_SUB, BOB, Harness, PASSWORD};
+use crate::login::enrol::{Authenticator, recovery_codes};
 use crate::login::throttle::{guess, join_all};
 use crate::login::{
-    ALICE_NAME, aadsts, arm_refusal, authenticator, browser, claims, device, enrol, field, password, refresh,
-    submit,
+    ALICE_NAME, aadsts, arm_refusal, authenticator, browser, claims, device, enrol, field, password,
+    password_with, refresh, submit,
 };
 use crate::mua::{PLACES, link, proxy};
 use crate::repository::world::{ITEM, SECRET, World};
@@ -94,6 +95,34 @@ async fn a_password_shown_to_one_waits_for_its_second_factor_at_the_other() {
     let page = browser::open(&b, "organizations", &[]).await;
     let page = submit(&b, &page, &CREDENTIALS).await;
     assert_eq!(submit(&b, &page, &[("code", &authenticator(&a))]).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_factor_offered_by_one_is_proved_at_the_other_and_what_was_used_at_one_is_used_at_both() {
+    let [a, b] = Harness::two().await;
+    let page = submit(&b, &a.anonymous("GET", "/account/security").await, &CREDENTIALS).await;
+    let offer = submit(&a, &page, &[("decision", "enrol")]).await;
+    let authenticator = Authenticator::scan(&offer);
+    let shown = submit(&b, &offer, &[("code", &authenticator.code(&b))]).await;
+    let codes = recovery_codes(&shown);
+    assert_eq!(
+        submit(&a, &offer, &[("code", &authenticator.code(&a))]).await.status,
+        400,
+        "the form was sent"
+    );
+
+    // Everybody at once, at both: one gets in with each code.
+    for server in [&a, &b] {
+        server.advance(SignedDuration::from_secs(30));
+    }
+    for code in [codes[0].clone(), authenticator.code(&a)] {
+        let more = [("otp", code.as_str())];
+        let all = (0..4).map(|n| password_with([&a, &b][n % 2], "organizations", &more));
+        let answers = join_all(all).await;
+        let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+        assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+        assert!(answers.iter().all(|answer| answer.status == 200 || aadsts(answer) == 50126));
+    }
 }
 
 #[tokio::test]

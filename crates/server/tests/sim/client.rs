@@ -95,6 +95,7 @@ impl Client {
             unique_name: None,
             name: Some(who.name.into()),
             amr: vec![serde_json::from_value(json!("pwd")).unwrap()],
+            acrs: Vec::new(),
             auth_time: Some(now),
             iat: now,
             nbf: now,

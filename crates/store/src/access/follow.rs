@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::str::FromStr;
 
 use arm::{ObjectId, ResourceId, RoleId, SubscriptionId, TenantId};
-use directory::{Group, ServicePrincipal, Subscription, Tenant, User};
+use directory::{AccountLink, Group, ServicePrincipal, Subscription, Tenant, User};
 use pim::{ActivationRequest, Eligibility};
 use rbac::{Assignment, RoleDefinition};
 
@@ -43,6 +43,7 @@ impl Access {
         self.follow_roles(snapshot, subscriptions, changed.take::<RoleDefinition>())?;
         let mut people = changed.take::<User>();
         people.extend(changed.take::<ServicePrincipal>());
+        self.follow_links(snapshot, changed.take::<AccountLink>())?;
         let groups = changed.take::<Group>();
         let regrouped = self.follow_groups(snapshot, &groups)?;
         people.extend(groups);
@@ -99,6 +100,15 @@ impl Access {
         if moved {
             // Any custom role may have become another tenant's.
             each(snapshot, |role: RoleDefinition| self.put_role(role.id, Some(&role)))?;
+        }
+        Ok(())
+    }
+
+    fn follow_links(&mut self, snapshot: &dyn Snapshot, keys: BTreeSet<String>) -> Result<(), StoreError> {
+        let mut now = these::<AccountLink>(snapshot, keys.iter().cloned())?;
+        for key in keys {
+            let link = now.remove(&key);
+            self.links.put(&key, link);
         }
         Ok(())
     }

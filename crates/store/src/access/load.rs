@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
-use directory::{Group, ServicePrincipal, Subscription, Tenant, User};
+use directory::{AccountLink, Group, Links, ServicePrincipal, Subscription, Tenant, User};
 use rbac::{Assignment, Index, RoleDefinition};
 
 use super::activations::Activations;
@@ -30,6 +30,7 @@ impl Access {
             indexes: HashMap::new(),
             principals: HashMap::new(),
             groups: HashMap::new(),
+            links: Links::default(),
             tenants: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
             activations: Activations::default(),
@@ -49,6 +50,9 @@ impl Access {
         each(snapshot, |application: ServicePrincipal| {
             access.put_principal(application.id, Some(Principal::from(&application)));
         })?;
+        let mut links = Vec::new();
+        each(snapshot, |link: AccountLink| links.push(link))?;
+        access.links = Links::new(links);
         access.load_groups(snapshot)?;
         access.load_assignments(snapshot)?;
         // Behind the memberships: an activation through a group ends when its holder leaves the group.

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use arm::{ObjectId, RequestId, ResourceId, RoleId, SubscriptionId, TenantId};
-use directory::{Domain, Group, ServicePrincipal, Subscription, SubscriptionState, Tenant, Upn, User};
+use directory::{
+    AccountLink, Domain, Group, Person, ServicePrincipal, Subscription, SubscriptionState, Tenant, Upn, User,
+};
 use jiff::Timestamp;
 use ledger::{Actor, ActorKind, Entry, Verdict};
 use proptest::prelude::*;
@@ -157,6 +159,14 @@ fn put_group(tx: &mut Transaction, [_, n, keep, home, members, ..]: Dice) {
     put(tx, (keep % 4 > 0).then_some(document), &object(n).to_string());
 }
 
+fn put_link(tx: &mut Transaction, [_, one, other, keep, ..]: Dice) {
+    let account = |n: u8| Person::Human { tenant: tenant(n / OBJECTS), object: object(n) };
+    let accounts = [account(one), account(other)];
+    if let Ok(link) = AccountLink::new(accounts, tenant(0), account(0), time(0)) {
+        put(tx, (keep % 4 > 0).then_some(link), &AccountLink::key_of(accounts));
+    }
+}
+
 fn request(n: u8) -> RequestId {
     RequestId(uuid(6, n % 2))
 }
@@ -239,6 +249,7 @@ fn change(tx: &mut Transaction, dice: Dice) {
         9 => put_eligibility(tx, dice),
         10 => put_request(tx, dice, dice[2]),
         11 | 12 => put_activation(tx, dice),
+        13 => put_link(tx, dice),
         _ => put_assignment(tx, dice),
     }
 }
@@ -270,6 +281,7 @@ fn answers(access: &Access) -> Vec<String> {
             continue;
         };
         told.push(format!("{who}: {principal:?} {:?} {:?}", access.group(who), access.groups_of(who)));
+        told.push(format!("{who} is {:?}, acts as {:?}", access.human(who), access.acting(who)));
         for now in times {
             for at in (0..5).map(scope) {
                 for action in ACTIONS {

@@ -10,6 +10,7 @@ use super::policies::policy_of;
 use super::requests::{awaits, check_locks, eligibility_behind};
 use super::{READ, assign, opens};
 use crate::arm::call::Call;
+use crate::arm::dispatch::check_place;
 use crate::arm::reply::Reply;
 
 /// The approvals that wait for the caller.
@@ -72,12 +73,14 @@ pub(super) fn decide(call: &mut Call<'_>) -> Result<Reply> {
         Err(error) => return Err(refused(call, &request, error)),
     };
     if decision.verdict == pim::Verdict::Approve {
+        check_place(call, request.scope())?;
         check_locks(call, request.scope())??;
     }
     assign::store_activation(call, &decided)?;
     let status = decided.status_at(call.now);
     call.fact("status", status.as_str());
     call.fact("requester", request.person().0.clone());
+    call.fact("requesterAccount", request.principal().to_string());
     call.fact("request", request.name().to_string());
     call.fact("scope", request.scope().to_string());
     call.because(format!("a decision about an activation; it is {} now", status.as_str()));
@@ -91,6 +94,7 @@ fn refused(call: &mut Call<'_>, request: &ActivationRequest, error: Error) -> Er
         let mut entry = call.entry_of(Verdict::Refused, error.message.clone());
         entry.facts.insert("request".into(), request.name().to_string());
         entry.facts.insert("requester".into(), request.person().0.clone());
+        entry.facts.insert("requesterAccount".into(), request.principal().to_string());
         // The path may name any scope.
         entry.facts.insert("scope".into(), request.scope().to_string());
         call.tx.record_refusal(entry);

@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arm::{ObjectId, ResourceId, RoleId, TenantId};
+use directory::User;
 use jiff::Timestamp;
 use pim::{Authentication, Caller, Context, Names, People, Person, PrincipalKind, PrincipalName, RoleName};
 use store::{Access, Principal, Transaction};
 use uuid::Uuid;
 
-use crate::arm::call::{Call, SignedIn};
+use crate::arm::call::Call;
+use crate::login::policy_of;
+use crate::people::{Known, kind};
 
 /// The directory, as `pim` asks it.
 pub(super) struct Directory {
@@ -20,7 +23,7 @@ pub(super) struct Directory {
 
 impl Directory {
     pub(super) fn of(call: &mut Call<'_>) -> arm::Result<Self> {
-        Ok(Self { access: call.access()?, caller: caller(call.who()), now: call.now })
+        Ok(Self { access: call.access()?, caller: caller(call)?, now: call.now })
     }
 
     /// The directory as it is when nobody asks.
@@ -79,89 +82,59 @@ impl Directory {
     }
 }
 
-fn caller(who: &SignedIn) -> Caller {
+/// Who asks, and how they signed in: what the token says, because this server signed it, as far as it holds now. A context
+/// that wants a sign-in of the last minutes is not satisfied for as long as the token lives; and what a context demands
+/// may have changed since the token was made.
+fn caller(call: &mut Call<'_>) -> arm::Result<Caller> {
+    let who = call.who();
+    let policy = policy_of(call.tx, who.tenant)?;
+    let holding = policy.met(who.amr.iter().any(|method| method == "mfa"), who.auth_time, call.now);
     let authentication = Authentication {
         methods: who.amr.iter().cloned().collect(),
-        contexts: BTreeSet::new(),
+        contexts: who.acrs.iter().filter(|named| holding.contains(*named)).cloned().collect(),
         at: who.auth_time,
+        factor_enrolled: factor_enrolled(call, &who.person)?,
     };
-    Caller { object: who.object, authentication }
+    Ok(Caller { object: who.object, authentication })
 }
 
-fn kind(kind: rbac::PrincipalKind) -> PrincipalKind {
-    match kind {
-        rbac::PrincipalKind::User => PrincipalKind::User,
-        rbac::PrincipalKind::Group => PrincipalKind::Group,
-        rbac::PrincipalKind::ServicePrincipal => PrincipalKind::ServicePrincipal,
-    }
+/// When the person enrolled the second factor that they have now, at home.
+fn factor_enrolled(call: &mut Call<'_>, person: &str) -> arm::Result<Option<Timestamp>> {
+    let Ok(directory::Person::Human { object, .. }) = person.parse() else {
+        return Ok(None);
+    };
+    let home = call.tx.get::<User>(&object.to_string())?;
+    Ok(home.and_then(|home| home.totp?.enrolled))
 }
 
 impl People for Directory {
     fn person_of(&self, object: ObjectId) -> Option<Person> {
-        let principal = self.access.principal(object)?;
-        let person = principal.person.filter(directory::Person::is_human)?;
-        Some(Person(person.to_string()))
+        Known::now(&self.access).person_of(object)
     }
 
     fn is_human(&self, object: ObjectId) -> bool {
-        self.access.principal(object).is_some_and(|p| p.kind == rbac::PrincipalKind::User && p.enabled)
+        Known::now(&self.access).is_human(object)
     }
 
     fn groups_of(&self, object: ObjectId) -> BTreeSet<ObjectId> {
-        self.access.groups_of(object)
+        Known::now(&self.access).groups_of(object)
     }
 
     fn members_of(&self, group: ObjectId) -> BTreeSet<ObjectId> {
-        let mut seen = BTreeSet::new();
-        let mut open = vec![group];
-        let mut members = BTreeSet::new();
-        while let Some(next) = open.pop() {
-            if !seen.insert(next) {
-                continue;
-            }
-            match self.access.group(next) {
-                Some(group) => open.extend(group.members.iter().copied()),
-                None => {
-                    members.insert(next);
-                }
-            }
-        }
-        members.remove(&group);
-        members
+        Known::now(&self.access).members_of(group)
     }
 }
 
 impl Names for Directory {
     fn principal(&self, object: ObjectId) -> PrincipalName {
-        match self.access.principal(object) {
-            Some(principal) => PrincipalName {
-                display_name: principal.display_name.clone(),
-                user_name: (principal.kind == rbac::PrincipalKind::User).then(|| principal.name.clone()),
-                kind: kind(principal.kind),
-            },
-            None => {
-                PrincipalName { display_name: object.to_string(), user_name: None, kind: PrincipalKind::User }
-            }
-        }
+        Known::now(&self.access).principal(object)
     }
 
     fn role(&self, role: RoleId) -> RoleName {
-        let known =
-            self.access.tenants().filter_map(|tenant| self.access.index(tenant.id)?.role(role)).next();
-        match known {
-            Some(role) => RoleName {
-                display_name: role.role_name.clone(),
-                built_in: role.kind == rbac::RoleKind::BuiltIn,
-            },
-            None => RoleName { display_name: role.to_string(), built_in: false },
-        }
+        Known::now(&self.access).role(role)
     }
 
     fn scope(&self, scope: &ResourceId) -> String {
-        let whole_subscription = scope.subscription_id().filter(|id| *scope == ResourceId::subscription(*id));
-        match whole_subscription.and_then(|id| self.access.subscription(id)) {
-            Some(subscription) => subscription.name.clone(),
-            None => scope.name().to_string(),
-        }
+        Known::now(&self.access).scope(scope)
     }
 }

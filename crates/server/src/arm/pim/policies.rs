@@ -2,21 +2,22 @@
 
 use arm::{Error, Filter, ResourceId, Result, RoleId};
 use mua::{CriticalOperation, ResourceGuard};
-use pim::{Listing, PolicyDocument, RolePolicy};
+use pim::{ApproverFinding, Listing, PolicyDocument, RolePolicy};
 use rbac::{Action, RoleDefinition};
 use store::{Transaction, pim_key};
 
 use super::people::Directory;
+use crate::arm::approvers;
 use crate::arm::call::Call;
 use crate::arm::reply::Reply;
 
 /// The policy of a role at a scope, as it is in force now.
-pub(super) fn policy_of(call: &mut Call<'_>, scope: &ResourceId, role: RoleId) -> Result<RolePolicy> {
+pub fn policy_of(call: &mut Call<'_>, scope: &ResourceId, role: RoleId) -> Result<RolePolicy> {
     policy_at(call.tx, scope, role)
 }
 
 /// The same, for what nobody calls.
-pub(super) fn policy_at(tx: &mut Transaction, scope: &ResourceId, role: RoleId) -> Result<RolePolicy> {
+pub fn policy_at(tx: &mut Transaction, scope: &ResourceId, role: RoleId) -> Result<RolePolicy> {
     let guards_consent = guards_consent(tx, scope, role)?;
     let stored: Option<PolicyDocument> = tx.get(&pim_key(scope, "rolemanagementpolicies", &role))?;
     Ok(match stored {
@@ -87,7 +88,14 @@ pub(super) fn list_assignments(call: &mut Call<'_>) -> Result<Reply> {
 
 pub(super) fn get(call: &mut Call<'_>) -> Result<Reply> {
     let policy = named(call)?;
-    Ok(Reply::ok(policy.to_json(&Directory::of(call)?)))
+    let findings = approvers::findings(call, &policy)?;
+    shown(call, &policy, &findings)
+}
+
+/// A policy, with what there is to say about its approvers.
+fn shown(call: &mut Call<'_>, policy: &RolePolicy, findings: &[ApproverFinding]) -> Result<Reply> {
+    let json = policy.to_json(&Directory::of(call)?);
+    Ok(Reply::ok(approvers::show_with(call, json, policy, findings)?))
 }
 
 pub(super) fn get_assignment(call: &mut Call<'_>) -> Result<Reply> {
@@ -102,13 +110,28 @@ pub(super) fn patch(call: &mut Call<'_>) -> Result<Reply> {
     let policy = named(call)?;
     let patched = policy.patch(&call.request.body, call.who().object, call.now)?;
     check_approvers(call, &patched)?;
+    let findings = approvers::findings(call, &patched)?;
+    if patched.rules().approval != policy.rules().approval {
+        check_quorum(&patched, &findings, &Directory::of(call)?)?;
+    }
     call.tx.put(patched.document())?;
     call.fact("role", patched.role().to_string());
+    approvers::note(call, &patched, &findings)?;
     call.because("the role's policy was changed");
-    Ok(Reply::ok(patched.to_json(&Directory::of(call)?)))
+    shown(call, &patched, &findings)
 }
 
-/// Back to the defaults.
+/// Refuses approvers who are too few for somebody: whoever names them is there to name one more, and later nobody may be.
+fn check_quorum(policy: &RolePolicy, findings: &[ApproverFinding], names: &Directory) -> Result<()> {
+    match findings.iter().find(|finding| matches!(finding, ApproverFinding::Deadlock { .. })) {
+        None => Ok(()),
+        Some(deadlock) => Err(Error::invalid("InvalidPolicy", deadlock.message(names))
+            .with_target(format!("{}/rules/Approval_EndUser_Assignment", policy.id()))),
+    }
+}
+
+/// Back to the defaults. That is allowed when these name no approver: then nothing is approved, which the guard's owner
+/// is told of.
 pub(super) fn reset(call: &mut Call<'_>) -> Result<Reply> {
     let policy = named(call)?;
     let key = pim_key(policy.scope(), "rolemanagementpolicies", &policy.role());
@@ -117,6 +140,7 @@ pub(super) fn reset(call: &mut Call<'_>) -> Result<Reply> {
     }
     call.tx.delete::<PolicyDocument>(&key);
     call.because("the role's policy was set back to its defaults");
+    approvers::after_reset(call, &policy)?;
     Ok(Reply::empty(200))
 }
 

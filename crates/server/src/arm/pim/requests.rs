@@ -12,6 +12,7 @@ use store::{Document, pim_key, schedule_requests};
 use super::people::Directory;
 use super::policies::{checked_scope, policy_of, role_at};
 use super::{ASSIGN, READ, assign, extensions, notify};
+use crate::arm::approvers;
 use crate::arm::call::Call;
 use crate::arm::dispatch::check_place;
 use crate::arm::reply::Reply;
@@ -35,7 +36,9 @@ impl Ask {
         if body.request_type.is_admins() {
             call.demand(ASSIGN, &scope)?;
         }
-        check_place(call, &scope)?;
+        if !body.request_type.takes_away() {
+            check_place(call, &scope)?;
+        }
         if role_at(call, &scope, body.role)?.is_none() {
             return Err(Error::invalid(
                 "RoleDefinitionDoesNotExist",
@@ -100,10 +103,12 @@ pub(super) fn put_eligibility(call: &mut Call<'_>) -> Result<Reply> {
         return Ok(Reply::created(failed.to_json(&ask.people, call.now)));
     }
     call.tx.put(&settled.record)?;
+    let mut found = Vec::new();
     match &settled.change {
         Change::Put(eligibility) => {
             call.tx.put(eligibility)?;
             follow(call, &ask, eligibility.grant().name, Some(eligibility))?;
+            found = approvers::after_grant(call, &ask.policy, eligibility)?;
         }
         Change::Remove(eligibility) => {
             call.tx.delete::<Eligibility>(&eligibility.key());
@@ -113,7 +118,11 @@ pub(super) fn put_eligibility(call: &mut Call<'_>) -> Result<Reply> {
     }
     extensions::store_answer(call, settled.answered.as_ref())?;
     notify::settled(call, &settled)?;
-    Ok(Reply::created(settled.record.to_json(&ask.people, call.now)))
+    let json = settled.record.to_json(&ask.people, call.now);
+    match found.as_slice() {
+        [] => Ok(Reply::created(json)),
+        found => Ok(Reply::created(approvers::show_with(call, json, &ask.policy, found)?)),
+    }
 }
 
 fn settle_eligibility(call: &mut Call<'_>, ask: &Ask) -> Result<Settled<Eligibility>> {

@@ -171,6 +171,27 @@ async fn a_request_at_fault_is_told_on_a_page_and_goes_nowhere() {
     }
 }
 
+/// There is no session in the browser, so that whatever a client says of its age, people sign in anew.
+#[tokio::test]
+async fn nobody_is_signed_in_without_showing_who_they_are_again() {
+    let server = Harness::start().await;
+    let before = signed_in_page(&server, "organizations").await;
+    redeem(&server, "organizations", &field(&before, "code"), VERIFIER).await.expect(200);
+    server.advance(SignedDuration::from_secs(60));
+    for more in [("prompt", "login"), ("max_age", "0"), ("max_age", "3600")] {
+        let page = open(&server, "organizations", &[more]).await;
+        assert!(page.text.contains("type=\"password\""), "{more:?}");
+        let done = submit(&server, &page, &[("username", ALICE_NAME), ("password", PASSWORD)]).await;
+        let body = redeem(&server, "organizations", &field(&done, "code"), VERIFIER).await.expect(200);
+        assert_eq!(claims(&body["id_token"])["auth_time"], server.now().as_second(), "{more:?}");
+    }
+    let silent = open(&server, "organizations", &[("prompt", "none")]).await;
+    assert_eq!((action(&silent).as_str(), field(&silent, "error").as_str()), (REDIRECT, "login_required"));
+    assert_eq!(field(&silent, "state"), field(&before, "state"));
+    let foreign = [("prompt", "none"), ("redirect_uri", "https://evil.example")];
+    assert_eq!(open(&server, "organizations", &foreign).await.status, 400, "told on a page, sent nowhere");
+}
+
 #[tokio::test]
 async fn a_failed_sign_in_keeps_the_name_and_tells_nothing() {
     let server = Harness::start().await;

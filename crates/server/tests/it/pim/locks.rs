@@ -1,9 +1,11 @@
-//! A locked scope: what would give something fails and says so, what takes away goes on (contract 6.5).
+//! A locked scope, and a disabled subscription: what would give something fails and says so, what takes away goes on
+//! (contract 6.5).
 
+use directory::{Subscription, SubscriptionState};
 use serde_json::{Value, json};
 
 use super::world::*;
-use crate::harness::{ALICE_GUEST, SAM};
+use crate::harness::{ALICE_GUEST, SAM, SECURITY_SUB};
 
 const FAILED: &str = "FailedAsResourceIsLocked";
 
@@ -91,4 +93,44 @@ async fn a_guard_that_cannot_be_deleted_still_gives_consent() {
     assert!(world.acts().await);
     world.pass(3600);
     assert!(!world.acts().await, "and it ends by itself");
+}
+
+#[tokio::test]
+async fn nothing_is_given_in_a_disabled_subscription_and_everything_taken_away() {
+    const DISABLED: (u16, &str) = (409, "ReadOnlyDisabledSubscription");
+    let world = World::eligible().await;
+    let asked = world.ask(&lasting("PT1H")).await.expect(201);
+    world.decide(SAM, &asked, 0, "Approve").await.expect(200);
+    let set = |state: SubscriptionState| {
+        world.server.seed(|tx| {
+            let mut subscription: Subscription = tx.get(&SECURITY_SUB.to_string())?.unwrap();
+            subscription.state = state;
+            tx.put(&subscription)
+        });
+    };
+    set(SubscriptionState::Disabled);
+    let given = world.give(ELIGIBILITY, "AdminAssign", TESS, &lasting("P1D")).await;
+    assert_eq!((given.status, given.code()), DISABLED);
+    world.give_back().await.expect(201);
+    assert!(!world.acts().await);
+    let again = world.ask(&lasting("PT1H")).await;
+    assert_eq!((again.status, again.code()), DISABLED);
+
+    set(SubscriptionState::Enabled);
+    let asked = world.ask(&lasting("PT1H")).await.expect(201);
+    set(SubscriptionState::Disabled);
+    let approved = world.decide(SAM, &asked, 0, "Approve").await;
+    assert_eq!((approved.status, approved.code()), DISABLED);
+    world.decide(SAM, &asked, 0, "Deny").await.expect(200);
+    world.give(ELIGIBILITY, "AdminRemove", ALICE_GUEST, &json!({})).await.expect(201);
+    assert!(world.list(SAM, &guard(), "roleEligibilitySchedules").await.is_empty());
+}
+
+#[tokio::test]
+async fn nothing_is_given_in_a_group_that_is_not_there() {
+    let world = World::start().await;
+    let nowhere = format!("{}/resourceGroups/nowhere", subscription());
+    let give = body("AdminAssign", ALICE_GUEST, OPERATOR, &lasting("P1D"));
+    let answer = world.request(SAM, ELIGIBILITY, &nowhere, fresh(), give).await;
+    assert_eq!((answer.status, answer.code()), (404, "ResourceGroupNotFound"));
 }

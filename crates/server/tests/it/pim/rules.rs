@@ -97,9 +97,9 @@ async fn the_approval_rule_is_patched_part_by_part() {
             json!(true),
         ),
         (
-            json!({"approvalStages": [{"primaryApprovers": [approver("User", SAM)]}]}),
+            json!({"approvalStages": [{"primaryApprovers": [approver("User", SAM), approver("User", TESS)]}]}),
             "/approvalStages/0/primaryApprovers",
-            json!([approver("User", SAM)]),
+            json!([approver("User", SAM), approver("User", TESS)]),
         ),
     ] {
         let before = setting().await;
@@ -142,23 +142,19 @@ async fn several_stages_are_set_read_back_and_given_up_in_so_many_words() {
     assert_eq!(setting().await["approvalStages"].as_array().unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn what_no_rule_takes() {
-    let world = World::start().await;
-    let policy = world.policy(&guard(), OPERATOR).await;
-    let before = world.server.as_(SAM).get(&policy).await.expect(200);
-    let of = |id: &str, more: Value| {
-        let mut rule = more;
-        rule["id"] = json!(id);
-        json!([rule])
-    };
-    let approval = |setting: Value| of("Approval_EndUser_Assignment", json!({"setting": setting}));
-    let one = |stage: Value| approval(json!({"approvalStages": [stage]}));
+/// One rule with these fields.
+fn one_rule(id: &str, more: Value) -> Value {
+    let mut rule = more;
+    rule["id"] = json!(id);
+    json!([rule])
+}
+
+/// Lists of rules that are refused, and with which code.
+fn no_rules() -> Vec<(Value, &'static str)> {
+    let of = one_rule;
     let end_user = |more| of("Expiration_EndUser_Assignment", more);
     let mail = |more| of("Notification_Admin_Admin_Eligibility", more);
-    let nobody = arm::ObjectId(fresh());
-    let many: Vec<Value> = (0..51).map(|_| approver("User", SAM)).collect();
-    for (rules, code) in [
+    vec![
         (of("Expiration_EndUser_Eligibility", json!({})), "InvalidPolicy"),
         (json!([{"maximumDuration": "PT1H"}]), "InvalidRequestContent"),
         (json!([7]), "InvalidRequestContent"),
@@ -195,6 +191,16 @@ async fn what_no_rule_takes() {
         (mail(json!({"notificationType": "Pigeon"})), "InvalidRequestContent"),
         (mail(json!({"notificationRecipients": ["a@b.example\nBcc: x@y.example"]})), "InvalidRequestContent"),
         (mail(json!({"notificationRecipients": ["nobody"]})), "InvalidRequestContent"),
+    ]
+}
+
+/// The same of the approval rule.
+fn no_approvals() -> Vec<(Value, &'static str)> {
+    let approval = |setting: Value| one_rule("Approval_EndUser_Assignment", json!({"setting": setting}));
+    let one = |stage: Value| approval(json!({"approvalStages": [stage]}));
+    let nobody = arm::ObjectId(fresh());
+    let many: Vec<Value> = (0..51).map(|_| approver("User", SAM)).collect();
+    vec![
         (approval(json!({"isApprovalRequired": false})), "InvalidPolicy"),
         (approval(json!({"approvalMode": "NoApproval"})), "InvalidPolicy"),
         (approval(json!({"approvalMode": "Serial"})), "InvalidPolicy"),
@@ -223,7 +229,15 @@ async fn what_no_rule_takes() {
         (one(json!({"requiredApprovals": 21})), "InvalidRequestContent"),
         (one(json!({"isEscalationEnabled": true})), "InvalidPolicy"),
         (one(json!({"escalationApprovers": [approver("User", SAM)]})), "InvalidPolicy"),
-    ] {
+    ]
+}
+
+#[tokio::test]
+async fn what_no_rule_takes() {
+    let world = World::start().await;
+    let policy = world.policy(&guard(), OPERATOR).await;
+    let before = world.server.as_(SAM).get(&policy).await.expect(200);
+    for (rules, code) in no_rules().into_iter().chain(no_approvals()) {
         let answer = world.server.as_(SAM).patch(&policy, json!({"properties": {"rules": rules}})).await;
         assert_eq!((answer.status, answer.code()), (400, code), "{rules}: {}", answer.text);
         assert!(answer.message().len() > 20, "{}", answer.text);

@@ -159,6 +159,19 @@ impl World {
         self.patch(&guard(), OPERATOR, &rule).await
     }
 
+    /// The same, set when there were enough of them.
+    pub fn approved_in(&self, mode: &Value, stages: &[Value]) {
+        let rule = json!({"id": "Approval_EndUser_Assignment", "setting": {"isApprovalRequired": true,
+            "approvalMode": mode, "approvalStages": stages}});
+        let scope = arm::ResourceId::parse(&guard()).unwrap();
+        let (body, now) = (json!({"properties": {"rules": [rule]}}), self.server.now());
+        self.server.seed(|tx| {
+            let key = store::pim_key(&scope, "rolemanagementpolicies", &OPERATOR);
+            let known: ::pim::PolicyDocument = tx.get(&key)?.unwrap();
+            tx.put(::pim::RolePolicy::in_force(known, true).patch(&body, SAM, now)?.document())
+        });
+    }
+
     /// Somebody sends a schedule request about a role at a scope.
     pub async fn request(&self, who: ObjectId, family: &str, scope: &str, name: Uuid, body: Value) -> Answer {
         self.server.as_(who).put(&below(scope, &format!("{family}Requests/{name}")), body).await
