@@ -154,6 +154,7 @@ async fn a_request_and_its_approval_are_told_to_those_around_it() {
         }
     }
     assert!(text.contains("Decide before: "), "{text}");
+    assert!(text.contains("Opens: g: ") && text.contains("; on no vault yet"), "{text}");
     assert_eq!(to_sue.header("Message-ID"), format!("<{}@fabsec.example>", written.id()));
 }
 

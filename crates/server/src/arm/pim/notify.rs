@@ -5,20 +5,21 @@
 
 use std::collections::BTreeSet;
 
-use arm::{ObjectId, RequestId, ResourceId, Result};
+use arm::{ObjectId, RequestId, ResourceId, Result, RoleId};
 use jiff::fmt::friendly::{Designator, Spacing, SpanPrinter};
 use jiff::{SignedDuration, Span, Timestamp};
-use mua::ResourceGuard;
+use mua::{CriticalOperation, ResourceGuard};
 use pim::notice::{Addressee, Circle, Event, approver_accounts, notices};
 use pim::{
     ActivationRequest, Change, Consent, DirectAssignment, Eligibility, ExtensionRequest, Family, Grant,
     Length, Names, People, Person, PrincipalKind, Progress, RequestRecord, RolePolicy, ScheduleInfo, Settled,
     Ticket, Vote, Window,
 };
-use rbac::action;
+use rbac::{RoleDefinition, action};
 use store::{Bookmark, Document, Transaction};
 use vault::GuardProxy;
 
+use super::opens;
 use super::people::Directory;
 use super::policies::policy_at;
 use crate::app::App;
@@ -31,8 +32,8 @@ const ENDING: SignedDuration = SignedDuration::from_hours(14 * 24);
 const WORK: &str = "notices-of-time";
 /// How many events of time are told in one commit.
 const AT_ONCE: usize = 50;
-/// How many vaults are named.
-const VAULTS_NAMED: usize = 5;
+/// How many things of a kind are named.
+const NAMED: usize = 8;
 
 /// Tells what happened to an activation that is about to be stored.
 pub(super) fn activation(call: &mut Call<'_>, after: &ActivationRequest) -> Result<()> {
@@ -152,8 +153,9 @@ impl Telling<'_> {
         facts.push(("Asked for", asked(request.asked())));
         facts.extend(request.window().map(|window| ("Holds", held(&window))));
         facts.extend(self.decided(request));
-        if event == Event::ApprovalWaiting {
-            facts.extend(opens(tx, request.scope())?);
+        let role = self.role_at(request.scope(), request.role());
+        if let Some(role) = role.filter(|_| event == Event::ApprovalWaiting) {
+            facts.extend(what_opens(tx, request.scope(), role)?);
         }
         let about = About { scope: request.scope(), role: request.role(), principal: request.principal() };
         let mut story = self.story(tx, event, request.name(), &about, facts)?;
@@ -284,6 +286,11 @@ impl Telling<'_> {
         Circle { approver: Vec::new(), requestor: self.addressees(holders), admin }
     }
 
+    fn role_at(&self, scope: &ResourceId, role: RoleId) -> Option<&RoleDefinition> {
+        let access = self.people.access();
+        access.index(access.tenant_of(scope)?)?.role(role)
+    }
+
     /// Who may give the role at the scope, and all the time: not by an activation of their own.
     fn admins(&self, scope: &ResourceId) -> BTreeSet<ObjectId> {
         let access = self.people.access();
@@ -334,7 +341,7 @@ impl Telling<'_> {
 /// What a story is about.
 struct About<'a> {
     scope: &'a ResourceId,
-    role: arm::RoleId,
+    role: RoleId,
     principal: ObjectId,
 }
 
@@ -387,21 +394,37 @@ fn kind_of(tx: &mut Transaction, scope: &ResourceId) -> Result<&'static str> {
     })
 }
 
-/// What approving opens, if it is about a guard.
-fn opens(tx: &mut Transaction, scope: &ResourceId) -> Result<Option<(&'static str, String)>> {
-    if tx.resource::<ResourceGuard>(scope)?.is_none() {
-        return Ok(None);
+/// What approving opens: for each guard at the scope or below it for which the role consents, what and on which vaults.
+fn what_opens(
+    tx: &mut Transaction,
+    scope: &ResourceId,
+    role: &RoleDefinition,
+) -> Result<Vec<(&'static str, String)>> {
+    let mut guards: Vec<ResourceGuard> = tx.below(scope)?;
+    guards.extend(tx.resource::<ResourceGuard>(scope)?);
+    let mut rows = Vec::new();
+    for guard in &guards {
+        let operations: Vec<&str> = opens::operations(guard, role).map(CriticalOperation::title).collect();
+        if operations.is_empty() {
+            continue;
+        }
+        let proxies: Vec<GuardProxy> = tx.find(guard.id.folded())?;
+        let vaults: Vec<ResourceId> = proxies.iter().filter_map(|proxy| proxy.id.parent()).collect();
+        let vaults: Vec<&str> = vaults.iter().map(ResourceId::name).collect();
+        let on = if vaults.is_empty() { "no vault yet".into() } else { named_of(&vaults) };
+        rows.push(("Opens", format!("{}: {}; on {on}", guard.id.name(), named_of(&operations))));
     }
-    let proxies: Vec<GuardProxy> = tx.find(scope.folded())?;
-    let vaults: Vec<ResourceId> = proxies.iter().filter_map(|proxy| proxy.id.parent()).collect();
-    let names: Vec<&str> = vaults.iter().take(VAULTS_NAMED).map(|vault| vault.name()).collect();
-    let more = vaults.len().saturating_sub(VAULTS_NAMED);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    Ok(Some((
-        "Opens",
-        match vaults.len() {
-            0 => "critical operations on every vault of this guard; none is linked to it now".into(),
-            _ => format!("critical operations on every vault of this guard: {}{more}", names.join(", ")),
-        },
-    )))
+    let more = rows.len().saturating_sub(NAMED);
+    rows.truncate(NAMED);
+    rows.extend((more > 0).then(|| ("Opens", format!("and {more} more Resource Guards"))));
+    Ok(rows)
+}
+
+/// Some of these, and how many there are besides.
+fn named_of(names: &[&str]) -> String {
+    let some = names.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMED) {
+        0 => some,
+        more => format!("{some} and {more} more"),
+    }
 }

@@ -1,7 +1,7 @@
 //! What a request would open: what its approvers need to know, and what Azure's approval does not say.
 
 use arm::{Result, long_timestamp};
-use mua::ResourceGuard;
+use mua::{CriticalOperation, ResourceGuard};
 use pim::{ActivationRequest, RolePolicy};
 use rbac::{Action, RoleDefinition};
 use serde_json::{Value, json};
@@ -40,7 +40,9 @@ fn guards(call: &mut Call<'_>, request: &ActivationRequest) -> Result<Vec<Value>
     guards.dedup_by(|a, b| a.id == b.id);
     let mut shown = Vec::new();
     for guard in guards {
-        let operations = operations(&guard, &role);
+        let named =
+            |operation: CriticalOperation| json!({"name": operation.name(), "title": operation.title()});
+        let operations: Vec<Value> = operations(&guard, &role).map(named).collect();
         if operations.is_empty() {
             continue;
         }
@@ -57,11 +59,13 @@ fn guards(call: &mut Call<'_>, request: &ActivationRequest) -> Result<Vec<Value>
 }
 
 /// What the guard protects and the role consents to.
-fn operations(guard: &ResourceGuard, role: &RoleDefinition) -> Vec<Value> {
-    let opened = guard.protected().filter(|operation| {
-        Action::parse(&operation.guard_action()).is_ok_and(|action| role.grants(&action))
-    });
-    opened.map(|operation| json!({"name": operation.name(), "title": operation.title()})).collect()
+pub(super) fn operations(
+    guard: &ResourceGuard,
+    role: &RoleDefinition,
+) -> impl Iterator<Item = CriticalOperation> {
+    guard
+        .protected()
+        .filter(|operation| Action::parse(&operation.guard_action()).is_ok_and(|action| role.grants(&action)))
 }
 
 fn linked_vault(proxy: &GuardProxy) -> Option<Value> {
