@@ -114,7 +114,9 @@ fn passes(ask: &Ask<'_>, user: &User) -> Vec<Value> {
 
 fn demand_another(ask: &Ask<'_>, user: &User) -> Result<()> {
     ask.demand_administrator()?;
-    if ask.access.human(ask.request.who.object) == ask.access.human(user.id) {
+    // Another account of the same human is no somebody else.
+    let links = ask.access.links();
+    if ask.access.human(ask.request.who.object) == Some(links.one(user.person())) {
         let message = "This is not done for oneself. Replace or remove your own second factor at /account/security of \
                        the sign-in, or ask another administrator.";
         return Err(Error::forbidden("Authorization_RequestDenied", message));

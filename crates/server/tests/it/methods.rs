@@ -99,6 +99,31 @@ async fn an_administrator_resets_somebody_elses_factor_and_never_their_own() {
     assert_eq!((entry.actor.object, entry.facts["userPrincipalName"].as_str()), (BOB.0, ALICE_NAME));
 }
 
+/// Whoever has stolen one of somebody's two accounts is not to get rid of the factor of the other.
+#[tokio::test]
+async fn another_account_of_the_same_human_is_no_other_administrator() {
+    let server = Harness::start().await;
+    bob_administers(&server).await;
+    enrolled(&server).await;
+    let methods = get(&server, ALICE, "/me/authentication/softwareOathMethods").await.expect(200);
+    let factor = of(ALICE, &format!("softwareOathMethods/{}", methods["value"][0]["id"].as_str().unwrap()));
+    let path = format!("/users/{ALICE}/linkedAccounts/$ref");
+    let body = crate::graph::reference(&server, &BOB.to_string());
+    assert_eq!(graph(&server, ALICE, "POST", &path, body).await.status, 204);
+    for refused in [
+        graph(&server, BOB, "DELETE", &factor, Value::Null).await,
+        graph(&server, ALICE, "POST", &of(BOB, "temporaryAccessPassMethods"), json!({})).await,
+    ] {
+        assert_eq!(
+            (refused.status, refused.code()),
+            (403, "Authorization_RequestDenied"),
+            "{}",
+            refused.text
+        );
+    }
+    assert_eq!(get(&server, ALICE, "/me/authentication/softwareOathMethods").await.expect(200), methods);
+}
+
 #[tokio::test]
 async fn nobody_resets_a_factor_of_theirs_from_another_account_of_theirs() {
     let server = Harness::start().await;
