@@ -1,5 +1,7 @@
 //! Asking for a role: every rule that a request must keep before anybody is bothered with it.
 
+use std::collections::BTreeSet;
+
 use arm::{Error, RequestId, Result};
 use jiff::Timestamp;
 
@@ -8,12 +10,16 @@ use crate::admin::not_an_admins;
 use crate::checks::broken_rules;
 use crate::grant::Holding;
 use crate::policy::Occasion;
-use crate::refusal::{exists, not_yours, pending, policy_rule, policy_rules, schedule, step_up};
+use crate::refusal::{Broken, exists, not_yours, pending, policy_rule, policy_rules, schedule, step_up};
 use crate::{Context, Eligibility, Person, RequestType, RolePolicy, ScheduleRequestBody, Status};
 
-/// Settles a `SelfActivate` request. `policy` is that of the scope asked for and the body's role; `eligibilities` are
-/// those of that scope and the scopes above; `others` are the principal's other activations (those of other scopes,
-/// roles and people do no harm).
+/// Settles a `SelfActivate` request. `policies` are those of the body's role at the scope asked for, first, and at the
+/// scopes above it; `eligibilities` are those of the same scopes; `others` are the principal's other activations (those of
+/// other scopes, roles and people do no harm).
+///
+/// Whoever is eligible higher up keeps the rules of every policy from there down to the scope asked for, and is approved as
+/// the nearest of them that needs approval wants it: to activate at a scope below is no way past the rules above. (The
+/// role policies of Azure hold at their own scope alone.)
 ///
 /// # Errors
 /// All 400 unless noted.
@@ -26,25 +32,36 @@ use crate::{Context, Eligibility, Person, RequestType, RolePolicy, ScheduleReque
 pub fn activate(
     name: RequestId,
     body: &ScheduleRequestBody,
-    policy: &RolePolicy,
+    policies: &[RolePolicy],
     eligibilities: &[Eligibility],
     others: &[ActivationRequest],
     cx: &Context<'_>,
 ) -> Result<ActivationRequest> {
+    let [policy, ..] = policies else {
+        return Err(Error::internal("an activation under no policy"));
+    };
     if body.request_type != RequestType::SelfActivate {
         return Err(not_an_admins(body.request_type));
     }
-    policy.check_role(body.role)?;
+    policies.iter().try_for_each(|policy| policy.check_role(body.role))?;
+    let asked_at = policy.scope().clone();
     let person = asker(body, cx)?;
     let (eligibility, holding) = choose(body, policy, eligibilities, cx)?;
     check_others(body, policy, others, cx)?;
 
     let window = body.schedule.window(cx.now)?;
-    match broken_rules(policy, Occasion::EndUserAssignment, body, &window, cx).as_slice() {
-        [] => {}
-        broken => return Err(policy_rules(broken)),
+    let rest_on = &eligibility.grant().scope;
+    let ruling = || policies.iter().filter(|policy| policy.scope().is_within(rest_on));
+    let occasion = Occasion::EndUserAssignment;
+    let mut broken: Vec<Broken> =
+        ruling().flat_map(|policy| broken_rules(policy, occasion, body, &window, cx)).collect();
+    let mut told = BTreeSet::new();
+    broken.retain(|broken| told.insert(broken.rule));
+    if !broken.is_empty() {
+        return Err(policy_rules(&broken));
     }
-    check_context(policy, cx)?;
+    ruling().try_for_each(|policy| check_context(policy, cx))?;
+    let policy = ruling().find(|policy| policy.needs_approval()).unwrap_or(policy);
     policy.check_reach(cx.people, Some(&person))?;
     let window = window
         .clipped(eligibility.grant().window.end())
@@ -52,7 +69,8 @@ pub fn activate(
 
     Ok(ActivationRequest {
         name,
-        scope: policy.scope().clone(),
+        scope: asked_at,
+        policy_scope: Some(policy.scope().clone()),
         role: body.role,
         principal: cx.caller.object,
         person,
@@ -139,7 +157,10 @@ fn check_others(
     cx: &Context<'_>,
 ) -> Result<()> {
     let same = |other: &&ActivationRequest| {
-        other.principal == body.principal && other.is_under(policy) && other.is_open_or_effective(cx.now)
+        other.principal == body.principal
+            && other.scope == *policy.scope()
+            && other.role == body.role
+            && other.is_open_or_effective(cx.now)
     };
     match others.iter().find(same) {
         None => Ok(()),

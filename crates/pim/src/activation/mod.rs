@@ -118,6 +118,9 @@ pub enum Progress {
 pub struct ActivationRequest {
     name: RequestId,
     scope: ResourceId,
+    /// Missing in requests of the time when it was always `scope`.
+    #[serde(default)]
+    policy_scope: Option<ResourceId>,
     role: RoleId,
     principal: ObjectId,
     person: Person,
@@ -141,6 +144,12 @@ impl ActivationRequest {
     /// Where the role is asked for.
     pub fn scope(&self) -> &ResourceId {
         &self.scope
+    }
+
+    /// The scope whose policy of the role says who decides: where the role is asked for, or a scope above that needs
+    /// approval where the one asked for does not.
+    pub fn policy_scope(&self) -> &ResourceId {
+        self.policy_scope.as_ref().unwrap_or(&self.scope)
     }
 
     /// The role asked for.
@@ -271,7 +280,7 @@ impl ActivationRequest {
 
     /// Whether the policy is the one that this request is decided by.
     fn is_under(&self, policy: &RolePolicy) -> bool {
-        *policy.scope() == self.scope && policy.role() == self.role
+        policy.scope() == self.policy_scope() && policy.role() == self.role
     }
 
     fn with(&self, progress: Progress) -> Self {

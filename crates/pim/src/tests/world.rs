@@ -271,7 +271,14 @@ impl World {
     /// Alice, or somebody else, asks with this body.
     pub(crate) fn ask_with(&self, who: &Caller, body: &ScheduleRequestBody) -> Result<ActivationRequest> {
         let cx = self.cx(who);
-        activate(request(42), body, &self.policy, &self.eligibilities, &self.others, &cx)
+        activate(
+            request(42),
+            body,
+            std::slice::from_ref(&self.policy),
+            &self.eligibilities,
+            &self.others,
+            &cx,
+        )
     }
 
     /// Somebody asks for an hour.

@@ -21,7 +21,7 @@ pub(super) fn list(call: &mut Call<'_>) -> Result<Reply> {
     let mut waiting = Vec::new();
     for request in call.tx.all::<ActivationRequest>()? {
         if awaits(call, &request, &people)? {
-            let policy = policy_of(call, request.scope(), request.role())?;
+            let policy = policy_of(call, request.policy_scope(), request.role())?;
             waiting.extend(shown(call, &request, &policy, &people)?);
         }
     }
@@ -65,7 +65,7 @@ pub(super) fn decide(call: &mut Call<'_>) -> Result<Reply> {
     let stage = call.guid("stage")?;
     let decision = DecisionBody::parse(&call.request.body)?;
     let request = find(call)?;
-    let policy = policy_of(call, request.scope(), request.role())?;
+    let policy = policy_of(call, request.policy_scope(), request.role())?;
     let eligibility = eligibility_behind(call, &request)?;
     let people = Directory::of(call)?;
     let decided = match request.decide(stage, &decision, &policy, eligibility.as_ref(), &people.context()) {
@@ -105,7 +105,7 @@ fn refused(call: &mut Call<'_>, request: &ActivationRequest, error: Error) -> Er
 /// The request behind an approval, if the caller may see it.
 fn visible(call: &mut Call<'_>) -> Result<(ActivationRequest, RolePolicy, Directory)> {
     let request = find(call)?;
-    let policy = policy_of(call, request.scope(), request.role())?;
+    let policy = policy_of(call, request.policy_scope(), request.role())?;
     let may_read = call.may(READ, request.scope())?;
     let people = Directory::of(call)?;
     request.may_see(&policy, may_read, &people.context())?;

@@ -148,7 +148,7 @@ struct Telling<'a> {
 
 impl Telling<'_> {
     fn activation(&self, tx: &mut Transaction, event: Event, request: &ActivationRequest) -> Result<()> {
-        let policy = policy_at(tx, request.scope(), request.role())?;
+        let policy = policy_at(tx, request.policy_scope(), request.role())?;
         let mut facts = reasons(request.justification(), request.ticket());
         facts.push(("Asked for", asked(request.asked())));
         facts.extend(request.window().map(|window| ("Holds", held(&window))));

@@ -177,7 +177,11 @@ fn activation(call: &mut Call<'_>, ask: &Ask) -> Result<ActivationRequest> {
     let eligibilities =
         at_and_above::<Eligibility>(call, &ask.scope, |eligibility| &eligibility.grant().scope)?;
     let others: Vec<ActivationRequest> = call.tx.below(&ask.scope)?;
-    pim::activate(ask.name, &ask.body, &ask.policy, &eligibilities, &others, &ask.people.context())
+    let mut policies = vec![ask.policy.clone()];
+    for above in ask.scope.lineage().skip(1).take_while(|above| above.subscription_id().is_some()) {
+        policies.push(policy_of(call, &above, ask.body.role)?);
+    }
+    pim::activate(ask.name, &ask.body, &policies, &eligibilities, &others, &ask.people.context())
 }
 
 fn admin_assignment(call: &mut Call<'_>, ask: &Ask) -> Result<Reply> {
@@ -332,7 +336,7 @@ pub(super) fn awaits(call: &mut Call<'_>, request: &ActivationRequest, people: &
     if request.status_at(call.now) != Status::PendingApproval {
         return Ok(false);
     }
-    let policy = policy_of(call, request.scope(), request.role())?;
+    let policy = policy_of(call, request.policy_scope(), request.role())?;
     Ok(request.awaits(&policy, &people.context()))
 }
 

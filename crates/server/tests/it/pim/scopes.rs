@@ -80,6 +80,47 @@ async fn above_a_guard_consent_is_no_easier_to_get() {
     }
 }
 
+/// To activate further down is no way past the rules above: neither past those where one is eligible, nor past those in
+/// between.
+#[tokio::test]
+async fn below_where_one_is_eligible_the_rules_above_hold_too() {
+    for ruling in [subscription(), group_of_guard()] {
+        let world = World::start().await;
+        let give = body("AdminAssign", ALICE_GUEST, READER, &lasting("P30D"));
+        world.request(SAM, ELIGIBILITY, &subscription(), fresh(), give).await.expect(201);
+        let ask = async |duration: &str| {
+            let body = body("SelfActivate", ALICE_GUEST, READER, &lasting(duration));
+            world.request(ALICE_GUEST, ASSIGNMENT, &guard(), fresh(), body).await
+        };
+        let short = json!({"id": "Expiration_EndUser_Assignment", "maximumDuration": "PT2H"});
+        world.patch(&ruling, READER, &short).await.expect(200);
+        let refused = ask("PT3H").await;
+        assert!(refused.message().contains("[\"ExpirationRule\"]"), "{}", refused.text);
+        let approval = json!({"id": "Approval_EndUser_Assignment", "setting": {"isApprovalRequired": true,
+            "approvalMode": "SingleStage", "approvalStages": [stage(1, &[approver("User", TESS)])]}});
+        world.patch(&ruling, READER, &approval).await.expect(200);
+        let asked = ask("PT1H").await.expect(201);
+        assert_eq!(asked["properties"]["status"], "PendingApproval", "{ruling}");
+        assert_eq!(ask("PT1H").await.code(), "PendingRoleAssignmentRequest");
+        let waiting = format!("{ASSIGNMENT}Requests?$filter=asApprover()");
+        assert_eq!(world.list(TESS, &guard(), &waiting).await.len(), 1);
+        assert_eq!(world.decide(THEO, &asked, 0, "Approve").await.status, 403, "he is on no list");
+        world.decide(TESS, &asked, 0, "Approve").await.expect(200);
+        let path = below(&guard(), &format!("{ASSIGNMENT}Requests/{}", asked["name"].as_str().unwrap()));
+        let shown = world.server.as_(ALICE_GUEST).get(&path).await.expect(200);
+        assert_eq!(shown["properties"]["status"], "Provisioned");
+        // Where the scope asked for has approvers of its own, they decide.
+        let body = body("SelfDeactivate", ALICE_GUEST, READER, &json!({}));
+        world.request(ALICE_GUEST, ASSIGNMENT, &guard(), fresh(), body).await.expect(201);
+        let own = json!({"id": "Approval_EndUser_Assignment", "setting": {"isApprovalRequired": true,
+            "approvalMode": "SingleStage", "approvalStages": [stage(1, &[approver("User", SAM)])]}});
+        world.patch(&guard(), READER, &own).await.expect(200);
+        let asked = ask("PT1H").await.expect(201);
+        assert_eq!(world.decide(TESS, &asked, 0, "Approve").await.status, 403);
+        world.decide(SAM, &asked, 0, "Approve").await.expect(200);
+    }
+}
+
 #[tokio::test]
 async fn not_beside_and_not_above_where_one_is_eligible() {
     let world = World::eligible().await;
