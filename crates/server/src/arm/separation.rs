@@ -189,8 +189,8 @@ struct Place {
     scope: ResourceId,
     /// What grants something there: role assignments, and eligibilities that are as good as these.
     holdings: Vec<Holding>,
-    /// Of the holdings that are eligibilities, where each may be activated alone.
-    alone: BTreeMap<ResourceId, ResourceId>,
+    /// Which of the holdings are eligibilities.
+    alone: BTreeSet<ResourceId>,
     /// Whether the caller may see who holds what here.
     open: bool,
 }
@@ -274,12 +274,12 @@ impl Place {
         below: bool,
     ) -> Result<Self> {
         let mut holdings = Vec::new();
-        let mut alone = BTreeMap::new();
+        let mut alone = BTreeSet::new();
         if let Some(index) = index_at(access, scope) {
             holdings = index.holdings(actions, scope, below, call.now);
             for found in eligible::look(call, index, scope, actions, below)? {
-                alone.insert(found.holding.assignment.clone(), found.at);
-                holdings.push(found.holding);
+                alone.insert(found.assignment.clone());
+                holdings.push(found);
             }
         }
         let mut open = false;
@@ -366,10 +366,10 @@ impl Report<'_> {
         let groups = index_at(access, &place.scope)?.path_to(held.account, holding.holder);
         let group =
             |id: ObjectId| json!({"id": id, "name": access.group(id).map(|group| group.name.as_str())});
-        let alone = place.alone.get(&holding.assignment);
+        let alone = place.alone.contains(&holding.assignment);
         let mut right = json!({
             "principalId": held.account,
-            "roleAssignmentId": alone.is_none().then_some(&holding.assignment),
+            "roleAssignmentId": (!alone).then_some(&holding.assignment),
             "scope": holding.scope,
             "inherited": holding.scope != place.scope,
             "roleDefinitionId": authorization::shown_id(holding.role, &holding.scope),
@@ -378,9 +378,9 @@ impl Report<'_> {
             "endDateTime": holding.expires.map(arm::long_timestamp),
             "actions": holding.actions.iter().filter_map(|at| action(*at)).collect::<Vec<_>>(),
         });
-        if let (Some(at), Some(right)) = (alone, right.as_object_mut()) {
+        if let Some(right) = right.as_object_mut().filter(|_| alone) {
             right.insert("roleEligibilityScheduleId".into(), json!(holding.assignment));
-            right.insert("activation".into(), eligible::show(&holding.role_name, at));
+            right.insert("activation".into(), eligible::show(holding));
         }
         Some(right)
     }

@@ -1,11 +1,10 @@
 //! Eligibilities that are as good as the right itself: their holder activates alone, whenever they like.
 //!
-//! Each scope has a policy of its own, and an eligibility can be activated at its scope and anywhere below. So one place on
-//! the way at which the role's policy asks nobody for approval is enough. Where others must approve it is no conflict:
-//! nobody approves their own request.
+//! The role's policy at the scope of the eligibility decides that: activating further down takes what it asks for, too.
+//! Where others must approve it is no conflict: nobody approves their own request.
 
 use arm::{ResourceId, Result};
-use pim::{Eligibility, PrincipalKind};
+use pim::PrincipalKind;
 use rbac::{Action, Holding, Index};
 use serde_json::{Value, json};
 
@@ -13,22 +12,15 @@ use crate::arm::approvers;
 use crate::arm::call::Call;
 use crate::arm::pim::policies::policy_of;
 
-/// An eligibility that needs nobody's approval.
-pub struct Alone {
-    /// What it grants, as if it were held; the id is that of the eligibility schedule.
-    pub holding: Holding,
-    /// A scope at which it may be activated alone.
-    pub at: ResourceId,
-}
-
-/// Those that hold now and would grant some of these actions at a scope or, if `below` is set, at something in it.
+/// What the eligibilities that hold now would grant of these actions at a scope or, if `below` is set, at something in it,
+/// and need nobody's approval. Each is as if it were held, with the id of the eligibility schedule.
 pub fn look(
     call: &mut Call<'_>,
     index: &Index,
     scope: &ResourceId,
     actions: &[Action],
     below: bool,
-) -> Result<Vec<Alone>> {
+) -> Result<Vec<Holding>> {
     let mut found = Vec::new();
     for eligibility in approvers::eligibilities(call, scope)? {
         let grant = eligibility.grant();
@@ -41,14 +33,11 @@ pub fn look(
         };
         let granted = actions.iter().enumerate().filter(|(_, action)| role.grants(action));
         let granted: Vec<usize> = granted.map(|(at, _)| at).collect();
-        if granted.is_empty() {
+        if granted.is_empty() || policy_of(call, &grant.scope, grant.role)?.needs_approval() {
             continue;
         }
-        let Some(at) = open_at(call, &eligibility, if above { scope } else { &grant.scope })? else {
-            continue;
-        };
         let schedule = format!("providers/Microsoft.Authorization/roleEligibilitySchedules/{}", grant.name);
-        let holding = Holding {
+        found.push(Holding {
             assignment: grant.scope.child(&schedule)?,
             scope: grant.scope.clone(),
             role: grant.role,
@@ -56,32 +45,14 @@ pub fn look(
             holder: grant.principal,
             expires: grant.window.end(),
             actions: granted,
-        };
-        found.push(Alone { holding, at });
+        });
     }
     Ok(found)
 }
 
-/// The first scope, from the eligibility's own down to `lowest`, at which it may be activated without approval.
-fn open_at(
-    call: &mut Call<'_>,
-    eligibility: &Eligibility,
-    lowest: &ResourceId,
-) -> Result<Option<ResourceId>> {
-    let grant = eligibility.grant();
-    let mut scopes: Vec<ResourceId> =
-        lowest.lineage().take_while(|scope| scope.is_within(&grant.scope)).collect();
-    scopes.reverse();
-    for scope in scopes {
-        if !policy_of(call, &scope, grant.role)?.needs_approval() {
-            return Ok(Some(scope));
-        }
-    }
-    Ok(None)
-}
-
 /// What a report says of such an eligibility.
-pub fn show(role: &str, at: &ResourceId) -> Value {
+pub fn show(holding: &Holding) -> Value {
+    let (role, at) = (&holding.role_name, &holding.scope);
     json!({
         "scope": at,
         "isApprovalRequired": false,
