@@ -2,9 +2,10 @@
 
 use jiff::SignedDuration;
 use serde_json::Value;
-use vault::{GuardProxy, VaultChange};
+use store::{Object, ObjectType};
+use vault::{GuardProxy, RecoveryPoint, VaultChange};
 
-use super::world::{Got, ITEM, OTHER_ITEM, SECRET, VAULT, World, hash, place, vault_id};
+use super::world::{Got, ITEM, OTHER_ITEM, SECRET, VAULT, World, hash, item_id, place, vault_id};
 
 const POINT: &[u8] = b"snapshot";
 const V2: &str = "application/vnd.x.restic.rest.v2";
@@ -211,6 +212,47 @@ async fn a_point_is_named_whole_or_by_its_beginning() {
         }
         let lock = none.post(&place("locks", b"lock"), b"lock").await;
         assert_eq!(lock.status, 404);
+    }
+}
+
+#[tokio::test]
+async fn a_point_that_is_not_certain_is_not_shown() {
+    let world = World::new().await;
+    back_up(&world).await;
+    // Two points that begin alike, and of neither is there a snapshot; and one whose snapshot came at another time.
+    let names = ["a", "b"].map(|end| format!("01234567{}", end.repeat(56)));
+    let [one, other] = &names;
+    let later = world.store_as("data", b"later").await.rsplit_once('/').unwrap().1.to_string();
+    for name in [one, other, &later] {
+        world.apply(|_| {
+            Ok(VaultChange::recovery_point(RecoveryPoint {
+                id: item_id(ITEM).child(&format!("recoveryPoints/{name}"))?,
+                repository: ITEM.into(),
+                at: world.server.now(),
+                snapshot: name.clone(),
+                written_by: ITEM.into(),
+                policy: None,
+            }))
+        });
+    }
+    world.server.advance(SignedDuration::from_hours(1));
+    world
+        .store()
+        .transact(|tx| {
+            let (name, content) = (later.clone(), later.clone());
+            let snapshot = Object { name, content, size: 5, at: world.server.now(), by: "test".into() };
+            tx.put_object(ITEM, ObjectType::Snapshots, &snapshot)
+        })
+        .unwrap();
+    for (point, why) in [
+        ("01234567".to_string(), "several recovery points"),
+        (one.clone(), "not kept any more"),
+        ("01234567b".to_string(), "not kept any more"),
+        (later.clone(), "not kept any more"),
+    ] {
+        let got = View { world: &world, point }.get("/keys/").await;
+        assert_eq!(got.status, 404);
+        assert!(got.text().contains(why), "{}", got.text());
     }
 }
 
