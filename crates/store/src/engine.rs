@@ -110,6 +110,34 @@ pub(crate) trait Snapshot: Send {
         limit: i64,
     ) -> Result<Vec<ObjectRow>, StoreError>;
 
+    /// The first lifetime that an object had, alive or not.
+    fn first_lifetime(
+        &self,
+        repository: &str,
+        object_type: &str,
+        name: &str,
+    ) -> Result<Option<ObjectRow>, StoreError>;
+
+    /// The object of this name that was to be seen. Of several lifetimes the first one.
+    fn object_seen(
+        &self,
+        repository: &str,
+        object_type: &str,
+        seen: Seen,
+        name: &str,
+    ) -> Result<Option<ObjectRow>, StoreError>;
+
+    /// The objects of one type that were to be seen, oldest first, from behind a sequence on. Each once: of several
+    /// lifetimes the first one.
+    fn objects_seen(
+        &self,
+        repository: &str,
+        object_type: &str,
+        seen: Seen,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<ObjectRow>, StoreError>;
+
     /// How many objects are alive, and their bytes.
     fn usage(&self, repository: &str) -> Result<(i64, i64), StoreError>;
 
@@ -147,6 +175,16 @@ pub(crate) struct ObjectRow {
     pub(crate) size: i64,
     pub(crate) created_at: i64,
     pub(crate) created_by: String,
+}
+
+/// Which lifetimes of objects were to be seen at an earlier moment: those created until then that were not deleted, or
+/// deleted only later, or deleted at or after a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// The last sequence of that moment.
+    pub(crate) until: i64,
+    /// In microseconds since 1970.
+    pub(crate) deleted_since: i64,
 }
 
 /// A ledger entry as it is stored.

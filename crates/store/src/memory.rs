@@ -10,7 +10,7 @@ use ledger::{Chain, Head};
 use parking_lot::Mutex;
 
 use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row};
-use crate::engine::{ACCESS_LOG, AccessChange, EachRow, Engine, LedgerRow, ObjectRow, Snapshot, Tally};
+use crate::engine::{ACCESS_LOG, AccessChange, EachRow, Engine, LedgerRow, ObjectRow, Seen, Snapshot, Tally};
 use crate::error::{CommitError, StoreError};
 
 /// A database in memory. Its clones are the same database: several stores may use it, as servers share one, and it is
@@ -118,7 +118,8 @@ struct Lifetime {
     repository: String,
     object_type: String,
     row: ObjectRow,
-    alive: bool,
+    /// The sequence and the time of its deletion.
+    deleted: Option<(i64, i64)>,
 }
 
 #[derive(Clone)]
@@ -212,13 +213,13 @@ impl State {
                 }
                 let row = ObjectRow { name, sequence, content, size, created_at: at, created_by: by };
                 let object_type = object_type.to_string();
-                self.objects.push(Lifetime { repository, object_type, row, alive: true });
+                self.objects.push(Lifetime { repository, object_type, row, deleted: None });
             }
-            ObjectWrite::Tombstone { repository, object_type, name, at: _, by: _ } => {
-                self.next_sequence(&repository)?;
+            ObjectWrite::Tombstone { repository, object_type, name, at, by: _ } => {
+                let sequence = self.next_sequence(&repository)?;
                 for lifetime in &mut self.objects {
                     if lifetime.is(&repository, object_type) && lifetime.row.name == name {
-                        lifetime.alive = false;
+                        lifetime.deleted.get_or_insert((sequence, at));
                     }
                 }
             }
@@ -278,7 +279,7 @@ impl State {
     }
 
     fn living(&self, repository: &str, object_type: &str) -> impl Iterator<Item = &Lifetime> {
-        self.of_type(repository, object_type).filter(|lifetime| lifetime.alive)
+        self.of_type(repository, object_type).filter(|lifetime| lifetime.deleted.is_none())
     }
 
     fn object(&self, repository: &str, object_type: &str, name: &str) -> Option<&Lifetime> {
@@ -305,6 +306,11 @@ fn row(key: &str, document: &Document) -> Row {
 impl Lifetime {
     fn is(&self, repository: &str, object_type: &str) -> bool {
         self.repository == repository && self.object_type == object_type
+    }
+
+    fn is_in(&self, seen: Seen) -> bool {
+        let lasted = |(sequence, at)| sequence > seen.until || at >= seen.deleted_since;
+        self.row.sequence <= seen.until && self.deleted.is_none_or(lasted)
     }
 }
 
@@ -379,8 +385,44 @@ impl Snapshot for View {
         Ok(limited(later.map(|lifetime| lifetime.row.clone()), limit))
     }
 
+    fn first_lifetime(
+        &self,
+        repository: &str,
+        object_type: &str,
+        name: &str,
+    ) -> Result<Option<ObjectRow>, StoreError> {
+        let mut lifetimes = self.0.of_type(repository, object_type);
+        Ok(lifetimes.find(|lifetime| lifetime.row.name == name).map(|lifetime| lifetime.row.clone()))
+    }
+
+    fn object_seen(
+        &self,
+        repository: &str,
+        object_type: &str,
+        seen: Seen,
+        name: &str,
+    ) -> Result<Option<ObjectRow>, StoreError> {
+        let mut lifetimes = self.0.of_type(repository, object_type).filter(|lifetime| lifetime.is_in(seen));
+        Ok(lifetimes.find(|lifetime| lifetime.row.name == name).map(|lifetime| lifetime.row.clone()))
+    }
+
+    fn objects_seen(
+        &self,
+        repository: &str,
+        object_type: &str,
+        seen: Seen,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<ObjectRow>, StoreError> {
+        let mut names = BTreeSet::new();
+        let lifetimes = self.0.of_type(repository, object_type).filter(|lifetime| lifetime.is_in(seen));
+        let first = lifetimes.filter(|lifetime| names.insert(&lifetime.row.name));
+        let later = first.filter(|lifetime| lifetime.row.sequence > after);
+        Ok(limited(later.map(|lifetime| lifetime.row.clone()), limit))
+    }
+
     fn usage(&self, repository: &str) -> Result<(i64, i64), StoreError> {
-        let alive = || self.0.objects.iter().filter(|l| l.repository == repository && l.alive);
+        let alive = || self.0.objects.iter().filter(|l| l.repository == repository && l.deleted.is_none());
         Ok((count(alive()), alive().map(|lifetime| lifetime.row.size).sum()))
     }
 

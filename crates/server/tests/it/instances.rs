@@ -372,7 +372,8 @@ async fn a_restore_finds_its_point_and_says_where_it_is() {
         assert_eq!(job["properties"]["operation"], "Restore");
         let details = &job["properties"]["extendedInfo"]["additionalDetails"];
         assert_eq!(details["Snapshot"], format!("{point:f<64}"));
-        assert_eq!(details["Repository"], shown["repositoryUrl"]);
+        let repository = shown["repositoryUrl"].as_str().unwrap().trim_end_matches('/');
+        assert_eq!(details["Repository"], format!("{repository}@{point:f<64}/"));
         assert_eq!(server.ledger().len(), before + 1, "a restore is in the ledger, guarded or not");
     }
     for request in [

@@ -4,4 +4,5 @@ mod item_state;
 mod objects;
 mod protocol;
 mod uploads;
+mod views;
 pub mod world;

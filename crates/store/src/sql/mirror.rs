@@ -11,7 +11,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, Row};
-use crate::engine::{AccessChange, EachRow, LedgerRow, ObjectRow, Snapshot};
+use crate::engine::{AccessChange, EachRow, LedgerRow, ObjectRow, Seen, Snapshot};
 use crate::error::StoreError;
 use crate::moving::FENCE;
 use crate::sql::Columns;
@@ -343,6 +343,18 @@ impl Snapshot for Glance {
     }
 
     fn objects(&self, _: &str, _: &str, _: i64, _: i64) -> Result<Vec<ObjectRow>, StoreError> {
+        self.known(None)
+    }
+
+    fn first_lifetime(&self, _: &str, _: &str, _: &str) -> Result<Option<ObjectRow>, StoreError> {
+        self.known(None)
+    }
+
+    fn object_seen(&self, _: &str, _: &str, _: Seen, _: &str) -> Result<Option<ObjectRow>, StoreError> {
+        self.known(None)
+    }
+
+    fn objects_seen(&self, _: &str, _: &str, _: Seen, _: i64, _: i64) -> Result<Vec<ObjectRow>, StoreError> {
         self.known(None)
     }
 
