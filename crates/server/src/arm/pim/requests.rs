@@ -297,7 +297,7 @@ pub(super) fn get_assignment(call: &mut Call<'_>) -> Result<Reply> {
     let people = Directory::of(call)?;
     let key = pim_key(&scope, schedule_requests(Family::Assignment), &name);
     if let Some(request) = call.tx.get::<ActivationRequest>(&key)? {
-        let policy = policy_of(call, &scope, request.role())?;
+        let policy = policy_over(call.tx, &request)?;
         if !policy.lists_as_approver(call.who().object, &people) {
             demand_unless_concerned(call, &scope, &[request.principal()])?;
         }
