@@ -146,9 +146,8 @@ impl ProtectedItem {
     /// What to warn of at `now`: a purge that is two days away, or less, and can still be averted.
     pub fn upcoming_purge(&self, now: Timestamp) -> Option<PurgeWarning> {
         let until = self.deletion.as_ref()?.until;
-        let near = SignedDuration::ZERO..=SignedDuration::from_hours(WARNING_HOURS);
-        let is_near = near.contains(&until.duration_since(now)) && now < until;
-        is_near.then(|| PurgeWarning { item: self.id.clone(), until })
+        let is_near = until.duration_since(now) <= SignedDuration::from_hours(WARNING_HOURS);
+        (is_near && now < until).then(|| PurgeWarning { item: self.id.clone(), until })
     }
 
     /// Azure's `backupManagementType` of this kind of item.
