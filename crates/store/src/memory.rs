@@ -10,7 +10,9 @@ use ledger::{Chain, Head};
 use parking_lot::Mutex;
 
 use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row};
-use crate::engine::{ACCESS_LOG, AccessChange, EachRow, Engine, LedgerRow, ObjectRow, Snapshot, Tally};
+use crate::engine::{
+    ACCESS_LOG, AccessChange, DeletedRow, EachRow, Engine, LedgerRow, ObjectRow, PurgedBytes, Snapshot, Tally,
+};
 use crate::error::{CommitError, StoreError};
 
 /// A database in memory. Its clones are the same database: several stores may use it, as servers share one, and it is
@@ -89,6 +91,7 @@ struct State {
     /// Every lifetime of every object, in the order of their sequences.
     objects: Vec<Lifetime>,
     repositories: BTreeMap<String, Repository>,
+    purged: BTreeSet<PurgedBytes>,
 }
 
 impl Default for State {
@@ -102,6 +105,7 @@ impl Default for State {
             ledger: Vec::new(),
             objects: Vec::new(),
             repositories: BTreeMap::new(),
+            purged: BTreeSet::new(),
         }
     }
 }
@@ -118,7 +122,8 @@ struct Lifetime {
     repository: String,
     object_type: String,
     row: ObjectRow,
-    alive: bool,
+    /// The sequence and the time of its deletion.
+    deleted: Option<(i64, i64)>,
 }
 
 #[derive(Clone)]
@@ -155,6 +160,7 @@ impl State {
             Condition::Room { repository, object_type, limit, room } => {
                 (self.alive(repository, object_type) < *limit) == *room
             }
+            Condition::Sequence { repository, sequence } => self.sequence(repository) == *sequence,
         }
     }
 
@@ -212,20 +218,34 @@ impl State {
                 }
                 let row = ObjectRow { name, sequence, content, size, created_at: at, created_by: by };
                 let object_type = object_type.to_string();
-                self.objects.push(Lifetime { repository, object_type, row, alive: true });
+                self.objects.push(Lifetime { repository, object_type, row, deleted: None });
             }
-            ObjectWrite::Tombstone { repository, object_type, name, at: _, by: _ } => {
-                self.next_sequence(&repository)?;
+            ObjectWrite::Tombstone { repository, object_type, name, at, by: _ } => {
+                let sequence = self.next_sequence(&repository)?;
                 for lifetime in &mut self.objects {
-                    if lifetime.is(&repository, object_type) && lifetime.row.name == name {
-                        lifetime.alive = false;
+                    if lifetime.is(&repository, object_type)
+                        && lifetime.row.name == name
+                        && lifetime.deleted.is_none()
+                    {
+                        lifetime.deleted = Some((sequence, at));
                     }
                 }
             }
             ObjectWrite::Forget { repository, object_type, name } => {
                 self.objects.retain(|l| !(l.is(&repository, object_type) && l.row.name == name));
             }
+            ObjectWrite::Purge { repository, object_type, name, sequence, content } => {
+                self.objects.retain(|l| {
+                    let found = l.is(&repository, object_type) && l.row.name == name;
+                    !(found && l.row.sequence == sequence && l.deleted.is_some())
+                });
+                self.purged.insert(PurgedBytes { repository, object_type: object_type.into(), content });
+            }
+            ObjectWrite::BytesGone { bytes } => {
+                self.purged.remove(&bytes);
+            }
             ObjectWrite::DropRepository { repository } => {
+                self.purged.retain(|bytes| bytes.repository != repository);
                 self.objects.retain(|lifetime| lifetime.repository != repository);
                 self.set_state(&repository, RepositoryState::Dropped);
             }
@@ -278,11 +298,15 @@ impl State {
     }
 
     fn living(&self, repository: &str, object_type: &str) -> impl Iterator<Item = &Lifetime> {
-        self.of_type(repository, object_type).filter(|lifetime| lifetime.alive)
+        self.of_type(repository, object_type).filter(|lifetime| lifetime.deleted.is_none())
     }
 
     fn object(&self, repository: &str, object_type: &str, name: &str) -> Option<&Lifetime> {
         self.living(repository, object_type).find(|lifetime| lifetime.row.name == name)
+    }
+
+    fn sequence(&self, repository: &str) -> i64 {
+        self.repositories.get(repository).map_or(0, |repository| repository.sequence)
     }
 
     fn alive(&self, repository: &str, object_type: &str) -> i64 {
@@ -305,6 +329,19 @@ fn row(key: &str, document: &Document) -> Row {
 impl Lifetime {
     fn is(&self, repository: &str, object_type: &str) -> bool {
         self.repository == repository && self.object_type == object_type
+    }
+
+    fn deleted_row(&self) -> Option<DeletedRow> {
+        let (deleted_sequence, deleted_at) = self.deleted?;
+        Some(DeletedRow {
+            object_type: self.object_type.clone(),
+            name: self.row.name.clone(),
+            sequence: self.row.sequence,
+            content: self.row.content.clone(),
+            size: self.row.size,
+            deleted_sequence,
+            deleted_at,
+        })
     }
 }
 
@@ -364,6 +401,10 @@ impl Snapshot for View {
         Ok(self.0.of_type(repository, object_type).any(|lifetime| lifetime.row.content == content))
     }
 
+    fn sequence(&self, repository: &str) -> Result<i64, StoreError> {
+        Ok(self.0.sequence(repository))
+    }
+
     fn alive(&self, repository: &str, object_type: &str) -> Result<i64, StoreError> {
         Ok(self.0.alive(repository, object_type))
     }
@@ -380,13 +421,25 @@ impl Snapshot for View {
     }
 
     fn usage(&self, repository: &str) -> Result<(i64, i64), StoreError> {
-        let alive = || self.0.objects.iter().filter(|l| l.repository == repository && l.alive);
+        let alive = || self.0.objects.iter().filter(|l| l.repository == repository && l.deleted.is_none());
         Ok((count(alive()), alive().map(|lifetime| lifetime.row.size).sum()))
     }
 
     fn dropped(&self) -> Result<Vec<String>, StoreError> {
         let dropped = self.0.repositories.iter().filter(|(_, found)| found.state == RepositoryState::Dropped);
         Ok(dropped.map(|(repository, _)| repository.clone()).collect())
+    }
+
+    fn deleted(&self, repository: &str, after: i64, limit: i64) -> Result<Vec<DeletedRow>, StoreError> {
+        let of_repository = self.0.objects.iter().filter(|lifetime| lifetime.repository == repository);
+        let mut rows: Vec<DeletedRow> = of_repository.filter_map(Lifetime::deleted_row).collect();
+        rows.retain(|row| row.deleted_sequence > after);
+        rows.sort_unstable_by_key(|row| row.deleted_sequence);
+        Ok(limited(rows.into_iter(), limit))
+    }
+
+    fn purged(&self, after: &PurgedBytes, limit: i64) -> Result<Vec<PurgedBytes>, StoreError> {
+        Ok(limited(self.0.purged.iter().filter(|bytes| *bytes > after).cloned(), limit))
     }
 
     fn ledger(&self, from: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError> {

@@ -11,7 +11,11 @@ use crate::error::StoreError;
 use crate::sql::{Backend, Columns, Connection, EachRow, Run, SqlEngine, Statement, Value, inspect};
 
 /// The newest schema this program knows. Each number has a file in `schema/sqlite/`.
-const MIGRATIONS: &[&str] = &[include_str!("schema/sqlite/0001.sql"), include_str!("schema/sqlite/0002.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/sqlite/0001.sql"),
+    include_str!("schema/sqlite/0002.sql"),
+    include_str!("schema/sqlite/0003.sql"),
+];
 
 /// How many prepared statements a connection keeps.
 const STATEMENTS: usize = 64;

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use arm::{Error, ResourceId, Result};
+use jiff::Timestamp;
 use ledger::Entry;
 use mua::Clearance;
 use serde::Serialize;
+use vault::purge_rule::Needs;
 use vault::{ChangeKind, Edit, ProtectedItem, RecoveryPoint, RepositoryCredential, SecurityPin};
 
 use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row, Written, read};
 use crate::document::{Document, Free};
 use crate::engine::{LedgerRow, Snapshot};
+use crate::object::{DeletedVersion, Purged};
 use crate::{Access, Object, ObjectType, Store, retryable};
 
 /// How far back in what was read it is looked whether a document was read before.
@@ -177,6 +180,7 @@ impl Transaction {
                 self.edit(removal.container())
             }
             ChangeKind::Purge(edit) => self.edit_item(&edit),
+            ChangeKind::Expiry(edit) => self.edit(&edit),
             ChangeKind::Pin(edit) => self.edit(&edit),
             ChangeKind::Restore(_) => Ok(()),
         }
@@ -319,6 +323,13 @@ impl Transaction {
         Ok(known)
     }
 
+    /// The place in a repository's order that the next commit to it gets, if it comes from this decision.
+    pub fn next_sequence(&mut self, repository: &str) -> Result<u64> {
+        let sequence = self.snapshot.sequence(repository)?;
+        self.batch.conditions.push(Condition::Sequence { repository: repository.to_string(), sequence });
+        Ok(sequence.unsigned_abs().saturating_add(1))
+    }
+
     /// Whether fewer than `limit` objects of one type are alive.
     pub fn has_room(&mut self, repository: &str, object_type: ObjectType, limit: u32) -> Result<bool> {
         let limit = i64::from(limit);
@@ -379,7 +390,7 @@ impl Transaction {
         repository: &str,
         object_type: ObjectType,
         name: &str,
-        at: jiff::Timestamp,
+        at: Timestamp,
         by: &str,
     ) {
         self.batch.objects.push(ObjectWrite::Tombstone {
@@ -389,6 +400,33 @@ impl Transaction {
             at: at.as_microsecond(),
             by: by.to_string(),
         });
+    }
+
+    /// Purges, of at most `limit` objects that were deleted after the cursor `after`, those that nobody needs: their rows
+    /// are gone with this commit, and their bytes afterwards. It asks the rule itself, so that nobody can purge what the
+    /// rule does not allow. Locks have no such rows.
+    pub fn purge_deleted(
+        &mut self,
+        repository: &str,
+        needs: &Needs,
+        now: Timestamp,
+        after: i64,
+        limit: u32,
+    ) -> Result<Purged> {
+        let rows = self.snapshot.deleted(repository, after, i64::from(limit))?;
+        let full = rows.len() >= limit as usize;
+        let next = rows.last().filter(|_| full).map(|row| row.deleted_sequence);
+        let mut purged = Purged { next, ..Purged::default() };
+        for row in rows {
+            let version = DeletedVersion::try_from(row)?;
+            if needs.may_purge(version.kind(), &version.lifetime, now) {
+                purged.objects += 1;
+                purged.bytes += version.size;
+                self.batch.objects.push(version.purge(repository));
+            }
+        }
+        self.audited |= purged.objects > 0;
+        Ok(purged)
     }
 
     /// Removes a lock for real. Only locks may go this way.

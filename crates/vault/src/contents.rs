@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Instance;
 use crate::policy::PolicyBody;
+use crate::purge_rule::Instant;
 
 /// A backup policy of a vault.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,6 +103,12 @@ pub struct RecoveryPoint {
     pub policy: Option<ResourceId>,
     /// The item's repository, by the item's short name.
     pub repository: String,
+    /// Until when it is kept, whatever becomes of the policy; `None`: without end.
+    #[serde(default)]
+    pub retain_until: Option<Timestamp>,
+    /// Its place in the order of its repository's commits: the sequence of the commit that stored its snapshot.
+    #[serde(default)]
+    pub sequence: u64,
     /// The name of the snapshot object: its SHA-256 in hex.
     pub snapshot: String,
     /// Which repository credential wrote it.
@@ -134,6 +141,13 @@ pub struct GuardProxy {
     pub id: ResourceId,
     /// When it was linked or re-linked.
     pub updated: Timestamp,
+}
+
+impl RecoveryPoint {
+    /// Its place in the order of its repository's commits.
+    pub fn instant(&self) -> Instant {
+        Instant { sequence: self.sequence, at: self.at }
+    }
 }
 
 impl ProtectedItem {

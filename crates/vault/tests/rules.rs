@@ -323,6 +323,8 @@ mod tests {
             id: below("recoveryPoints/1"),
             repository: "r".into(),
             at: now(),
+            retain_until: None,
+            sequence: 1,
             snapshot: "s".into(),
             written_by: "w".into(),
             policy: Some(long.id.clone()),

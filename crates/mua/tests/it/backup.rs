@@ -142,6 +142,8 @@ const CRITICAL: &[Step] = &[
                 id: instance.id.child("recoveryPoints/1").unwrap(),
                 repository: instance.short.clone(),
                 at: world::now(),
+                retain_until: None,
+                sequence: 1,
                 snapshot: "00".into(),
                 written_by: "c".into(),
                 policy: None,

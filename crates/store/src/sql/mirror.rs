@@ -11,7 +11,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, Row};
-use crate::engine::{AccessChange, EachRow, LedgerRow, ObjectRow, Snapshot};
+use crate::engine::{AccessChange, DeletedRow, EachRow, LedgerRow, ObjectRow, PurgedBytes, Snapshot};
 use crate::error::StoreError;
 use crate::moving::FENCE;
 use crate::sql::Columns;
@@ -230,7 +230,8 @@ impl Mirror {
             Condition::Access(_)
             | Condition::Object { .. }
             | Condition::ObjectKnown { .. }
-            | Condition::Room { .. } => None,
+            | Condition::Room { .. }
+            | Condition::Sequence { .. } => None,
         }
     }
 }
@@ -338,6 +339,10 @@ impl Snapshot for Glance {
         self.known(None)
     }
 
+    fn sequence(&self, _: &str) -> Result<i64, StoreError> {
+        self.known(None)
+    }
+
     fn alive(&self, _: &str, _: &str) -> Result<i64, StoreError> {
         self.known(None)
     }
@@ -351,6 +356,14 @@ impl Snapshot for Glance {
     }
 
     fn dropped(&self) -> Result<Vec<String>, StoreError> {
+        self.known(None)
+    }
+
+    fn deleted(&self, _: &str, _: i64, _: i64) -> Result<Vec<DeletedRow>, StoreError> {
+        self.known(None)
+    }
+
+    fn purged(&self, _: &PurgedBytes, _: i64) -> Result<Vec<PurgedBytes>, StoreError> {
         self.known(None)
     }
 

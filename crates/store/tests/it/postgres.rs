@@ -170,7 +170,7 @@ fn migrations_may_run_twice() {
     say(&store, "after").unwrap();
     assert_eq!(ledger(&store), ["before", "after"]);
     let number: i64 = client.query_one("SELECT number FROM schema_number", &[]).unwrap().get(0);
-    assert_eq!(number, 1);
+    assert_eq!(number, 2);
 }
 
 #[test]
