@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use vault::keeping::{Arrival, Group, later};
 use vault::policy::{PolicyBody, Verdict, compare};
+use vault::{ProtectedItem, Protection, RecoveryPoint, VaultChange};
 
 /// A policy of a Backup vault: the default rule's days, and tags with their criteria and days.
 fn policy(default: u32, tags: &[(&str, Value, u32)]) -> PolicyBody {
@@ -92,6 +93,50 @@ fn the_later_end_wins_and_none_is_the_latest() {
     assert_eq!(later(late, soon), late);
     assert_eq!(later(soon, None), None);
     assert_eq!(later(None, soon), None);
+}
+
+#[test]
+fn retention_only_goes_up_and_nothing_that_runs_expires() {
+    let id = "/subscriptions/00000000-0000-0000-0000-00000000000b/resourceGroups/rg/providers/\
+              Microsoft.RecoveryServices/vaults/v/backupFabrics/Azure/protectionContainers/c/protectedItems/i";
+    let id = arm::ResourceId::parse(id).unwrap();
+    let (start, hour) = (noon(2026, 1, 1), SignedDuration::from_hours(1));
+    let item = ProtectedItem {
+        id: id.clone(),
+        short: "i".into(),
+        item_type: "MabFileFolderProtectedItem".into(),
+        friendly_name: "i".into(),
+        source: None,
+        policy: None,
+        protection: Protection::Protected,
+        deletion: None,
+        instance: None,
+        created: start,
+    };
+    let point = |retain_until| RecoveryPoint {
+        at: start,
+        id: id.child("recoveryPoints/a").unwrap(),
+        policy: None,
+        repository: "i".into(),
+        retain_until,
+        sequence: 1,
+        snapshot: "a".into(),
+        written_by: "c".into(),
+    };
+    let extended = |from, to| VaultChange::extend_retention(point(from), to).is_ok();
+    assert!(extended(Some(start), Some(start + hour)) && extended(Some(start), None));
+    assert!(!extended(Some(start + hour), Some(start)) && !extended(Some(start), Some(start)));
+    assert!(!extended(None, Some(start)) && !extended(None, None));
+    // It can still be extended for an hour.
+    let expires = |item: &ProtectedItem, until, now| VaultChange::expire(item, point(until), now).is_ok();
+    assert!(expires(&item, Some(start), start + hour));
+    assert!(!expires(&item, Some(start), start + hour - SignedDuration::from_secs(1)));
+    assert!(!expires(&item, None, start + hour));
+    let stopped = ProtectedItem { protection: Protection::Stopped, ..item.clone() };
+    assert!(!expires(&stopped, Some(start), start + hour * 1000), "kept as long as it is stopped");
+    let other =
+        ProtectedItem { id: arm::ResourceId::parse(&id.to_string().replace("/c/", "/d/")).unwrap(), ..item };
+    assert!(!expires(&other, Some(start), start + hour), "another item says nothing about it");
 }
 
 fn some_policy() -> impl Strategy<Value = PolicyBody> {
