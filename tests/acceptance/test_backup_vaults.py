@@ -238,7 +238,7 @@ def test_nothing_that_weakens_gets_through_and_with_consent_all_of_it(hers, sam,
     assert settings.soft_delete_settings.retention_duration_in_days == 20.0
     [job] = [each for each in hers.jobs.list(*IN_VAULT) if each.properties.operation == "Restore"]
     told = hers.jobs.get(*IN_VAULT, job.name).properties.extended_info.additional_details
-    assert told["Snapshot"] == point.name and told["Repository"].rstrip("/") == point.restic.base.rstrip("/")
+    assert told["Snapshot"] == point.name and told["Repository"] == f"{point.restic.base.rstrip('/')}@{point.name}/"
 
     with denied("UserErrorDeleteNotUnlocked"):
         hers.backup_instances.begin_delete(*INSTANCE).result()

@@ -93,7 +93,7 @@ def test_backups_go_on_and_reading_back_takes_consent(server, alice, sam, ground
     assert (restored / "deep/er/secret").read_text() == "the combination is 1234"
     job = next(job for job in alice.all(f"{ground.vault}/backupJobs") if job["properties"]["operation"] == "Restore")
     details = alice.rest("GET", job["id"])["properties"]["extendedInfo"]["propertyBag"]
-    assert details["Repository"].rstrip("/") == restic.base.rstrip("/")
+    assert details["Repository"] == f"{restic.base.rstrip('/')}@{point.rsplit('/', 1)[1]}/"
 
     # What else reads data goes while the window is open.
     third.run("forget", "--keep-last", 1, "--prune")

@@ -6,7 +6,6 @@ use arm::{RequestId, Result};
 
 use crate::checks::broken_rules;
 use crate::grant::Schedule;
-use crate::policy::Occasion;
 use crate::record::Outcome;
 use crate::refusal::{content, does_not_exist, exists, policy_rules};
 use crate::{
@@ -198,12 +197,8 @@ impl Ask<'_> {
 
     /// The window asked for, if it keeps the policy's rules.
     fn window<S: Schedule>(&self) -> Result<Window> {
-        let occasion = match S::FAMILY {
-            Family::Eligibility => Occasion::AdminEligibility,
-            Family::Assignment => Occasion::AdminAssignment,
-        };
         let window = self.body.schedule.window(self.cx.now)?;
-        match broken_rules(self.policy, occasion, self.body, &window, self.cx).as_slice() {
+        match broken_rules(self.policy, S::FAMILY.occasion(), self.body, &window, self.cx).as_slice() {
             [] => Ok(window),
             broken => Err(policy_rules(broken)),
         }

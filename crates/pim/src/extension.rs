@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::admin::not_an_admins;
 use crate::checks::expiration;
 use crate::grant::Schedule;
-use crate::policy::Occasion;
+use crate::people::Asker;
 use crate::refusal::{
     Broken, does_not_exist, exists, not_yours, pending, policy_rules, schedule, self_extension, settled,
 };
@@ -116,10 +116,7 @@ fn ask<S: Schedule>(
         other.is_about(S::FAMILY, policy.scope(), body.role, body.principal) && other.is_open(cx.now)
     };
     if let Some(other) = requests.iter().find(open) {
-        return Err(pending(format!(
-            "There is already an existing pending Role assignment request, {}. Wait for its decision or cancel it.",
-            other.name
-        )));
+        return Err(pending(other.name));
     }
     let mine = existing.iter().map(S::grant).filter(|grant| {
         grant.scope == *policy.scope() && grant.role == body.role && grant.principal == body.principal
@@ -160,8 +157,7 @@ fn holder(body: &ScheduleRequestBody, cx: &Context<'_>) -> Result<Person> {
             cx.caller.object
         )));
     }
-    let human = cx.people.is_human(cx.caller.object);
-    cx.people.person_of(cx.caller.object).filter(|_| human).ok_or_else(|| {
+    cx.human().ok_or_else(|| {
         not_yours(
             "Only people ask for more time: this caller is an application, or an account that is not in use.",
         )
@@ -213,11 +209,7 @@ fn to_renew<'g>(
 
 /// What an admin could not give is not asked for, and whoever decides must see why.
 fn check(family: Family, window: &Window, body: &ScheduleRequestBody, policy: &RolePolicy) -> Result<()> {
-    let occasion = match family {
-        Family::Eligibility => Occasion::AdminEligibility,
-        Family::Assignment => Occasion::AdminAssignment,
-    };
-    let mut broken = Vec::from_iter(expiration(policy, occasion, window));
+    let mut broken = Vec::from_iter(expiration(policy, family.occasion(), window));
     if body.justification.is_empty() {
         broken.push(Broken::new("JustificationRule", "Say in `justification` why you need more time."));
     }
@@ -330,7 +322,7 @@ impl ExtensionRequest {
 
     /// Whether it waits for the caller's decision, who may administer roles at its scope if `may_administer` says so.
     pub fn awaits(&self, may_administer: bool, cx: &Context<'_>) -> bool {
-        may_administer && self.is_open(cx.now) && !self.is_askers_voice(cx)
+        may_administer && self.is_open(cx.now) && !cx.is_voice_of(&self.asker())
     }
 
     pub(crate) fn is_about(
@@ -349,7 +341,7 @@ impl ExtensionRequest {
     /// `InsufficientPermissions` (403) when the admin is the person who asked.
     pub(crate) fn given(&self, request: RequestId, cx: &Context<'_>) -> Result<Self> {
         self.check_open(cx)?;
-        match self.is_askers_voice(cx) {
+        match cx.is_voice_of(&self.asker()) {
             true => Err(self_extension()),
             false => Ok(self.with(Answer::Given { by: cx.actor(), at: cx.now, request })),
         }
@@ -361,7 +353,7 @@ impl ExtensionRequest {
     /// # Errors
     /// `InsufficientPermissions` (403) for others; `RoleAssignmentRequestSettled` (409) for one that does not wait.
     pub fn cancel(&self, may_administer: bool, cx: &Context<'_>) -> Result<Self> {
-        let own = self.is_askers_voice(cx);
+        let own = cx.is_voice_of(&self.asker());
         if !own && !may_administer {
             return Err(not_yours("Only whoever made the request, or an admin of the role, cancels it."));
         }
@@ -383,13 +375,8 @@ impl ExtensionRequest {
         }
     }
 
-    /// Whether the caller is the one who asked, under any account, as known then or as known now.
-    fn is_askers_voice(&self, cx: &Context<'_>) -> bool {
-        let caller = cx.people.person_of(cx.caller.object);
-        cx.caller.object == self.principal
-            || caller.is_some_and(|caller| {
-                caller == self.person || cx.people.person_of(self.principal) == Some(caller)
-            })
+    fn asker(&self) -> Asker<'_> {
+        Asker { account: self.principal, person: &self.person }
     }
 
     fn with(&self, answer: Answer) -> Self {

@@ -9,6 +9,7 @@ use arm::{ObjectId, RequestId, ResourceId, RoleId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::policy::Occasion;
 use crate::{People, PrincipalKind, ScheduleInfo, Window};
 
 /// Which of the two families of the API (contract 6.3, `X`).
@@ -21,6 +22,14 @@ pub enum Family {
 }
 
 impl Family {
+    /// The occasion whose rules bind whoever gives it.
+    pub(crate) fn occasion(self) -> Occasion {
+        match self {
+            Self::Eligibility => Occasion::AdminEligibility,
+            Self::Assignment => Occasion::AdminAssignment,
+        }
+    }
+
     /// The start of the family's resource types.
     pub(crate) fn prefix(self) -> &'static str {
         match self {

@@ -150,10 +150,7 @@ impl Event {
             | Self::RenewalDenied(family)
             | Self::RenewalCanceled(family)
             | Self::Ending(family)
-            | Self::Ended(family) => match family {
-                Family::Eligibility => Occasion::AdminEligibility,
-                Family::Assignment => Occasion::AdminAssignment,
-            },
+            | Self::Ended(family) => family.occasion(),
             Self::ApprovalWaiting
             | Self::Approved
             | Self::Denied

@@ -73,6 +73,19 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// The person who asks; none for an application, or an account that is not in use.
+    pub(crate) fn human(&self) -> Option<Person> {
+        let human = self.people.is_human(self.caller.object);
+        self.people.person_of(self.caller.object).filter(|_| human)
+    }
+
+    /// Whether the caller is the one who asked for something, under any account.
+    pub(crate) fn is_voice_of(&self, asker: &Asker<'_>) -> bool {
+        let caller = self.caller.object;
+        caller == asker.account
+            || self.people.person_of(caller).is_some_and(|person| asker.is(&person, self.people))
+    }
+
     /// The caller as it is written into documents.
     pub(crate) fn actor(&self) -> Actor {
         Actor { object: self.caller.object, person: self.people.person_of(self.caller.object) }
@@ -85,6 +98,22 @@ impl fmt::Debug for Context<'_> {
             .field("caller", &self.caller)
             .field("now", &self.now)
             .finish_non_exhaustive()
+    }
+}
+
+/// Who asked for something, as its document remembers it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asker<'a> {
+    /// The account they asked with.
+    pub(crate) account: ObjectId,
+    /// The person behind it then.
+    pub(crate) person: &'a Person,
+}
+
+impl Asker<'_> {
+    /// Whether this is that person: as known then, or as known now.
+    pub(crate) fn is(&self, person: &Person, people: &dyn People) -> bool {
+        person == self.person || people.person_of(self.account).as_ref() == Some(person)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Where Azure's list has no word for a refusal, the code is ours and says so.
 
-use arm::{Error, ErrorKind};
+use arm::{Error, ErrorKind, RequestId};
 use serde_json::json;
 
 /// A rule of a role's policy that a request breaks.
@@ -66,7 +66,10 @@ pub(crate) fn not_yours(message: impl Into<String>) -> Error {
 }
 
 /// An open request for the same principal, role and scope.
-pub(crate) fn pending(message: impl Into<String>) -> Error {
+pub(crate) fn pending(request: RequestId) -> Error {
+    let message = format!(
+        "There is already an existing pending Role assignment request, {request}. Wait for its decision or cancel it."
+    );
     Error::invalid("PendingRoleAssignmentRequest", message)
 }
 

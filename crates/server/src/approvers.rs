@@ -9,10 +9,10 @@
 
 use arm::{Error, ErrorKind, ResourceId, Result, TenantId};
 use jiff::Timestamp;
-use mua::ResourceGuard;
 use pim::{ApproverFinding, Eligibility, Involved, Names, PolicyDocument, RolePolicy};
 use store::{Access, Transaction};
 
+use crate::arm::guards;
 use crate::arm::pim::policies::policy_at;
 use crate::people::{Change, Known};
 
@@ -145,17 +145,11 @@ impl Weighed {
 
 /// The guards at a scope and below it, for which a role held there counts; the scope itself when there is none.
 pub fn concerned(tx: &mut Transaction, scope: &ResourceId) -> Result<Vec<ResourceId>> {
-    let guards = guards_within(tx, scope)?;
-    Ok(if guards.is_empty() { vec![scope.clone()] } else { guards })
-}
-
-/// The guards at a scope and below it.
-pub fn guards_within(tx: &mut Transaction, scope: &ResourceId) -> Result<Vec<ResourceId>> {
-    let here = tx.resource::<ResourceGuard>(scope)?;
-    let below: Vec<ResourceGuard> = tx.below(scope)?;
-    let mut guards: Vec<ResourceId> = here.into_iter().chain(below).map(|guard| guard.id).collect();
-    guards.dedup();
-    Ok(guards)
+    let guards = guards::within(tx, scope)?;
+    Ok(match guards.is_empty() {
+        true => vec![scope.clone()],
+        false => guards.into_iter().map(|guard| guard.id).collect(),
+    })
 }
 
 fn unreachable(message: String) -> Error {

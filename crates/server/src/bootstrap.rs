@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ::arm::{ObjectId, ResourceId, SubscriptionId, TenantId};
 use directory::{
@@ -17,23 +17,14 @@ use toml::Spanned;
 use uuid::Uuid;
 
 use crate::edge::Edge;
+use crate::toml_file::{FileError, SecretEntry, Span, TomlFile};
 
-/// Why a bootstrap file was not taken. It names the line.
+/// Why a bootstrap file was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum BootstrapError {
-    /// The file cannot be read.
-    #[error("cannot read `{}`: {}", .0.display(), .1)]
-    Read(PathBuf, #[source] std::io::Error),
-    /// The file says something that makes no sense.
-    #[error("`{}` line {line}: {what}", .path.display())]
-    Invalid {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong, and what would be right.
-        what: String,
-    },
+    /// The file cannot be read, or says something that makes no sense.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// There are organisations already.
     #[error(
         "the data folder, or the database it uses, is not empty: a bootstrap file only fills a new one. Start without \
@@ -115,32 +106,6 @@ struct SubscriptionEntry {
     owners: Vec<Spanned<String>>,
 }
 
-/// A secret: in the file, in an environment variable, or in a file of its own.
-#[derive(Deserialize)]
-#[serde(untagged)]
-pub(crate) enum SecretEntry {
-    Text(String),
-    Environment { env: String },
-    File { file: PathBuf },
-}
-
-impl SecretEntry {
-    /// The secret itself.
-    pub(crate) fn read(&self) -> Result<String, String> {
-        let secret = match self {
-            Self::Text(text) => text.clone(),
-            Self::Environment { env } => {
-                std::env::var(env).map_err(|_| format!("the environment variable `{env}` is not set"))?
-            }
-            Self::File { file } => std::fs::read_to_string(file)
-                .map_err(|error| format!("the secret's file `{}` cannot be read: {error}", file.display()))?
-                .trim_end_matches(['\r', '\n'])
-                .to_string(),
-        };
-        if secret.is_empty() { Err("the secret is empty".into()) } else { Ok(secret) }
-    }
-}
-
 /// What a file says, checked and with every id made up: ready to be written.
 struct Organisations {
     tenants: Vec<Tenant>,
@@ -156,9 +121,8 @@ struct Organisations {
 /// # Errors
 /// When the file makes no sense, naming the line; or the store is not empty. Then nothing was written.
 pub fn fill(store: &Store, edge: &Edge, path: &Path) -> Result<(), BootstrapError> {
-    let text =
-        std::fs::read_to_string(path).map_err(|error| BootstrapError::Read(path.to_path_buf(), error))?;
-    let organisations = Reader { path, text: &text, edge, now: edge.now() }.read()?;
+    let file = TomlFile::read(path)?;
+    let organisations = Reader { file: &file, edge, now: edge.now() }.read()?;
     let (correlation, now) = (edge.uuid(), edge.now());
     let written = store.transact(|tx| {
         if !is_empty(tx)? {
@@ -186,18 +150,14 @@ fn is_empty(tx: &mut Transaction) -> ::arm::Result<bool> {
 }
 
 struct Reader<'a> {
-    path: &'a Path,
-    text: &'a str,
+    file: &'a TomlFile,
     edge: &'a Edge,
     now: Timestamp,
 }
 
-type Span = std::ops::Range<usize>;
-
 impl Reader<'_> {
-    fn read(&self) -> Result<Organisations, BootstrapError> {
-        let file: File = toml::from_str(self.text)
-            .map_err(|error| self.wrong(&error.span().unwrap_or_default(), error.message()))?;
+    fn read(&self) -> Result<Organisations, FileError> {
+        let file: File = self.file.parse()?;
         let mut all = Organisations {
             tenants: Vec::new(),
             users: Vec::new(),
@@ -223,7 +183,7 @@ impl Reader<'_> {
         Ok(all)
     }
 
-    fn tenant(&self, entry: &TenantEntry) -> Result<Tenant, BootstrapError> {
+    fn tenant(&self, entry: &TenantEntry) -> Result<Tenant, FileError> {
         let domain = Domain::parse(entry.domain.get_ref())
             .map_err(|error| self.wrong(&entry.domain.span(), message(&error)))?;
         Ok(Tenant { id: TenantId(self.id(entry.id)), name: entry.name.clone(), domain, created: self.now })
@@ -234,7 +194,7 @@ impl Reader<'_> {
         all: &mut Organisations,
         entry: &TenantEntry,
         tenant: &Tenant,
-    ) -> Result<(), BootstrapError> {
+    ) -> Result<(), FileError> {
         for user in &entry.users {
             all.users.push(self.user(user, tenant)?);
         }
@@ -255,7 +215,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn user(&self, entry: &Spanned<UserEntry>, tenant: &Tenant) -> Result<User, BootstrapError> {
+    fn user(&self, entry: &Spanned<UserEntry>, tenant: &Tenant) -> Result<User, FileError> {
         let wrong = |what: String| self.wrong(&entry.span(), what);
         let fields = entry.get_ref();
         let upn = Upn::parse(&fields.upn).map_err(|error| wrong(message(&error)))?;
@@ -276,12 +236,7 @@ impl Reader<'_> {
         Ok(user)
     }
 
-    fn guests(
-        &self,
-        all: &mut Organisations,
-        entry: &TenantEntry,
-        tenant: &Tenant,
-    ) -> Result<(), BootstrapError> {
+    fn guests(&self, all: &mut Organisations, entry: &TenantEntry, tenant: &Tenant) -> Result<(), FileError> {
         for guest in &entry.guests {
             let home = find_user(&all.users, &guest.get_ref().upn).ok_or_else(|| {
                 let what =
@@ -297,12 +252,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn groups(
-        &self,
-        all: &mut Organisations,
-        entry: &TenantEntry,
-        tenant: &Tenant,
-    ) -> Result<(), BootstrapError> {
+    fn groups(&self, all: &mut Organisations, entry: &TenantEntry, tenant: &Tenant) -> Result<(), FileError> {
         let ids: Vec<ObjectId> =
             entry.groups.iter().map(|group| ObjectId(self.id(group.get_ref().id))).collect();
         let names: BTreeMap<String, ObjectId> = entry
@@ -337,7 +287,7 @@ impl Reader<'_> {
         all: &mut Organisations,
         entry: &TenantEntry,
         tenant: &Tenant,
-    ) -> Result<(), BootstrapError> {
+    ) -> Result<(), FileError> {
         for subscription in &entry.subscriptions {
             let fields = subscription.get_ref();
             let id = SubscriptionId(self.id(fields.id));
@@ -375,7 +325,7 @@ impl Reader<'_> {
     }
 
     /// Ids, names and domains must be unique; one that is not would make one document of two.
-    fn check_ids(&self, all: &Organisations, file: &File) -> Result<(), BootstrapError> {
+    fn check_ids(&self, all: &Organisations, file: &File) -> Result<(), FileError> {
         let spans: BTreeMap<TenantId, Span> =
             all.tenants.iter().zip(&file.tenants).map(|(tenant, entry)| (tenant.id, entry.span())).collect();
         let mut seen = BTreeSet::new();
@@ -416,7 +366,7 @@ impl Reader<'_> {
         given.unwrap_or_else(|| self.edge.uuid())
     }
 
-    fn dangling(&self, name: &Spanned<String>, tenant: &Tenant) -> BootstrapError {
+    fn dangling(&self, name: &Spanned<String>, tenant: &Tenant) -> FileError {
         let what = format!(
             "the tenant `{}` has no user, guest, group or service principal `{}`",
             tenant.name,
@@ -425,9 +375,8 @@ impl Reader<'_> {
         self.wrong(&name.span(), what)
     }
 
-    fn wrong(&self, span: &Span, what: impl fmt::Display) -> BootstrapError {
-        let line = self.text.bytes().take(span.start).filter(|byte| *byte == b'\n').count() + 1;
-        BootstrapError::Invalid { path: self.path.to_path_buf(), line, what: what.to_string() }
+    fn wrong(&self, span: &Span, what: impl fmt::Display) -> FileError {
+        self.file.wrong(span, what)
     }
 }
 

@@ -12,7 +12,7 @@ use ledger::Entry;
 use store::{ObjectType, Purged, Transaction};
 use uuid::Uuid;
 use vault::keeping::is_protected;
-use vault::purge_rule::{Needs, capture_window};
+use vault::purge_rule::Needs;
 use vault::{ProtectedItem, RecoveryPoint, Vault, VaultChange};
 
 use crate::app::App;
@@ -89,9 +89,16 @@ fn purge_page(
     let Some(Freeable { item, vault, points }) = Freeable::read(tx, id)? else {
         return Ok(Purged::default());
     };
-    let protected = points.iter().filter(|point| is_protected(&item, point, now));
-    let window = capture_window(u32::from(vault.soft_delete.retention_days));
-    let needs = Needs::of(protected.map(RecoveryPoint::instant), window);
+    let protected: Vec<_> = points.iter().filter(|point| is_protected(&item, point, now)).collect();
+    // A point is where its snapshot arrived. One of which that is not certain may need anything.
+    let arrivals = tx.first_arrivals(&item.short, ObjectType::Snapshots)?;
+    let place = |point: &&RecoveryPoint| {
+        arrivals.get(&point.snapshot).copied().filter(|arrival| arrival.at == point.at)
+    };
+    let Some(instants) = protected.iter().map(place).collect::<Option<Vec<_>>>() else {
+        return Ok(Purged::default());
+    };
+    let needs = Needs::of(instants, vault.capture_window());
     let purged = tx.purge_deleted(&item.short, &needs, now, after, PAGE)?;
     if purged.objects > 0 {
         let reason = "deleted objects that no retained recovery point needs are gone";

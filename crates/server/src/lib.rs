@@ -29,6 +29,7 @@ mod repository;
 mod run;
 pub mod settings;
 mod tls;
+pub mod toml_file;
 mod turn;
 
 pub use clock_mark::clock_mark;

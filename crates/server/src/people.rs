@@ -36,6 +36,12 @@ impl<'a> Known<'a> {
         Self { access, change: Some(change) }
     }
 
+    /// What sort of principal an object is; `None` for one that the scope's tenant does not know.
+    pub fn kind_at(&self, object: ObjectId, scope: &ResourceId) -> Option<pim::PrincipalKind> {
+        let principal = self.access.principal(object)?;
+        (Some(principal.tenant) == self.access.tenant_of(scope)).then(|| kind(principal.kind))
+    }
+
     fn is_gone(&self, object: ObjectId) -> bool {
         self.change.is_some_and(|change| change.gone.contains(&object))
     }
@@ -106,7 +112,7 @@ impl People for Known<'_> {
 }
 
 /// What the tenant's directory calls a kind, for `pim`.
-pub fn kind(kind: rbac::PrincipalKind) -> pim::PrincipalKind {
+fn kind(kind: rbac::PrincipalKind) -> pim::PrincipalKind {
     match kind {
         rbac::PrincipalKind::User => pim::PrincipalKind::User,
         rbac::PrincipalKind::Group => pim::PrincipalKind::Group,

@@ -4,6 +4,8 @@
 //! arrives for the first time is a recovery point. The state of the item, and the credential, are read by the same
 //! decision that makes an upload visible: one that races with the item's deletion does not slip in.
 //!
+//! Every recovery point has a view, in which the repository is what it was then, for reading.
+//!
 //! Answers to refusals are one plain line, because that is what clients show.
 
 mod address;
@@ -17,6 +19,8 @@ mod range;
 mod reading;
 mod refusal;
 mod saving;
+mod view;
+mod view_locks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,6 +38,7 @@ use self::address::{Address, Place};
 use self::admission::{Client, Purpose};
 use self::gate::Gate;
 use self::refusal::Refusal;
+use self::view_locks::ViewLocks;
 use crate::app::App;
 use crate::metrics::BlobLabels;
 
@@ -44,6 +49,7 @@ pub fn router() -> Router<App> {
         .route("/repositories/", any(serve))
         .route("/repositories/{*path}", any(serve))
         .layer(Extension(Arc::new(Gate::default())))
+        .layer(Extension(Arc::new(ViewLocks::default())))
 }
 
 /// One authenticated request to one repository.
@@ -51,6 +57,7 @@ pub fn router() -> Router<App> {
 struct Visit {
     app: App,
     gate: Arc<Gate>,
+    view_locks: Arc<ViewLocks>,
     client: Arc<Client>,
     address: Arc<Address>,
 }
@@ -68,10 +75,11 @@ impl Visit {
 async fn serve(
     State(app): State<App>,
     Extension(gate): Extension<Arc<Gate>>,
+    Extension(view_locks): Extension<Arc<ViewLocks>>,
     request: axum::extract::Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let mut response = match answer(&app, gate, &parts, body).await {
+    let mut response = match answer(&app, gate, view_locks, &parts, body).await {
         Ok(response) => response,
         Err(refusal) => refusal.into_response(),
     };
@@ -82,12 +90,19 @@ async fn serve(
     response
 }
 
-async fn answer(app: &App, gate: Arc<Gate>, parts: &Parts, body: Body) -> Result<Response, Refusal> {
+async fn answer(
+    app: &App,
+    gate: Arc<Gate>,
+    view_locks: Arc<ViewLocks>,
+    parts: &Parts,
+    body: Body,
+) -> Result<Response, Refusal> {
     let address = Address::parse(parts.uri.path()).ok_or_else(Refusal::no_such_address)?;
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map(|ConnectInfo(peer)| peer.ip());
     let client = Client::of(&parts.headers, peer, app.edge.uuid(), app.edge.now())?;
-    let visit = Visit { app: app.clone(), gate, client: Arc::new(client), address: Arc::new(address) };
+    let (client, address) = (Arc::new(client), Arc::new(address));
+    let visit = Visit { app: app.clone(), gate, view_locks, client, address };
     match route(&visit, parts, body).await {
         Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED => {
             Err(gate::count_failure(app, &visit.client, refusal).await)
@@ -97,6 +112,9 @@ async fn answer(app: &App, gate: Arc<Gate>, parts: &Parts, body: Body) -> Result
 }
 
 async fn route(visit: &Visit, parts: &Parts, body: Body) -> Result<Response, Refusal> {
+    if visit.address.point.is_some() {
+        return view::route(visit, parts, body).await;
+    }
     let (get, head) = (parts.method == Method::GET, parts.method == Method::HEAD);
     let (post, delete) = (parts.method == Method::POST, parts.method == Method::DELETE);
     match &visit.address.place {

@@ -29,7 +29,7 @@ use reqwest::Url;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::bootstrap::SecretEntry;
+use crate::toml_file::{FileError, SecretEntry, Span, TomlFile};
 
 /// Where a signing secret begins that is written as the Standard Webhooks specification has it.
 const SECRET_PREFIX: &str = "whsec_";
@@ -160,24 +160,6 @@ impl fmt::Debug for SigningSecret {
     }
 }
 
-/// Why a configuration file was not taken. It names the line.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// The file cannot be read.
-    #[error("cannot read `{}`: {}", .0.display(), .1)]
-    Read(PathBuf, #[source] std::io::Error),
-    /// The file says something that makes no sense.
-    #[error("`{}` line {line}: {what}", .path.display())]
-    Invalid {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong, and what would be right.
-        what: String,
-    },
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -212,18 +194,12 @@ impl Settings {
     ///
     /// # Errors
     /// When the file makes no sense, naming the line.
-    pub fn read(path: &Path) -> Result<Self, SettingsError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|error| SettingsError::Read(path.to_path_buf(), error))?;
-        Self::parse(&text).map_err(|(span, what)| {
-            let line = text.get(..span.start).unwrap_or_default().matches('\n').count() + 1;
-            SettingsError::Invalid { path: path.to_path_buf(), line, what }
-        })
+    pub fn read(path: &Path) -> Result<Self, FileError> {
+        let file = TomlFile::read(path)?;
+        Self::of(file.parse()?).map_err(|(span, what)| file.wrong(&span, what))
     }
 
-    fn parse(text: &str) -> Result<Self, (std::ops::Range<usize>, String)> {
-        let file: File = toml::from_str(text)
-            .map_err(|error| (error.span().unwrap_or_default(), error.message().to_string()))?;
+    fn of(file: File) -> Result<Self, (Span, String)> {
         let public_url =
             file.public_url.map(|url| public_origin(url.get_ref()).map_err(|what| (url.span(), what)));
         let smtp = file.mail.map(|mail| Smtp::read(mail.get_ref()).map_err(|what| (mail.span(), what)));
@@ -362,14 +338,19 @@ pub fn is_loopback(host: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn settings(text: &str) -> Result<Settings, (Span, String)> {
+        let told = |error: toml::de::Error| (error.span().unwrap_or_default(), error.message().to_string());
+        Settings::of(toml::from_str(text).map_err(told)?)
+    }
+
     fn mail(lines: &str) -> Result<Smtp, String> {
         let text = format!("[mail]\nfrom = \"Countersign <c@fabsec.example>\"\n{lines}\n");
-        Settings::parse(&text).map(|settings| settings.smtp.unwrap()).map_err(|(_, what)| what)
+        settings(&text).map(|settings| settings.smtp.unwrap()).map_err(|(_, what)| what)
     }
 
     fn webhook(lines: &str) -> Result<Webhook, String> {
         let text = format!("[[webhook]]\nname = \"a\"\n{lines}\n");
-        Settings::parse(&text).map(|settings| settings.webhooks[0].clone()).map_err(|(_, what)| what)
+        settings(&text).map(|settings| settings.webhooks[0].clone()).map_err(|(_, what)| what)
     }
 
     #[test]
@@ -427,7 +408,7 @@ mod tests {
             assert!(refused.contains(why) && !refused.contains("h.example"), "{lines}: {refused}");
         }
         let one = "[[webhook]]\nname = \"a\"\nurl = \"https://h.example\"\nkind = \"slack\"\n";
-        let (span, why) = Settings::parse(&format!("{one}{one}")).unwrap_err();
+        let (span, why) = settings(&format!("{one}{one}")).unwrap_err();
         assert!(span.start > 0 && why.contains("two webhooks"));
     }
 
@@ -442,11 +423,11 @@ mod tests {
 
     #[test]
     fn links_lead_to_an_origin() {
-        let url = |url: &str| Settings::parse(&format!("public_url = \"{url}\"")).map(|s| s.public_url);
+        let url = |url: &str| settings(&format!("public_url = \"{url}\"")).map(|s| s.public_url);
         assert_eq!(url("https://b.example:8443/").unwrap().unwrap(), "https://b.example:8443");
         for bad in ["http://b.example", "https://b.example/x", "https://u@b.example", "b.example"] {
             assert!(url(bad).is_err(), "{bad}");
         }
-        assert!(Settings::parse("nonsense = 1").is_err());
+        assert!(settings("nonsense = 1").is_err());
     }
 }

@@ -55,8 +55,6 @@ pub(crate) enum Condition {
     /// Whether fewer than so many objects of a type are alive. Not their number: two uploads that both find room do
     /// not disturb each other.
     Room { repository: String, object_type: &'static str, limit: i64, room: bool },
-    /// The last place that was given out in a repository's order.
-    Sequence { repository: String, sequence: i64 },
 }
 
 /// What tells two readings of a range apart. Revisions never repeat and only grow, so any insertion or change raises

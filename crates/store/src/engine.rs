@@ -98,8 +98,8 @@ pub(crate) trait Snapshot: Send {
     /// Whether any lifetime of an object, alive or not, refers to these bytes.
     fn refers_to(&self, repository: &str, object_type: &str, content: &str) -> Result<bool, StoreError>;
 
-    /// The last place that was given out in a repository's order; 0 in one that has none.
-    fn sequence(&self, repository: &str) -> Result<i64, StoreError>;
+    /// The first lifetime that each object of a type had, alive or not.
+    fn first_lifetimes(&self, repository: &str, object_type: &str) -> Result<Vec<Birth>, StoreError>;
 
     /// How many objects of one type are alive.
     fn alive(&self, repository: &str, object_type: &str) -> Result<i64, StoreError>;
@@ -109,6 +109,34 @@ pub(crate) trait Snapshot: Send {
         &self,
         repository: &str,
         object_type: &str,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<ObjectRow>, StoreError>;
+
+    /// The first lifetime that an object had, alive or not.
+    fn first_lifetime(
+        &self,
+        repository: &str,
+        object_type: &str,
+        name: &str,
+    ) -> Result<Option<ObjectRow>, StoreError>;
+
+    /// The object of this name that was to be seen. Of several lifetimes the first one.
+    fn object_seen(
+        &self,
+        repository: &str,
+        object_type: &str,
+        seen: Seen,
+        name: &str,
+    ) -> Result<Option<ObjectRow>, StoreError>;
+
+    /// The objects of one type that were to be seen, oldest first, from behind a sequence on. Each once: of several
+    /// lifetimes the first one.
+    fn objects_seen(
+        &self,
+        repository: &str,
+        object_type: &str,
+        seen: Seen,
         after: i64,
         limit: i64,
     ) -> Result<Vec<ObjectRow>, StoreError>;
@@ -158,6 +186,14 @@ pub(crate) struct ObjectRow {
     pub(crate) created_by: String,
 }
 
+/// When an object arrived first.
+#[derive(Clone, Debug)]
+pub(crate) struct Birth {
+    pub(crate) name: String,
+    pub(crate) sequence: i64,
+    pub(crate) at: i64,
+}
+
 /// A deleted repository object as far as its purge depends on it.
 #[derive(Clone, Debug)]
 pub(crate) struct DeletedRow {
@@ -176,6 +212,16 @@ pub(crate) struct PurgedBytes {
     pub(crate) repository: String,
     pub(crate) object_type: String,
     pub(crate) content: String,
+}
+
+/// Which lifetimes of objects were to be seen at an earlier moment: those created until then that were not deleted, or
+/// deleted only later, or deleted at or after a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// The last sequence of that moment.
+    pub(crate) until: i64,
+    /// In microseconds since 1970.
+    pub(crate) deleted_since: i64,
 }
 
 /// A ledger entry as it is stored.

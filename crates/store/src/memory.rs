@@ -11,7 +11,8 @@ use parking_lot::Mutex;
 
 use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row};
 use crate::engine::{
-    ACCESS_LOG, AccessChange, DeletedRow, EachRow, Engine, LedgerRow, ObjectRow, PurgedBytes, Snapshot, Tally,
+    ACCESS_LOG, AccessChange, Birth, DeletedRow, EachRow, Engine, LedgerRow, ObjectRow, PurgedBytes, Seen,
+    Snapshot, Tally,
 };
 use crate::error::{CommitError, StoreError};
 
@@ -160,7 +161,6 @@ impl State {
             Condition::Room { repository, object_type, limit, room } => {
                 (self.alive(repository, object_type) < *limit) == *room
             }
-            Condition::Sequence { repository, sequence } => self.sequence(repository) == *sequence,
         }
     }
 
@@ -223,11 +223,8 @@ impl State {
             ObjectWrite::Tombstone { repository, object_type, name, at, by: _ } => {
                 let sequence = self.next_sequence(&repository)?;
                 for lifetime in &mut self.objects {
-                    if lifetime.is(&repository, object_type)
-                        && lifetime.row.name == name
-                        && lifetime.deleted.is_none()
-                    {
-                        lifetime.deleted = Some((sequence, at));
+                    if lifetime.is(&repository, object_type) && lifetime.row.name == name {
+                        lifetime.deleted.get_or_insert((sequence, at));
                     }
                 }
             }
@@ -305,10 +302,6 @@ impl State {
         self.living(repository, object_type).find(|lifetime| lifetime.row.name == name)
     }
 
-    fn sequence(&self, repository: &str) -> i64 {
-        self.repositories.get(repository).map_or(0, |repository| repository.sequence)
-    }
-
     fn alive(&self, repository: &str, object_type: &str) -> i64 {
         count(self.living(repository, object_type))
     }
@@ -342,6 +335,11 @@ impl Lifetime {
             deleted_sequence,
             deleted_at,
         })
+    }
+
+    fn is_in(&self, seen: Seen) -> bool {
+        let lasted = |(sequence, at)| sequence > seen.until || at >= seen.deleted_since;
+        self.row.sequence <= seen.until && self.deleted.is_none_or(lasted)
     }
 }
 
@@ -401,8 +399,13 @@ impl Snapshot for View {
         Ok(self.0.of_type(repository, object_type).any(|lifetime| lifetime.row.content == content))
     }
 
-    fn sequence(&self, repository: &str) -> Result<i64, StoreError> {
-        Ok(self.0.sequence(repository))
+    fn first_lifetimes(&self, repository: &str, object_type: &str) -> Result<Vec<Birth>, StoreError> {
+        let mut names = BTreeSet::new();
+        let lifetimes = self.0.of_type(repository, object_type).map(|lifetime| &lifetime.row);
+        let first = lifetimes.filter(|row| names.insert(&row.name));
+        Ok(first
+            .map(|row| Birth { name: row.name.clone(), sequence: row.sequence, at: row.created_at })
+            .collect())
     }
 
     fn alive(&self, repository: &str, object_type: &str) -> Result<i64, StoreError> {
@@ -417,6 +420,42 @@ impl Snapshot for View {
         limit: i64,
     ) -> Result<Vec<ObjectRow>, StoreError> {
         let later = self.0.living(repository, object_type).filter(|lifetime| lifetime.row.sequence > after);
+        Ok(limited(later.map(|lifetime| lifetime.row.clone()), limit))
+    }
+
+    fn first_lifetime(
+        &self,
+        repository: &str,
+        object_type: &str,
+        name: &str,
+    ) -> Result<Option<ObjectRow>, StoreError> {
+        let mut lifetimes = self.0.of_type(repository, object_type);
+        Ok(lifetimes.find(|lifetime| lifetime.row.name == name).map(|lifetime| lifetime.row.clone()))
+    }
+
+    fn object_seen(
+        &self,
+        repository: &str,
+        object_type: &str,
+        seen: Seen,
+        name: &str,
+    ) -> Result<Option<ObjectRow>, StoreError> {
+        let mut lifetimes = self.0.of_type(repository, object_type).filter(|lifetime| lifetime.is_in(seen));
+        Ok(lifetimes.find(|lifetime| lifetime.row.name == name).map(|lifetime| lifetime.row.clone()))
+    }
+
+    fn objects_seen(
+        &self,
+        repository: &str,
+        object_type: &str,
+        seen: Seen,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<ObjectRow>, StoreError> {
+        let mut names = BTreeSet::new();
+        let lifetimes = self.0.of_type(repository, object_type).filter(|lifetime| lifetime.is_in(seen));
+        let first = lifetimes.filter(|lifetime| names.insert(&lifetime.row.name));
+        let later = first.filter(|lifetime| lifetime.row.sequence > after);
         Ok(limited(later.map(|lifetime| lifetime.row.clone()), limit))
     }
 

@@ -1,5 +1,6 @@
 //! One decision: what it reads, what it wants written, and what it says in the ledger.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arm::{Error, ResourceId, Result};
@@ -7,14 +8,14 @@ use jiff::Timestamp;
 use ledger::Entry;
 use mua::Clearance;
 use serde::Serialize;
-use vault::purge_rule::Needs;
+use vault::purge_rule::{Instant, Needs};
 use vault::{ChangeKind, Edit, ProtectedItem, RecoveryPoint, RepositoryCredential, SecurityPin};
 
 use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row, Written, read};
 use crate::document::{Document, Free};
-use crate::engine::{LedgerRow, Snapshot};
+use crate::engine::{Birth, LedgerRow, ObjectRow, Snapshot};
 use crate::object::{DeletedVersion, Purged};
-use crate::{Access, Object, ObjectType, Store, retryable};
+use crate::{Access, Object, ObjectType, Past, Store, retryable};
 
 /// How far back in what was read it is looked whether a document was read before.
 const LATELY: usize = 16;
@@ -323,13 +324,6 @@ impl Transaction {
         Ok(known)
     }
 
-    /// The place in a repository's order that the next commit to it gets, if it comes from this decision.
-    pub fn next_sequence(&mut self, repository: &str) -> Result<u64> {
-        let sequence = self.snapshot.sequence(repository)?;
-        self.batch.conditions.push(Condition::Sequence { repository: repository.to_string(), sequence });
-        Ok(sequence.unsigned_abs().saturating_add(1))
-    }
-
     /// Whether fewer than `limit` objects of one type are alive.
     pub fn has_room(&mut self, repository: &str, object_type: ObjectType, limit: u32) -> Result<bool> {
         let limit = i64::from(limit);
@@ -356,11 +350,70 @@ impl Transaction {
         after: i64,
         limit: u32,
     ) -> Result<(Vec<Object>, Option<i64>)> {
-        let rows = self.snapshot.objects(repository, object_type.as_str(), after, i64::from(limit))?;
-        let full = rows.len() >= limit as usize;
-        let next = rows.last().filter(|_| full).map(|row| row.sequence);
-        let objects = rows.into_iter().map(|row| Object::try_from(row).map_err(Error::from));
-        Ok((objects.collect::<Result<_>>()?, next))
+        page(self.snapshot.objects(repository, object_type.as_str(), after, i64::from(limit))?, limit)
+    }
+
+    /// When an object of this name arrived first, by the order of commits and by the clock. Not part of the commit's
+    /// condition.
+    pub fn first_arrival(
+        &self,
+        repository: &str,
+        object_type: ObjectType,
+        name: &str,
+    ) -> Result<Option<Instant>> {
+        let Some(row) = self.snapshot.first_lifetime(repository, object_type.as_str(), name)? else {
+            return Ok(None);
+        };
+        let sequence = row.sequence.unsigned_abs();
+        Ok(Some(Instant { sequence, at: Object::try_from(row)?.at }))
+    }
+
+    /// When each object of a type arrived first, by its name: as [`first_arrival`](Self::first_arrival).
+    pub fn first_arrivals(
+        &self,
+        repository: &str,
+        object_type: ObjectType,
+    ) -> Result<BTreeMap<String, Instant>> {
+        let births = self.snapshot.first_lifetimes(repository, object_type.as_str())?;
+        let instant = |birth: Birth| {
+            let damaged = || Error::internal(format!("the row of object `{}`", birth.name));
+            let at = Timestamp::from_microsecond(birth.at).map_err(|_| damaged())?;
+            Ok((birth.name.clone(), Instant { sequence: birth.sequence.unsigned_abs(), at }))
+        };
+        births.into_iter().map(instant).collect()
+    }
+
+    /// The object of this name that a recovery point sees. Not part of the commit's condition.
+    pub fn object_at(
+        &self,
+        past: &Past,
+        repository: &str,
+        object_type: ObjectType,
+        name: &str,
+    ) -> Result<Option<Object>> {
+        let Some(seen) = past.seen(object_type) else {
+            return Ok(None);
+        };
+        let row = self.snapshot.object_seen(repository, object_type.as_str(), seen, name)?;
+        row.map(Object::try_from).transpose().map_err(Into::into)
+    }
+
+    /// The objects of one type that a recovery point sees, in pages like those of [`objects`](Self::objects).
+    pub fn objects_at(
+        &self,
+        past: &Past,
+        repository: &str,
+        object_type: ObjectType,
+        after: i64,
+        limit: u32,
+    ) -> Result<(Vec<Object>, Option<i64>)> {
+        let Some(seen) = past.seen(object_type) else {
+            return Ok((Vec::new(), None));
+        };
+        page(
+            self.snapshot.objects_seen(repository, object_type.as_str(), seen, after, i64::from(limit))?,
+            limit,
+        )
     }
 
     /// How many objects of a repository are alive, and their size in bytes. Not part of the commit's condition.
@@ -477,6 +530,14 @@ fn repository_write(edit: &Edit<vault::ProtectedItem>) -> Option<ObjectWrite> {
         (Some(item), None) => Some(ObjectWrite::DropRepository { repository: item.short.clone() }),
         (Some(_), Some(_)) | (None, None) => None,
     }
+}
+
+/// A page of objects, and the cursor behind it if there may be more.
+fn page(rows: Vec<ObjectRow>, limit: u32) -> Result<(Vec<Object>, Option<i64>)> {
+    let full = rows.len() >= limit as usize;
+    let next = rows.last().filter(|_| full).map(|row| row.sequence);
+    let objects = rows.into_iter().map(|row| Object::try_from(row).map_err(Error::from));
+    Ok((objects.collect::<Result<_>>()?, next))
 }
 
 fn to_json(document: &impl Serialize) -> Result<String> {

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::Instance;
 use crate::policy::PolicyBody;
-use crate::purge_rule::Instant;
 
 /// A backup policy of a vault.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -106,9 +105,6 @@ pub struct RecoveryPoint {
     /// Until when it is kept, whatever becomes of the policy; `None`: without end.
     #[serde(default)]
     pub retain_until: Option<Timestamp>,
-    /// Its place in the order of its repository's commits: the sequence of the commit that stored its snapshot.
-    #[serde(default)]
-    pub sequence: u64,
     /// The name of the snapshot object: its SHA-256 in hex.
     pub snapshot: String,
     /// Which repository credential wrote it.
@@ -143,13 +139,6 @@ pub struct GuardProxy {
     pub updated: Timestamp,
 }
 
-impl RecoveryPoint {
-    /// Its place in the order of its repository's commits.
-    pub fn instant(&self) -> Instant {
-        Instant { sequence: self.sequence, at: self.at }
-    }
-}
-
 impl ProtectedItem {
     /// Whether it was deleted and the time in which it could be undeleted is over: then it is gone, also as long as
     /// nobody has tidied it away.
@@ -160,9 +149,8 @@ impl ProtectedItem {
     /// What to warn of at `now`: a purge that is two days away, or less, and can still be averted.
     pub fn upcoming_purge(&self, now: Timestamp) -> Option<PurgeWarning> {
         let until = self.deletion.as_ref()?.until;
-        let near = SignedDuration::ZERO..=SignedDuration::from_hours(WARNING_HOURS);
-        let is_near = near.contains(&until.duration_since(now)) && now < until;
-        is_near.then(|| PurgeWarning { item: self.id.clone(), until })
+        let is_near = until.duration_since(now) <= SignedDuration::from_hours(WARNING_HOURS);
+        (is_near && now < until).then(|| PurgeWarning { item: self.id.clone(), until })
     }
 
     /// Azure's `backupManagementType` of this kind of item.

@@ -120,7 +120,7 @@ pub fn extensions(
     now: Timestamp,
     limit: usize,
 ) -> Vec<VaultChange> {
-    points.sort_unstable_by_key(|point| point.sequence);
+    points.sort_unstable_by_key(|point| point.at);
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
     let mut changes = Vec::new();
     for point in points {

@@ -119,7 +119,6 @@ fn retention_only_goes_up_and_nothing_that_runs_expires() {
         policy: None,
         repository: "i".into(),
         retain_until,
-        sequence: 1,
         snapshot: "a".into(),
         written_by: "c".into(),
     };

@@ -324,7 +324,6 @@ mod tests {
             repository: "r".into(),
             at: now(),
             retain_until: None,
-            sequence: 1,
             snapshot: "s".into(),
             written_by: "w".into(),
             policy: Some(long.id.clone()),

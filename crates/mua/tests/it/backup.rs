@@ -143,7 +143,6 @@ const CRITICAL: &[Step] = &[
                 repository: instance.short.clone(),
                 at: world::now(),
                 retain_until: None,
-                sequence: 1,
                 snapshot: "00".into(),
                 written_by: "c".into(),
                 policy: None,

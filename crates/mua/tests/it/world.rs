@@ -255,7 +255,6 @@ pub fn point() -> RecoveryPoint {
         policy: None,
         repository: item.short,
         retain_until: None,
-        sequence: 1,
         snapshot: "a1".into(),
         written_by: "client".into(),
     }

@@ -100,9 +100,7 @@ fn asker(body: &ScheduleRequestBody, cx: &Context<'_>) -> Result<Person> {
             cx.caller.object
         )));
     }
-    let human = cx.people.is_human(cx.caller.object);
-    let person = cx.people.person_of(cx.caller.object).filter(|_| human);
-    person.ok_or_else(|| {
+    cx.human().ok_or_else(|| {
         not_yours(
             "Only people activate roles: this caller is an application, or an account that is not in use.",
         )
@@ -164,10 +162,7 @@ fn check_others(
     };
     match others.iter().find(same) {
         None => Ok(()),
-        Some(other) if other.status_at(cx.now) == Status::PendingApproval => Err(pending(format!(
-            "There is already an existing pending Role assignment request, {}. Wait for its decision or cancel it.",
-            other.name
-        ))),
+        Some(other) if other.status_at(cx.now) == Status::PendingApproval => Err(pending(other.name)),
         Some(other) => Err(exists(format!(
             "The Role assignment already exists: the activation {} is in force or about to be. Deactivate it first \
              to ask for another time.",

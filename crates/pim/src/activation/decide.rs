@@ -7,11 +7,12 @@ use serde_json::Value;
 use super::stages::{count, stage_at};
 use super::{ActivationRequest, Consent, Progress, Vote};
 use crate::checks::latest_end;
+use crate::people::Asker;
 use crate::policy::Occasion;
 use crate::reader::Reader;
 use crate::reason::justification;
 use crate::refusal::{content, not_found, not_yours, policy_rule, schedule, self_approval, settled, voted};
-use crate::{Context, Eligibility, People, Person, RolePolicy, Status, Window};
+use crate::{Context, Eligibility, Person, RolePolicy, Status, Window};
 
 /// What an approver says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,7 +74,7 @@ impl ActivationRequest {
         eligibility: Option<&Eligibility>,
         cx: &Context<'_>,
     ) -> Result<Self> {
-        if self.is_askers_voice(cx) {
+        if cx.is_voice_of(&self.asker()) {
             return Err(self_approval());
         }
         let no_stage = || not_found(format!("the approval {} has no stage {stage}", self.name));
@@ -112,7 +113,7 @@ impl ActivationRequest {
         if !self.has_approval() {
             return Err(strangers());
         }
-        if self.is_askers_voice(cx) {
+        if cx.is_voice_of(&self.asker()) {
             return Err(self_approval());
         }
         let listed = self.is_under(policy) && policy.lists_as_approver(cx.caller.object, cx.people);
@@ -143,7 +144,7 @@ impl ActivationRequest {
 
     /// The person who reviews in this stage, if the caller may.
     fn reviewer(&self, place: u8, policy: &RolePolicy, cx: &Context<'_>) -> Result<Person> {
-        if self.is_askers_voice(cx) {
+        if cx.is_voice_of(&self.asker()) {
             return Err(self_approval());
         }
         let caller = cx.caller.object;
@@ -153,23 +154,14 @@ impl ActivationRequest {
                 "You are not an approver of this request, in this stage and at this moment.",
             ));
         }
-        let human = cx.people.is_human(caller);
-        let person = cx.people.person_of(caller).filter(|_| human);
-        person.ok_or_else(|| {
+        cx.human().ok_or_else(|| {
             not_yours("Only people approve: this caller is an application, or an account that is not in use.")
         })
     }
 
-    /// Whether the caller is the one who asked, under any account.
-    fn is_askers_voice(&self, cx: &Context<'_>) -> bool {
-        let caller = cx.caller.object;
-        caller == self.principal
-            || cx.people.person_of(caller).is_some_and(|person| self.is_askers(&person, cx.people))
-    }
-
-    /// Whether this is the person who asked: as known then, or as known now.
-    pub(super) fn is_askers(&self, person: &Person, people: &dyn People) -> bool {
-        *person == self.person || people.person_of(self.principal).as_ref() == Some(person)
+    /// Who asked.
+    pub(super) fn asker(&self) -> Asker<'_> {
+        Asker { account: self.principal, person: &self.person }
     }
 
     /// The approvals so far of a request that can still be decided.

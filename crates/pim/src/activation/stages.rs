@@ -55,7 +55,7 @@ impl ActivationRequest {
         stage_at(policy, vote.stage).is_some_and(|stage| stage.lists(vote.by, people))
             && people.is_human(vote.by)
             && people.person_of(vote.by).as_ref() == Some(&vote.person)
-            && !self.is_askers(&vote.person, people)
+            && !self.asker().is(&vote.person, people)
     }
 
     /// For each stage of the policy, whether as many different people as it needs have approved there. Nobody counts

@@ -19,7 +19,7 @@ use super::pim::policies::policy_of;
 use super::reply::Reply;
 use super::route::{Method, Route, route};
 use super::{guards, separation, tracked};
-use crate::approvers::{FINDINGS, concerned, guards_within, told};
+use crate::approvers::{FINDINGS, concerned, told};
 use crate::people::Known;
 
 /// The routes of this part.
@@ -96,8 +96,8 @@ fn findings_with(
         involved.rulers = accounts.filter(|account| access.acting(*account).is_some()).collect();
     }
     let mut vaults: BTreeSet<ResourceId> = BTreeSet::new();
-    for guard in guards_within(call.tx, policy.scope())? {
-        let proxies: Vec<GuardProxy> = call.tx.find(guard.folded())?;
+    for guard in guards::within(call.tx, policy.scope())? {
+        let proxies: Vec<GuardProxy> = call.tx.find(guard.id.folded())?;
         vaults.extend(proxies.iter().filter_map(|proxy| proxy.id.parent()));
     }
     for vault in vaults {

@@ -6,7 +6,7 @@ mod shape;
 use arm::{Error, Fields, ResourceId, Result};
 use mua::alert::{EXEMPTED, PROTECTED};
 use mua::{CriticalOperation, ResourceGuard};
-use store::Document;
+use store::{Document, Transaction};
 use vault::GuardProxy;
 
 use super::call::Call;
@@ -135,6 +135,13 @@ fn description(properties: &Fields<'_>) -> Result<Option<String>> {
         return Err(properties.wrong("description", "at most 1024 characters long"));
     }
     Ok(text.map(String::from))
+}
+
+/// The guards at a scope and below it: those for which a role held there counts.
+pub fn within(tx: &mut Transaction, scope: &ResourceId) -> Result<Vec<ResourceGuard>> {
+    let here = tx.resource::<ResourceGuard>(scope)?;
+    let below: Vec<ResourceGuard> = tx.below(scope)?;
+    Ok(here.into_iter().chain(below).collect())
 }
 
 /// A guard that vaults are linked to stays: without it, nobody could consent to anything any more, and they would

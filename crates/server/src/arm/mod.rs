@@ -11,7 +11,7 @@ pub mod dispatch;
 pub mod door;
 pub mod face;
 mod filters;
-mod guards;
+pub(crate) mod guards;
 mod metadata;
 mod orphans;
 pub(crate) mod pim;

@@ -1,4 +1,4 @@
-//! The protocol's addresses: `/repositories/{vault}/{item}/…`.
+//! The protocol's addresses: `/repositories/{vault}/{item}/…`, and `/repositories/{vault}/{item}@{recovery-point}/…`.
 
 use store::ObjectType;
 
@@ -9,6 +9,8 @@ pub struct Address {
     pub vault: String,
     /// The item's short name.
     pub item: String,
+    /// The recovery point whose view it is: its name, or the beginning of it. `None` for the repository as it is now.
+    pub point: Option<String>,
     /// What in its repository.
     pub place: Place,
 }
@@ -44,11 +46,12 @@ impl Address {
             }
             _ => return None,
         };
-        (is_short_name(vault) && is_short_name(item)).then(|| Self {
-            vault: vault.into(),
-            item: item.into(),
-            place,
-        })
+        let (item, point) = match item.split_once('@') {
+            Some((item, point)) => (item, Some(point)),
+            None => (item, None),
+        };
+        let known = is_short_name(vault) && is_short_name(item) && point.is_none_or(is_point);
+        known.then(|| Self { vault: vault.into(), item: item.into(), point: point.map(Into::into), place })
     }
 
     /// The repository, as people and dashboards name it.
@@ -59,7 +62,16 @@ impl Address {
 
 /// SHA-256 in lower-case hex.
 fn is_name(name: &str) -> bool {
-    name.len() == 64 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    name.len() == 64 && is_hex(name)
+}
+
+/// A recovery point's name, or at least as much of it as clients show.
+fn is_point(name: &str) -> bool {
+    (8..=64).contains(&name.len()) && is_hex(name)
+}
+
+fn is_hex(name: &str) -> bool {
+    name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// The words of the protocol are reserved.
@@ -104,5 +116,33 @@ mod tests {
         ] {
             assert_eq!(place(&path), None, "{path}");
         }
+    }
+
+    #[test]
+    fn a_recovery_point_is_named_behind_the_item() {
+        let name = "0123456789abcdef".repeat(4);
+        for point in [name.as_str(), "01234567", "0123456789ab"] {
+            let path = format!("/repositories/v/i@{point}/keys/");
+            let address = Address::parse(&path).unwrap();
+            assert_eq!((address.item.as_str(), address.point.as_deref()), ("i", Some(point)));
+            assert_eq!(address.place, Place::Folder(ObjectType::Keys));
+            assert_eq!(address.repository(), "v/i");
+        }
+        assert_eq!(Address::parse("/repositories/v/i/").unwrap().point, None);
+        for item in [
+            "i@".into(),
+            "i@0123456".into(),
+            "i@0123456x".into(),
+            "i@ABCDEF01".into(),
+            "i%4001234567".into(),
+            "i@01234567@01234567".into(),
+            "@01234567".into(),
+            "data@01234567".into(),
+            format!("i@{name}0"),
+        ] {
+            let address = Address::parse(&format!("/repositories/v/{item}/"));
+            assert!(address.is_none_or(|address| address.point.is_none() && address.item == item), "{item}");
+        }
+        assert_eq!(Address::parse("/repositories/v@01234567/i/").map(|address| address.point), Some(None));
     }
 }

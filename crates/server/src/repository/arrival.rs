@@ -40,7 +40,6 @@ pub fn snapshot_arrived(
     let earlier = Group::of(earlier.iter().map(|point| point.at));
     let point = RecoveryPoint {
         retain_until: keeping::retain_until(item, policy.as_ref(), snapshot.at, &earlier),
-        sequence: tx.next_sequence(&item.short)?,
         id: item.id.child(&format!("recoveryPoints/{}", snapshot.name))?,
         repository: item.short.clone(),
         at: snapshot.at,

@@ -1,4 +1,4 @@
-//! `GET {type}/`: the names of all live objects of a type, oldest first.
+//! `GET {type}/`: the names of all live objects of a type, or of those in a view, oldest first.
 //!
 //! Oldest first matters for keys: clients try them in this order, and only so many, so that no number of keys added later
 //! keeps the right one from being tried.
@@ -20,6 +20,7 @@ use super::Visit;
 use super::admission::{Purpose, admit};
 use super::refusal::Refusal;
 use super::saving::is_old_lock;
+use super::view;
 use crate::app::App;
 
 /// Objects that are read at a time. A list that is longer is sent in pieces, each read from the state of its moment, so
@@ -88,9 +89,21 @@ pub async fn list(visit: &Visit, object_type: ObjectType, version: Version) -> R
             Body::new(Pieces(pieces))
         }
     };
+    Ok(response(body, version))
+}
+
+/// A list of objects that are all at hand.
+pub fn whole(objects: &[Object], version: Version) -> Response {
+    let mut text = String::from("[");
+    add(&mut text, objects, version, true);
+    text.push(']');
+    response(Body::from(text), version)
+}
+
+fn response(body: Body, version: Version) -> Response {
     let mut response = body.into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(version.content_type()));
-    Ok(response)
+    response
 }
 
 fn add(text: &mut String, objects: &[Object], version: Version, mut first: bool) {
@@ -116,8 +129,12 @@ fn read_page(
     after: i64,
 ) -> Result<(Vec<Object>, Option<i64>)> {
     let (mut objects, next) = app.store.transact(|tx| {
-        admit(tx, &visit.client, &visit.address, Purpose::Read)?;
-        tx.objects(&visit.address.item, object_type, after, PAGE)
+        let admitted = admit(tx, &visit.client, &visit.address, Purpose::Read)?;
+        let repository = &admitted.item.short;
+        match view::past(tx, visit, &admitted)? {
+            Some(past) => tx.objects_at(&past, repository, object_type, after, PAGE),
+            None => tx.objects(repository, object_type, after, PAGE),
+        }
     })?;
     if object_type == ObjectType::Locks {
         let now = app.edge.now();

@@ -25,6 +25,7 @@ use super::arrival;
 use super::range::Wanted;
 use super::refusal::Refusal;
 use super::saving::is_old_lock;
+use super::view;
 use crate::app::App;
 use crate::arm::door;
 
@@ -44,32 +45,63 @@ pub async fn read(
 ) -> Result<Response, Refusal> {
     let (asking, name) = (visit.clone(), name.to_string());
     let (object, file) = visit.app.blocking(move |app| open(app, &asking, object_type, &name, head)).await?;
-    let range = range.and_then(|range| range.to_str().ok());
-    let (status, first, length) = match Wanted::of(range, object.size) {
-        Wanted::Whole => (StatusCode::OK, 0, object.size),
-        Wanted::Part { first, length } => (StatusCode::PARTIAL_CONTENT, first, length),
-        Wanted::Nothing => {
-            let text = format!("the object has {} bytes, and the range lies outside", object.size);
-            let refusal = Refusal::new(StatusCode::RANGE_NOT_SATISFIABLE, text);
-            return Err(refusal.with(CONTENT_RANGE, &format!("bytes */{}", object.size)));
-        }
-    };
+    let part = Part::of(range, object.size)?;
     let body = match head {
         true => Body::empty(),
-        false => Body::new(send(visit, object_type, file, first, length).await?),
+        false => Body::new(send(visit, object_type, file, part.first, part.length).await?),
     };
-    let mut response = (status, body).into_response();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    if status == StatusCode::PARTIAL_CONTENT {
-        let part = format!("bytes {first}-{}/{}", first + length - 1, object.size);
-        if let Ok(part) = HeaderValue::from_str(&part) {
-            headers.insert(CONTENT_RANGE, part);
-        }
+    Ok(part.response(body))
+}
+
+/// How much of an object is answered.
+pub struct Part {
+    status: StatusCode,
+    first: u64,
+    length: u64,
+    size: u64,
+}
+
+impl Part {
+    /// What a `Range` header wants of an object of this size in bytes.
+    ///
+    /// # Errors
+    /// 416 for a range past its end.
+    pub fn of(range: Option<&HeaderValue>, size: u64) -> Result<Self, Refusal> {
+        let (status, first, length) = match Wanted::of(range.and_then(|range| range.to_str().ok()), size) {
+            Wanted::Whole => (StatusCode::OK, 0, size),
+            Wanted::Part { first, length } => (StatusCode::PARTIAL_CONTENT, first, length),
+            Wanted::Nothing => {
+                let text = format!("the object has {size} bytes, and the range lies outside");
+                let refusal = Refusal::new(StatusCode::RANGE_NOT_SATISFIABLE, text);
+                return Err(refusal.with(CONTENT_RANGE, &format!("bytes */{size}")));
+            }
+        };
+        Ok(Self { status, first, length, size })
     }
-    Ok(response)
+
+    /// The part of these bytes, which are all of the object.
+    pub fn of_bytes(&self, bytes: &Bytes) -> Bytes {
+        let length = usize::try_from(self.length).unwrap_or(usize::MAX);
+        let first = usize::try_from(self.first).unwrap_or(usize::MAX);
+        bytes.iter().copied().skip(first).take(length).collect()
+    }
+
+    /// The answer with this body, which is that part or, for `HEAD`, nothing.
+    pub fn response(&self, body: Body) -> Response {
+        let mut response = (self.status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(self.length));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        if self.status == StatusCode::PARTIAL_CONTENT {
+            let last = self.first + self.length - 1;
+            let part = format!("bytes {}-{last}/{}", self.first, self.size);
+            if let Ok(part) = HeaderValue::from_str(&part) {
+                headers.insert(CONTENT_RANGE, part);
+            }
+        }
+        response
+    }
 }
 
 /// Finds an object and opens its bytes. Damaged ones are never handed out.
@@ -105,8 +137,12 @@ fn find(
             return Ok(Err(refusal.into_error()));
         }
     }
-    let found = tx
-        .object(&visit.address.item, object_type, name)?
+    let repository = &admitted.item.short;
+    let found = match view::past(tx, visit, &admitted)? {
+        Some(past) => tx.object_at(&past, repository, object_type, name)?,
+        None => tx.object(repository, object_type, name)?,
+    };
+    let found = found
         .filter(|object| object_type != ObjectType::Locks || !is_old_lock(object, now))
         .ok_or_else(|| {
             let text = format!("there is no such object in {}", object_type.as_str());

@@ -26,7 +26,8 @@ impl Refusal {
 
     /// Nothing of the protocol is at this address.
     pub fn no_such_address() -> Self {
-        let text = "no such address: a repository is at /repositories/{vault}/{item}/, and in it are config, and data, \
+        let text = "no such address: a repository is at /repositories/{vault}/{item}/, a recovery point's view at \
+                    /repositories/{vault}/{item}@{recovery-point}/, and in it are config, and data, \
                     index, keys, locks and snapshots with names of 64 lower-case hexadecimal digits";
         Self::new(StatusCode::NOT_FOUND, text)
     }

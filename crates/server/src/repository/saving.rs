@@ -23,7 +23,7 @@ use super::refusal::Refusal;
 use crate::app::App;
 
 /// How long an upload may go without a byte.
-const IDLE: Duration = Duration::from_secs(60);
+pub const IDLE: Duration = Duration::from_secs(60);
 /// Pieces that wait for the disk. A client that is faster waits.
 const PIECES: usize = 4;
 /// What is read and thrown away of an upload that is refused, so that the client comes to read the refusal.
@@ -156,7 +156,7 @@ async fn next_bytes(body: &mut Body) -> Result<Option<Bytes>, axum::Error> {
 }
 
 /// Reads on for a while. A connection closed on bytes that nobody reads loses the answer that was sent before.
-async fn drain(mut body: Body) {
+pub async fn drain(mut body: Body) {
     let reading = async {
         let mut left = DRAINED;
         while let Ok(Some(bytes)) = next_bytes(&mut body).await {

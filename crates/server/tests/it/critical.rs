@@ -260,7 +260,6 @@ async fn furnished(server: &Harness, place: &Place, story: &Story, name: &str) -
         policy: item.policy.clone(),
         repository: item.short.clone(),
         retain_until: None,
-        sequence: 1,
         snapshot: "a".repeat(64),
         written_by: "client".into(),
     };

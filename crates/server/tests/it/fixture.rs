@@ -143,7 +143,6 @@ impl Fixture {
                 repository: tx.resource::<vault::ProtectedItem>(&item)?.unwrap().short,
                 at,
                 retain_until: Some(at + SignedDuration::from_hours(720)),
-                sequence: 1,
                 snapshot: format!("{name:f<64}"),
                 written_by: "client".into(),
                 policy: None,

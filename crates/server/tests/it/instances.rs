@@ -44,7 +44,6 @@ pub fn arrive(server: &Harness, vault: &str, name: &str) {
             repository: instance.short.clone(),
             at,
             retain_until: Some(at + jiff::SignedDuration::from_hours(24)),
-            sequence: 1,
             snapshot: format!("{name:f<64}"),
             written_by: "client".into(),
             policy: instance.policy.clone(),
@@ -374,7 +373,8 @@ async fn a_restore_finds_its_point_and_says_where_it_is() {
         assert_eq!(job["properties"]["operation"], "Restore");
         let details = &job["properties"]["extendedInfo"]["additionalDetails"];
         assert_eq!(details["Snapshot"], format!("{point:f<64}"));
-        assert_eq!(details["Repository"], shown["repositoryUrl"]);
+        let repository = shown["repositoryUrl"].as_str().unwrap().trim_end_matches('/');
+        assert_eq!(details["Repository"], format!("{repository}@{point:f<64}/"));
         assert_eq!(server.ledger().len(), before + 1, "a restore is in the ledger, guarded or not");
     }
     for request in [

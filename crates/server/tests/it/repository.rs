@@ -6,4 +6,5 @@ mod keeping;
 mod objects;
 mod protocol;
 mod uploads;
+mod views;
 pub mod world;

@@ -93,10 +93,11 @@ async fn a_restore_is_an_operation_whose_job_says_where_to_read() {
     assert_eq!(job["properties"]["operation"], "Restore");
     assert_eq!(job["properties"]["entityFriendlyName"], "data");
     let bag = &job["properties"]["extendedInfo"]["propertyBag"];
-    assert_eq!(bag["Repository"], host.url);
+    let view = format!("{}@{}/", host.url.trim_end_matches('/'), bag["Snapshot"].as_str().unwrap());
+    assert_eq!(bag["Repository"], view);
     assert_eq!(format!("/snapshots/{}", bag["Snapshot"].as_str().unwrap()), place("snapshots", b"snapshot"));
     let command = bag["Command"].as_str().unwrap();
-    assert!(command.contains(&format!("restic -r rest:{} restore ", host.url)), "{command}");
+    assert!(command.contains(&format!("restic -r rest:{view} restore ")), "{command}");
     let jobs = fixture.alice().get(&at("backupJobs?$filter=operation eq 'Restore'")).await.expect(200);
     assert_eq!(jobs["value"].as_array().unwrap().len(), 1);
     let entry = fixture.server.ledger().pop().unwrap();

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, Row};
-use crate::engine::{AccessChange, DeletedRow, EachRow, LedgerRow, ObjectRow, PurgedBytes, Snapshot};
+use crate::engine::{
+    AccessChange, Birth, DeletedRow, EachRow, LedgerRow, ObjectRow, PurgedBytes, Seen, Snapshot,
+};
 use crate::error::StoreError;
 use crate::moving::FENCE;
 use crate::sql::Columns;
@@ -230,8 +232,7 @@ impl Mirror {
             Condition::Access(_)
             | Condition::Object { .. }
             | Condition::ObjectKnown { .. }
-            | Condition::Room { .. }
-            | Condition::Sequence { .. } => None,
+            | Condition::Room { .. } => None,
         }
     }
 }
@@ -339,7 +340,7 @@ impl Snapshot for Glance {
         self.known(None)
     }
 
-    fn sequence(&self, _: &str) -> Result<i64, StoreError> {
+    fn first_lifetimes(&self, _: &str, _: &str) -> Result<Vec<Birth>, StoreError> {
         self.known(None)
     }
 
@@ -348,6 +349,18 @@ impl Snapshot for Glance {
     }
 
     fn objects(&self, _: &str, _: &str, _: i64, _: i64) -> Result<Vec<ObjectRow>, StoreError> {
+        self.known(None)
+    }
+
+    fn first_lifetime(&self, _: &str, _: &str, _: &str) -> Result<Option<ObjectRow>, StoreError> {
+        self.known(None)
+    }
+
+    fn object_seen(&self, _: &str, _: &str, _: Seen, _: &str) -> Result<Option<ObjectRow>, StoreError> {
+        self.known(None)
+    }
+
+    fn objects_seen(&self, _: &str, _: &str, _: Seen, _: i64, _: i64) -> Result<Vec<ObjectRow>, StoreError> {
         self.known(None)
     }
 

@@ -7,9 +7,11 @@ use super::mirror::{Mirror, Point};
 use super::pool::Lent;
 use super::{Columns, Run, Value, query, query_count, query_first};
 use crate::batch::Row;
-use crate::engine::{AccessChange, DeletedRow, EachRow, LedgerRow, ObjectRow, PurgedBytes, Snapshot};
+use crate::engine::{
+    AccessChange, Birth, DeletedRow, EachRow, LedgerRow, ObjectRow, PurgedBytes, Seen, Snapshot,
+};
 use crate::error::StoreError;
-use crate::sql::writing::{ALIVE, KNOWN, SEQUENCE};
+use crate::sql::writing::{ALIVE, KNOWN};
 
 /// Where the database stands.
 pub(super) const COUNTERS: &str = "SELECT name, value FROM counters";
@@ -143,9 +145,17 @@ impl Snapshot for Reading {
         Ok(query_count(&self.connection, sql, &values)? > 0)
     }
 
-    fn sequence(&self, repository: &str) -> Result<i64, StoreError> {
-        let read = |row: &dyn Columns| row.int(0);
-        Ok(query_first(&self.connection, SEQUENCE, &[Value::Text(repository)], read)?.unwrap_or_default())
+    fn first_lifetimes(&self, repository: &str, object_type: &str) -> Result<Vec<Birth>, StoreError> {
+        // In the order of the primary key.
+        let sql = "SELECT name, sequence, created_at FROM objects WHERE repository = $1 AND type = $2
+             ORDER BY name, sequence";
+        let values = [Value::Text(repository), Value::Text(object_type)];
+        let read = |row: &dyn Columns| {
+            Ok(Birth { name: row.text(0)?.to_string(), sequence: row.int(1)?, at: row.int(2)? })
+        };
+        let mut births = query(&self.connection, sql, &values, read)?;
+        births.dedup_by(|later, first| later.name == first.name);
+        Ok(births)
     }
 
     fn alive(&self, repository: &str, object_type: &str) -> Result<i64, StoreError> {
@@ -164,6 +174,57 @@ impl Snapshot for Reading {
              ORDER BY sequence LIMIT $4";
         let values =
             [Value::Text(repository), Value::Text(object_type), Value::Int(after), Value::Int(limit)];
+        query(&self.connection, sql, &values, read_object)
+    }
+
+    fn first_lifetime(
+        &self,
+        repository: &str,
+        object_type: &str,
+        name: &str,
+    ) -> Result<Option<ObjectRow>, StoreError> {
+        let sql = "SELECT name, sequence, content, size, created_at, created_by FROM objects
+             WHERE repository = $1 AND type = $2 AND name = $3 ORDER BY sequence LIMIT 1";
+        let values = [Value::Text(repository), Value::Text(object_type), Value::Text(name)];
+        query_first(&self.connection, sql, &values, read_object)
+    }
+
+    fn object_seen(
+        &self,
+        repository: &str,
+        object_type: &str,
+        seen: Seen,
+        name: &str,
+    ) -> Result<Option<ObjectRow>, StoreError> {
+        let sql = "SELECT name, sequence, content, size, created_at, created_by FROM objects
+             WHERE repository = $1 AND type = $2 AND name = $3 AND sequence <= $4
+               AND (deleted_sequence IS NULL OR deleted_sequence > $4 OR deleted_at >= $5)
+             ORDER BY sequence LIMIT 1";
+        let [place, object_type, name] = [repository, object_type, name].map(Value::Text);
+        let [until, deleted_since] = [seen.until, seen.deleted_since].map(Value::Int);
+        query_first(&self.connection, sql, &[place, object_type, name, until, deleted_since], read_object)
+    }
+
+    fn objects_seen(
+        &self,
+        repository: &str,
+        object_type: &str,
+        seen: Seen,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<ObjectRow>, StoreError> {
+        // An earlier lifetime ended before this one began, so that it is seen only for the time of its deletion.
+        let sql = "SELECT name, sequence, content, size, created_at, created_by FROM objects AS one
+             WHERE repository = $1 AND type = $2 AND sequence > $3 AND sequence <= $4
+               AND (deleted_sequence IS NULL OR deleted_sequence > $4 OR deleted_at >= $5)
+               AND NOT EXISTS (SELECT 1 FROM objects AS earlier
+                   WHERE earlier.repository = $1 AND earlier.type = $2 AND earlier.name = one.name
+                     AND earlier.sequence < one.sequence AND earlier.deleted_at >= $5)
+             ORDER BY sequence LIMIT $6";
+        let [place, object_type] = [repository, object_type].map(Value::Text);
+        let [after, until, deleted_since, limit] =
+            [after, seen.until, seen.deleted_since, limit].map(Value::Int);
+        let values = [place, object_type, after, until, deleted_since, limit];
         query(&self.connection, sql, &values, read_object)
     }
 

@@ -20,9 +20,6 @@ pub(super) const KNOWN: &str = "SELECT count(*) FROM (SELECT 1 FROM objects
 pub(super) const ALIVE: &str =
     "SELECT count(*) FROM objects WHERE repository = $1 AND type = $2 AND deleted_sequence IS NULL";
 
-/// The last place that was given out in a repository's order.
-pub(super) const SEQUENCE: &str = "SELECT sequence FROM repositories WHERE repository = $1";
-
 /// What a batch that fails goes back to. It is set from the beginning of a flush to its end.
 pub(super) const SAVEPOINT: &str = "SAVEPOINT batch";
 
@@ -256,7 +253,6 @@ fn question(condition: &Condition) -> Option<Statement<'_>> {
         Condition::Room { repository, object_type, .. } => {
             statement(ALIVE, [Value::Text(repository), Value::Text(object_type)])
         }
-        Condition::Sequence { repository, .. } => statement(SEQUENCE, [Value::Text(repository)]),
     })
 }
 
@@ -269,7 +265,6 @@ fn holds(condition: &Condition, answer: [Option<i64>; 2]) -> bool {
         }
         Condition::Object { sequence, .. } => answer == [*sequence, None],
         Condition::ObjectKnown { known, .. } => answer == [Some(i64::from(*known)), None],
-        Condition::Sequence { sequence, .. } => answer[0].unwrap_or_default() == *sequence,
         Condition::Room { limit, room, .. } => answer[0].is_some_and(|alive| (alive < *limit) == *room),
     }
 }

@@ -17,6 +17,8 @@ mod moving;
 #[cfg(test)]
 mod order;
 #[cfg(test)]
+mod past;
+#[cfg(test)]
 mod postgres;
 #[cfg(test)]
 mod proxy;

@@ -6,7 +6,7 @@ use pim::{ActivationRequest, DecisionBody, Listing, RolePolicy};
 use serde_json::{Value, json};
 
 use super::people::Directory;
-use super::policies::policy_of;
+use super::policies::policy_over;
 use super::requests::{awaits, check_locks, eligibility_behind};
 use super::{READ, assign, opens};
 use crate::arm::call::Call;
@@ -20,8 +20,7 @@ pub(super) fn list(call: &mut Call<'_>) -> Result<Reply> {
     let people = Directory::of(call)?;
     let mut waiting = Vec::new();
     for request in call.tx.all::<ActivationRequest>()? {
-        if awaits(call, &request, &people)? {
-            let policy = policy_of(call, request.policy_scope(), request.role())?;
+        if let Some(policy) = awaits(call, &request, &people)? {
             waiting.extend(shown(call, &request, &policy, &people)?);
         }
     }
@@ -65,7 +64,7 @@ pub(super) fn decide(call: &mut Call<'_>) -> Result<Reply> {
     let stage = call.guid("stage")?;
     let decision = DecisionBody::parse(&call.request.body)?;
     let request = find(call)?;
-    let policy = policy_of(call, request.policy_scope(), request.role())?;
+    let policy = policy_over(call.tx, &request)?;
     let eligibility = eligibility_behind(call, &request)?;
     let people = Directory::of(call)?;
     let decided = match request.decide(stage, &decision, &policy, eligibility.as_ref(), &people.context()) {
@@ -105,7 +104,7 @@ fn refused(call: &mut Call<'_>, request: &ActivationRequest, error: Error) -> Er
 /// The request behind an approval, if the caller may see it.
 fn visible(call: &mut Call<'_>) -> Result<(ActivationRequest, RolePolicy, Directory)> {
     let request = find(call)?;
-    let policy = policy_of(call, request.policy_scope(), request.role())?;
+    let policy = policy_over(call.tx, &request)?;
     let may_read = call.may(READ, request.scope())?;
     let people = Directory::of(call)?;
     request.may_see(&policy, may_read, &people.context())?;

@@ -15,9 +15,8 @@ use crate::arm::reply::Reply;
 /// Keeps a request for more time.
 pub(super) fn put(call: &mut Call<'_>, ask: &Ask) -> Result<Reply> {
     let request = settle(call, ask)?;
-    if let Some(failed) = ask.failed(call)? {
-        call.tx.put(&failed)?;
-        return Ok(Reply::created(failed.to_json(&ask.people, call.now)));
+    if let Some(failed) = ask.kept_as_failed(call)? {
+        return Ok(failed);
     }
     call.tx.put(&request)?;
     notify::renewal(call, &request)?;
@@ -99,8 +98,8 @@ pub(super) fn listed(
     scope: &ResourceId,
     listing: &Listing,
     family: Family,
+    people: &Directory,
 ) -> Result<Vec<(String, Value)>> {
-    let people = Directory::of(call)?;
     let (caller, now) = (call.who().object, call.now);
     let groups = |object| people.groups_of(object);
     let mut shown = Vec::new();
@@ -114,7 +113,7 @@ pub(super) fn listed(
         }
         let may_administer = listing.as_approver && call.may(ASSIGN, request.scope())?;
         if !listing.as_approver || request.awaits(may_administer, &people.context()) {
-            shown.push((request.key(), request.to_json(&people, status)));
+            shown.push((request.key(), request.to_json(people, status)));
         }
     }
     Ok(shown)

@@ -21,9 +21,10 @@ use vault::GuardProxy;
 
 use super::opens;
 use super::people::Directory;
-use super::policies::policy_at;
+use super::policies::{policy_at, policy_over, role_in};
 use crate::app::App;
 use crate::arm::call::Call;
+use crate::arm::guards;
 use crate::mail::{Place, Post, Story, instant, write};
 
 /// How long before the end of an eligibility or assignment people are told.
@@ -41,7 +42,7 @@ pub(super) fn activation(call: &mut Call<'_>, after: &ActivationRequest) -> Resu
     let Some(event) = Event::of_activation(before.as_ref(), after) else {
         return Ok(());
     };
-    let people = Directory::of(call)?;
+    let people = Directory::of_server(call.tx, call.now)?;
     Telling { people: &people, post: call.post, now: call.now }.activation(call.tx, event, after)
 }
 
@@ -58,7 +59,7 @@ pub(super) fn record(call: &mut Call<'_>, record: &RequestRecord) -> Result<()> 
     let Some(event) = Event::of_record(record) else {
         return Ok(());
     };
-    let people = Directory::of(call)?;
+    let people = Directory::of_server(call.tx, call.now)?;
     Telling { people: &people, post: call.post, now: call.now }.record(call.tx, event, record)
 }
 
@@ -67,7 +68,7 @@ pub(super) fn renewal(call: &mut Call<'_>, request: &ExtensionRequest) -> Result
     let Some(event) = Event::of_renewal(request, call.now) else {
         return Ok(());
     };
-    let people = Directory::of(call)?;
+    let people = Directory::of_server(call.tx, call.now)?;
     Telling { people: &people, post: call.post, now: call.now }.renewal(call.tx, event, request)
 }
 
@@ -148,14 +149,15 @@ struct Telling<'a> {
 
 impl Telling<'_> {
     fn activation(&self, tx: &mut Transaction, event: Event, request: &ActivationRequest) -> Result<()> {
-        let policy = policy_at(tx, request.policy_scope(), request.role())?;
+        let policy = policy_over(tx, request)?;
         let mut facts = reasons(request.justification(), request.ticket());
         facts.push(("Asked for", asked(request.asked())));
         facts.extend(request.window().map(|window| ("Holds", held(&window))));
         facts.extend(self.decided(request));
-        let role = self.role_at(request.scope(), request.role());
-        if let Some(role) = role.filter(|_| event == Event::ApprovalWaiting) {
-            facts.extend(what_opens(tx, request.scope(), role)?);
+        if event == Event::ApprovalWaiting
+            && let Some(role) = role_in(tx, request.scope(), request.role())?
+        {
+            facts.extend(what_opens(tx, request.scope(), &role)?);
         }
         let about = About { scope: request.scope(), role: request.role(), principal: request.principal() };
         let mut story = self.story(tx, event, request.name(), &about, facts)?;
@@ -286,11 +288,6 @@ impl Telling<'_> {
         Circle { approver: Vec::new(), requestor: self.addressees(holders), admin }
     }
 
-    fn role_at(&self, scope: &ResourceId, role: RoleId) -> Option<&RoleDefinition> {
-        let access = self.people.access();
-        access.index(access.tenant_of(scope)?)?.role(role)
-    }
-
     /// Who may give the role at the scope, and all the time: not by an activation of their own.
     fn admins(&self, scope: &ResourceId) -> BTreeSet<ObjectId> {
         let access = self.people.access();
@@ -400,10 +397,8 @@ fn what_opens(
     scope: &ResourceId,
     role: &RoleDefinition,
 ) -> Result<Vec<(&'static str, String)>> {
-    let mut guards: Vec<ResourceGuard> = tx.below(scope)?;
-    guards.extend(tx.resource::<ResourceGuard>(scope)?);
     let mut rows = Vec::new();
-    for guard in &guards {
+    for guard in &guards::within(tx, scope)? {
         let operations: Vec<&str> = opens::operations(guard, role).map(CriticalOperation::title).collect();
         if operations.is_empty() {
             continue;

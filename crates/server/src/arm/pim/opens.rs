@@ -3,14 +3,15 @@
 use arm::{Result, long_timestamp};
 use mua::{CriticalOperation, ResourceGuard};
 use pim::{ActivationRequest, RolePolicy};
-use rbac::{Action, RoleDefinition};
+use rbac::RoleDefinition;
 use serde_json::{Value, json};
 use vault::GuardProxy;
 
 use super::people::Directory;
-use super::policies::role_at;
+use super::policies::{consents_to, role_at};
 use super::requests::eligibility_behind;
 use crate::arm::call::Call;
+use crate::arm::guards;
 
 /// `properties.request` of an approval: the request itself, the home of the person who asks, and the guards that the role
 /// would open, each with its critical operations and the vaults that are linked to it.
@@ -34,12 +35,8 @@ pub(super) fn brief(
 /// The guards at the scope and below it for which the role consents to something.
 fn guards(call: &mut Call<'_>, request: &ActivationRequest) -> Result<Vec<Value>> {
     let Some(role) = role_at(call, request.scope(), request.role())? else { return Ok(Vec::new()) };
-    let mut guards: Vec<ResourceGuard> = call.tx.below(request.scope())?;
-    guards.extend(call.tx.resource::<ResourceGuard>(request.scope())?);
-    guards.sort_by(|a, b| a.id.folded().cmp(b.id.folded()));
-    guards.dedup_by(|a, b| a.id == b.id);
     let mut shown = Vec::new();
-    for guard in guards {
+    for guard in guards::within(call.tx, request.scope())? {
         let named =
             |operation: CriticalOperation| json!({"name": operation.name(), "title": operation.title()});
         let operations: Vec<Value> = operations(&guard, &role).map(named).collect();
@@ -63,9 +60,7 @@ pub(super) fn operations(
     guard: &ResourceGuard,
     role: &RoleDefinition,
 ) -> impl Iterator<Item = CriticalOperation> {
-    guard
-        .protected()
-        .filter(|operation| Action::parse(&operation.guard_action()).is_ok_and(|action| role.grants(&action)))
+    guard.protected().filter(|operation| consents_to(role, *operation))
 }
 
 fn linked_vault(proxy: &GuardProxy) -> Option<Value> {

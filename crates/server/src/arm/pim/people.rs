@@ -6,13 +6,13 @@ use std::sync::Arc;
 use arm::{ObjectId, ResourceId, RoleId, TenantId};
 use directory::User;
 use jiff::Timestamp;
-use pim::{Authentication, Caller, Context, Names, People, Person, PrincipalKind, PrincipalName, RoleName};
+use pim::{Authentication, Caller, Context, Names, People, Person, PrincipalName, RoleName};
 use store::{Access, Principal, Transaction};
 use uuid::Uuid;
 
 use crate::arm::call::Call;
 use crate::login::policy_of;
-use crate::people::{Known, kind};
+use crate::people::Known;
 
 /// The directory, as `pim` asks it.
 pub(super) struct Directory {
@@ -26,7 +26,7 @@ impl Directory {
         Ok(Self { access: call.access()?, caller: caller(call)?, now: call.now })
     }
 
-    /// The directory as it is when nobody asks.
+    /// The directory, for what does not depend on who asks.
     pub(super) fn of_server(tx: &mut Transaction, now: Timestamp) -> arm::Result<Self> {
         let nobody = Caller { object: ObjectId(Uuid::nil()), authentication: Authentication::default() };
         Ok(Self { access: tx.access()?, caller: nobody, now })
@@ -75,10 +75,9 @@ impl Directory {
         }
     }
 
-    /// What sort of principal an object is; `None` for one that the scope's tenant does not know.
-    pub(super) fn kind_at(&self, object: ObjectId, scope: &ResourceId) -> Option<PrincipalKind> {
-        let principal = self.access.principal(object)?;
-        (Some(principal.tenant) == self.access.tenant_of(scope)).then(|| kind(principal.kind))
+    /// Who people are and what things are called, whoever asks.
+    pub(super) fn known(&self) -> Known<'_> {
+        Known::now(&self.access)
     }
 }
 
@@ -109,32 +108,32 @@ fn factor_enrolled(call: &mut Call<'_>, person: &str) -> arm::Result<Option<Time
 
 impl People for Directory {
     fn person_of(&self, object: ObjectId) -> Option<Person> {
-        Known::now(&self.access).person_of(object)
+        self.known().person_of(object)
     }
 
     fn is_human(&self, object: ObjectId) -> bool {
-        Known::now(&self.access).is_human(object)
+        self.known().is_human(object)
     }
 
     fn groups_of(&self, object: ObjectId) -> BTreeSet<ObjectId> {
-        Known::now(&self.access).groups_of(object)
+        self.known().groups_of(object)
     }
 
     fn members_of(&self, group: ObjectId) -> BTreeSet<ObjectId> {
-        Known::now(&self.access).members_of(group)
+        self.known().members_of(group)
     }
 }
 
 impl Names for Directory {
     fn principal(&self, object: ObjectId) -> PrincipalName {
-        Known::now(&self.access).principal(object)
+        self.known().principal(object)
     }
 
     fn role(&self, role: RoleId) -> RoleName {
-        Known::now(&self.access).role(role)
+        self.known().role(role)
     }
 
     fn scope(&self, scope: &ResourceId) -> String {
-        Known::now(&self.access).scope(scope)
+        self.known().scope(scope)
     }
 }

@@ -1,15 +1,15 @@
 //! Role policies: how a role at a scope is activated. Every pair of scope and role has one; only changed ones are stored.
 
 use arm::{Error, Filter, ResourceId, Result, RoleId};
-use mua::{CriticalOperation, ResourceGuard};
-use pim::{ApproverFinding, Listing, PolicyDocument, RolePolicy};
+use mua::CriticalOperation;
+use pim::{ActivationRequest, ApproverFinding, Listing, PolicyDocument, RolePolicy};
 use rbac::{Action, RoleDefinition};
 use store::{Transaction, pim_key};
 
-use super::people::Directory;
-use crate::arm::approvers;
 use crate::arm::call::Call;
 use crate::arm::reply::Reply;
+use crate::arm::{approvers, guards};
+use crate::people::Known;
 
 /// The policy of a role at a scope, as it is in force now.
 pub fn policy_of(call: &mut Call<'_>, scope: &ResourceId, role: RoleId) -> Result<RolePolicy> {
@@ -26,19 +26,25 @@ pub fn policy_at(tx: &mut Transaction, scope: &ResourceId, role: RoleId) -> Resu
     })
 }
 
+/// The policy that an activation is decided by, as it is in force now.
+pub(super) fn policy_over(tx: &mut Transaction, request: &ActivationRequest) -> Result<RolePolicy> {
+    policy_at(tx, request.policy_scope(), request.role())
+}
+
 /// Whether the role, held at the scope, would consent for a guard that is there or below it.
 fn guards_consent(tx: &mut Transaction, scope: &ResourceId, role: RoleId) -> Result<bool> {
     let Some(role) = role_in(tx, scope, role)? else {
         return Ok(false);
     };
-    let opens = |operation: &CriticalOperation| {
-        Action::parse(&operation.guard_action()).is_ok_and(|action| role.grants(&action))
-    };
-    if !CriticalOperation::ALL.iter().any(opens) {
+    if !CriticalOperation::ALL.iter().any(|operation| consents_to(&role, *operation)) {
         return Ok(false);
     }
-    let is_guard = tx.resource::<ResourceGuard>(scope)?.is_some();
-    Ok(is_guard || !tx.below::<ResourceGuard>(scope)?.is_empty())
+    Ok(!guards::within(tx, scope)?.is_empty())
+}
+
+/// Whether the role, held on a guard, consents to the operation.
+pub(super) fn consents_to(role: &RoleDefinition, operation: CriticalOperation) -> bool {
+    Action::parse(&operation.guard_action()).is_ok_and(|action| role.grants(&action))
 }
 
 /// The role with this id, if the scope's tenant has it.
@@ -50,7 +56,12 @@ pub(super) fn role_at(
     role_in(call.tx, scope, role)
 }
 
-fn role_in(tx: &mut Transaction, scope: &ResourceId, role: RoleId) -> Result<Option<RoleDefinition>> {
+/// The same, for what nobody calls.
+pub(super) fn role_in(
+    tx: &mut Transaction,
+    scope: &ResourceId,
+    role: RoleId,
+) -> Result<Option<RoleDefinition>> {
     let access = tx.access()?;
     let index = access.tenant_of(scope).and_then(|tenant| access.index(tenant));
     Ok(index.and_then(|index| index.role(role)).cloned())
@@ -76,13 +87,15 @@ fn listed(call: &mut Call<'_>) -> Result<Vec<RolePolicy>> {
 
 pub(super) fn list(call: &mut Call<'_>) -> Result<Reply> {
     let policies = listed(call)?;
-    let names = Directory::of(call)?;
+    let access = call.access()?;
+    let names = Known::now(&access);
     Ok(Reply::list(policies.iter().map(|policy| policy.to_json(&names)).collect()))
 }
 
 pub(super) fn list_assignments(call: &mut Call<'_>) -> Result<Reply> {
     let policies = listed(call)?;
-    let names = Directory::of(call)?;
+    let access = call.access()?;
+    let names = Known::now(&access);
     Ok(Reply::list(policies.iter().map(|policy| policy.assignment_json(&names)).collect()))
 }
 
@@ -94,7 +107,8 @@ pub(super) fn get(call: &mut Call<'_>) -> Result<Reply> {
 
 /// A policy, with what there is to say about its approvers.
 fn shown(call: &mut Call<'_>, policy: &RolePolicy, findings: &[ApproverFinding]) -> Result<Reply> {
-    let json = policy.to_json(&Directory::of(call)?);
+    let access = call.access()?;
+    let json = policy.to_json(&Known::now(&access));
     Ok(Reply::ok(approvers::show_with(call, json, policy, findings)?))
 }
 
@@ -103,7 +117,8 @@ pub(super) fn get_assignment(call: &mut Call<'_>) -> Result<Reply> {
     let name = call.params.get("name");
     let role = pim::policy::role_of_assignment(&scope, name).ok_or_else(|| not_found(name))?;
     let policy = policy_of(call, &scope, role)?;
-    Ok(Reply::ok(policy.assignment_json(&Directory::of(call)?)))
+    let access = call.access()?;
+    Ok(Reply::ok(policy.assignment_json(&Known::now(&access))))
 }
 
 pub(super) fn patch(call: &mut Call<'_>) -> Result<Reply> {
@@ -112,7 +127,8 @@ pub(super) fn patch(call: &mut Call<'_>) -> Result<Reply> {
     check_approvers(call, &patched)?;
     let findings = approvers::findings(call, &patched)?;
     if patched.rules().approval != policy.rules().approval {
-        check_quorum(&patched, &findings, &Directory::of(call)?)?;
+        let access = call.access()?;
+        check_quorum(&patched, &findings, &Known::now(&access))?;
     }
     call.tx.put(patched.document())?;
     call.fact("role", patched.role().to_string());
@@ -122,7 +138,7 @@ pub(super) fn patch(call: &mut Call<'_>) -> Result<Reply> {
 }
 
 /// Refuses approvers who are too few for somebody: whoever names them is there to name one more, and later nobody may be.
-fn check_quorum(policy: &RolePolicy, findings: &[ApproverFinding], names: &Directory) -> Result<()> {
+fn check_quorum(policy: &RolePolicy, findings: &[ApproverFinding], names: &Known<'_>) -> Result<()> {
     match findings.iter().find(|finding| matches!(finding, ApproverFinding::Deadlock { .. })) {
         None => Ok(()),
         Some(deadlock) => Err(Error::invalid("InvalidPolicy", deadlock.message(names))
@@ -156,7 +172,8 @@ fn named(call: &mut Call<'_>) -> Result<RolePolicy> {
 
 /// Approvers must be known to the tenant: a name that nobody answers to would be a policy that nobody can fulfil.
 fn check_approvers(call: &mut Call<'_>, policy: &RolePolicy) -> Result<()> {
-    let people = Directory::of(call)?;
+    let access = call.access()?;
+    let people = Known::now(&access);
     for approver in policy.rules().approval.stages().flat_map(|stage| &stage.approvers) {
         if people.kind_at(approver.id, policy.scope()).is_none() {
             return Err(Error::invalid(

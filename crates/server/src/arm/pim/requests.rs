@@ -2,15 +2,16 @@
 
 use arm::{Error, Filter, ObjectId, RequestId, ResourceId, Result, RoleId};
 use pim::{
-    ActivationRequest, Change, DirectAssignment, Eligibility, ExtensionRequest, Family, Listing, People,
-    PrincipalKind, RequestRecord, RequestType, RolePolicy, ScheduleRequestBody, Settled, Standing, Status,
+    ActivationRequest, Change, Deactivation, DirectAssignment, Eligibility, ExtensionRequest, Family,
+    Listing, People, PrincipalKind, RequestRecord, RequestType, RolePolicy, ScheduleRequestBody, Settled,
+    Standing, Status,
 };
 use resources::{Effect, Lock};
 use serde_json::Value;
 use store::{Document, pim_key, schedule_requests};
 
 use super::people::Directory;
-use super::policies::{checked_scope, policy_of, role_at};
+use super::policies::{checked_scope, policy_of, policy_over, role_at};
 use super::{ASSIGN, READ, assign, extensions, notify};
 use crate::arm::approvers;
 use crate::arm::call::Call;
@@ -46,8 +47,10 @@ impl Ask {
             ));
         }
         let people = Directory::of(call)?;
-        let principal_kind =
-            people.kind_at(body.principal, &scope).ok_or_else(|| subject_not_found(body.principal))?;
+        let principal_kind = people
+            .known()
+            .kind_at(body.principal, &scope)
+            .ok_or_else(|| subject_not_found(body.principal))?;
         let policy = policy_of(call, &scope, body.role)?;
         Ok(Self { family, name, scope, body, policy, people, principal_kind })
     }
@@ -56,8 +59,15 @@ impl Ask {
         matches!(self.body.request_type, RequestType::SelfExtend | RequestType::SelfRenew)
     }
 
-    /// What is left of the request if a lock keeps the scope from being changed. What takes something away goes on.
-    pub(super) fn failed(&self, call: &mut Call<'_>) -> Result<Option<RequestRecord>> {
+    /// Keeps what is left of the request if a lock keeps the scope from being changed: the answer, then. What takes
+    /// something away goes on.
+    pub(super) fn kept_as_failed(&self, call: &mut Call<'_>) -> Result<Option<Reply>> {
+        let Some(failed) = self.failed(call)? else { return Ok(None) };
+        call.tx.put(&failed)?;
+        Ok(Some(Reply::created(failed.to_json(&self.people, call.now))))
+    }
+
+    fn failed(&self, call: &mut Call<'_>) -> Result<Option<RequestRecord>> {
         if self.body.request_type.takes_away() || check_locks(call, &self.scope)?.is_ok() {
             return Ok(None);
         }
@@ -98,9 +108,8 @@ pub(super) fn put_eligibility(call: &mut Call<'_>) -> Result<Reply> {
         return extensions::put(call, &ask);
     }
     let settled = settle_eligibility(call, &ask)?;
-    if let Some(failed) = ask.failed(call)? {
-        call.tx.put(&failed)?;
-        return Ok(Reply::created(failed.to_json(&ask.people, call.now)));
+    if let Some(failed) = ask.kept_as_failed(call)? {
+        return Ok(failed);
     }
     call.tx.put(&settled.record)?;
     let mut found = Vec::new();
@@ -152,18 +161,15 @@ pub(super) fn put_assignment(call: &mut Call<'_>) -> Result<Reply> {
     match ask.body.request_type {
         RequestType::SelfActivate => {
             let request = activation(call, &ask)?;
-            if let Some(failed) = ask.failed(call)? {
-                call.tx.put(&failed)?;
-                return Ok(Reply::created(failed.to_json(&ask.people, call.now)));
+            if let Some(failed) = ask.kept_as_failed(call)? {
+                return Ok(failed);
             }
             assign::store_activation(call, &request)?;
             call.fact("status", request.status_at(call.now).as_str());
             Ok(Reply::created(request.to_json(&ask.people, request.status_at(call.now))))
         }
         RequestType::SelfDeactivate => {
-            let activations: Vec<ActivationRequest> = call.tx.below(&ask.scope)?;
-            let ended =
-                pim::deactivate(ask.name, &ask.body, &ask.scope, &activations, &ask.people.context())?;
+            let ended = deactivation(call, &ask)?;
             assign::store_activation(call, &ended.ended)?;
             call.tx.put(&ended.record)?;
             Ok(Reply::created(ended.record.to_json(&ask.people, call.now)))
@@ -184,11 +190,15 @@ fn activation(call: &mut Call<'_>, ask: &Ask) -> Result<ActivationRequest> {
     pim::activate(ask.name, &ask.body, &policies, &eligibilities, &others, &ask.people.context())
 }
 
+fn deactivation(call: &mut Call<'_>, ask: &Ask) -> Result<Deactivation> {
+    let activations: Vec<ActivationRequest> = call.tx.below(&ask.scope)?;
+    pim::deactivate(ask.name, &ask.body, &ask.scope, &activations, &ask.people.context())
+}
+
 fn admin_assignment(call: &mut Call<'_>, ask: &Ask) -> Result<Reply> {
     let settled = settle_assignment(call, ask)?;
-    if let Some(failed) = ask.failed(call)? {
-        call.tx.put(&failed)?;
-        return Ok(Reply::created(failed.to_json(&ask.people, call.now)));
+    if let Some(failed) = ask.kept_as_failed(call)? {
+        return Ok(failed);
     }
     call.tx.put(&settled.record)?;
     match &settled.change {
@@ -228,12 +238,7 @@ pub(super) fn validate_assignment(call: &mut Call<'_>) -> Result<Reply> {
             let request = activation(call, &ask)?;
             request.to_json(&ask.people, request.status_of_dry_run())
         }
-        RequestType::SelfDeactivate => {
-            let activations: Vec<ActivationRequest> = call.tx.below(&ask.scope)?;
-            let cx = ask.people.context();
-            let ended = pim::deactivate(ask.name, &ask.body, &ask.scope, &activations, &cx)?;
-            ended.record.to_json(&ask.people, call.now)
-        }
+        RequestType::SelfDeactivate => deactivation(call, &ask)?.record.to_json(&ask.people, call.now),
         _ if ask.is_for_more_time() => extensions::dry_run(call, &ask)?,
         _ => settle_assignment(call, &ask)?.record.to_json(&ask.people, call.now),
     };
@@ -292,7 +297,7 @@ pub(super) fn get_assignment(call: &mut Call<'_>) -> Result<Reply> {
     let people = Directory::of(call)?;
     let key = pim_key(&scope, schedule_requests(Family::Assignment), &name);
     if let Some(request) = call.tx.get::<ActivationRequest>(&key)? {
-        let policy = policy_of(call, &scope, request.role())?;
+        let policy = policy_over(call.tx, &request)?;
         if !policy.lists_as_approver(call.who().object, &people) {
             demand_unless_concerned(call, &scope, &[request.principal()])?;
         }
@@ -308,8 +313,9 @@ pub(super) fn get_assignment(call: &mut Call<'_>) -> Result<Reply> {
 
 pub(super) fn list_eligibility(call: &mut Call<'_>) -> Result<Reply> {
     let (scope, listing) = listing(call)?;
-    let mut entries = records(call, &scope, &listing, Family::Eligibility)?;
-    entries.extend(extensions::listed(call, &scope, &listing, Family::Eligibility)?);
+    let people = Directory::of(call)?;
+    let mut entries = records(call, &scope, &listing, Family::Eligibility, &people)?;
+    entries.extend(extensions::listed(call, &scope, &listing, Family::Eligibility, &people)?);
     Ok(page(call, entries))
 }
 
@@ -318,26 +324,31 @@ pub(super) fn list_assignment(call: &mut Call<'_>) -> Result<Reply> {
     let people = Directory::of(call)?;
     let (caller, now) = (call.who().object, call.now);
     let groups = |object| people.groups_of(object);
-    let mut entries = records(call, &scope, &listing, Family::Assignment)?;
-    entries.extend(extensions::listed(call, &scope, &listing, Family::Assignment)?);
+    let mut entries = records(call, &scope, &listing, Family::Assignment, &people)?;
+    entries.extend(extensions::listed(call, &scope, &listing, Family::Assignment, &people)?);
     for request in at_and_above::<ActivationRequest>(call, &scope, |request| request.scope())? {
         let status = request.status_at(now);
         let admitted =
             listing.admits(&request.entry(), &scope, caller, &groups) && listing.admits_status(status);
-        if admitted && (!listing.as_approver || awaits(call, &request, &people)?) {
+        if admitted && (!listing.as_approver || awaits(call, &request, &people)?.is_some()) {
             entries.push((request.key(), request.to_json(&people, status)));
         }
     }
     Ok(page(call, entries))
 }
 
-/// Whether a request waits for the caller. The policy is looked up only for what waits for anybody at all.
-pub(super) fn awaits(call: &mut Call<'_>, request: &ActivationRequest, people: &Directory) -> Result<bool> {
+/// The policy that a request is decided by, if it waits for the caller. It is looked up only for what waits for anybody
+/// at all.
+pub(super) fn awaits(
+    call: &mut Call<'_>,
+    request: &ActivationRequest,
+    people: &Directory,
+) -> Result<Option<RolePolicy>> {
     if request.status_at(call.now) != Status::PendingApproval {
-        return Ok(false);
+        return Ok(None);
     }
-    let policy = policy_of(call, request.policy_scope(), request.role())?;
-    Ok(request.awaits(&policy, &people.context()))
+    let policy = policy_over(call.tx, request)?;
+    Ok(request.awaits(&policy, &people.context()).then_some(policy))
 }
 
 /// The settled requests of a family that a list shows. None of them waits for anybody.
@@ -346,11 +357,11 @@ fn records(
     scope: &ResourceId,
     listing: &Listing,
     family: Family,
+    people: &Directory,
 ) -> Result<Vec<(String, Value)>> {
     if listing.as_approver {
         return Ok(Vec::new());
     }
-    let people = Directory::of(call)?;
     let (caller, now) = (call.who().object, call.now);
     let groups = |object| people.groups_of(object);
     let fits = |record: &RequestRecord| {
@@ -359,7 +370,7 @@ fn records(
             && listing.admits_status(record.status_at(now))
     };
     let all = at_and_above::<RequestRecord>(call, scope, |record| &record.scope)?;
-    Ok(all.iter().filter(|record| fits(record)).map(|r| (r.key(), r.to_json(&people, now))).collect())
+    Ok(all.iter().filter(|record| fits(record)).map(|r| (r.key(), r.to_json(people, now))).collect())
 }
 
 /// A page of entries with their keys.

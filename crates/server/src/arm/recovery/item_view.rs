@@ -181,6 +181,11 @@ pub fn repository_url(origin: &str, vault: &Vault, item: &ProtectedItem) -> Stri
     format!("{origin}/repositories/{}/{}/", vault.short, item.short)
 }
 
+/// Where a client reads the repository as a recovery point saw it, whatever was deleted since.
+pub fn view_url(origin: &str, vault: &Vault, item: &ProtectedItem, point: &RecoveryPoint) -> String {
+    format!("{origin}/repositories/{}/{}@{}/", vault.short, item.short, point.snapshot)
+}
+
 /// Azure's `protectionState`.
 fn state(item: &ProtectedItem, points: Points) -> &'static str {
     match item.protection {

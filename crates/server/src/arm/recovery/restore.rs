@@ -48,7 +48,7 @@ pub fn details(
     item: &ProtectedItem,
     point: &RecoveryPoint,
 ) -> BTreeMap<String, String> {
-    let url = item_view::repository_url(&call.request.origin, vault, item);
+    let url = item_view::view_url(&call.request.origin, vault, item, point);
     [
         ("Recovery point time", timestamp(point.at)),
         ("Snapshot", point.snapshot.clone()),

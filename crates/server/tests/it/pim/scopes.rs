@@ -104,6 +104,8 @@ async fn below_where_one_is_eligible_the_rules_above_hold_too() {
         assert_eq!(ask("PT1H").await.code(), "PendingRoleAssignmentRequest");
         let waiting = format!("{ASSIGNMENT}Requests?$filter=asApprover()");
         assert_eq!(world.list(TESS, &guard(), &waiting).await.len(), 1);
+        world.server.as_(TESS).get(asked["id"].as_str().unwrap()).await.expect(200);
+        assert_eq!(world.server.as_(THEO).get(asked["id"].as_str().unwrap()).await.status, 403);
         assert_eq!(world.decide(THEO, &asked, 0, "Approve").await.status, 403, "he is on no list");
         world.decide(TESS, &asked, 0, "Approve").await.expect(200);
         let path = below(&guard(), &format!("{ASSIGNMENT}Requests/{}", asked["name"].as_str().unwrap()));

@@ -1,0 +1,34 @@
+//! What a repository held at a recovery point: the question that views of it ask.
+
+use jiff::{SignedDuration, Timestamp};
+use vault::purge_rule::Instant;
+
+use crate::ObjectType;
+use crate::engine::Seen;
+
+/// A repository as a recovery point sees it, by the rule of [`vault::purge_rule`]: what was there at its instant, and the
+/// keys, indexes and packs that were deleted so shortly before that a backup under way may not have known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Past {
+    point: Instant,
+    window: SignedDuration,
+}
+
+impl Past {
+    /// The past at a point, with the window of its vault ([`vault::purge_rule::capture_window`]).
+    pub fn new(point: Instant, window: SignedDuration) -> Self {
+        Self { point, window }
+    }
+
+    /// The rule of [`Instant::sees`] in the numbers of rows. `None` for locks, which no point holds.
+    pub(crate) fn seen(&self, object_type: ObjectType) -> Option<Seen> {
+        let until = i64::try_from(self.point.sequence).unwrap_or(i64::MAX);
+        let opens = self.point.at.checked_sub(self.window).unwrap_or(Timestamp::MIN);
+        let deleted_since = match object_type {
+            ObjectType::Data | ObjectType::Index | ObjectType::Keys => opens.as_microsecond(),
+            ObjectType::Config | ObjectType::Snapshots => i64::MAX,
+            ObjectType::Locks => return None,
+        };
+        Some(Seen { until, deleted_since })
+    }
+}
