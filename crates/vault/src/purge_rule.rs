@@ -91,9 +91,15 @@ pub struct Needs {
     /// the sequence wherever clocks are right, and the rule does not rely on it.
     points: Vec<Instant>,
     window: SignedDuration,
+    everything: bool,
 }
 
 impl Needs {
+    /// Of points of which one may need anything.
+    pub fn everything(window: SignedDuration) -> Self {
+        Self { points: Vec::new(), window, everything: true }
+    }
+
     /// Of these protected points: those whose retention runs, or that are held.
     pub fn of(points: impl IntoIterator<Item = Instant>, window: SignedDuration) -> Self {
         let mut points = Vec::from_iter(points);
@@ -103,12 +109,13 @@ impl Needs {
             earliest = earliest.min(point.at);
             point.at = earliest;
         }
-        Self { points, window }
+        Self { points, window, everything: false }
     }
 
     /// Whether any of the points needs this lifetime of an object.
     pub fn include(&self, kind: ObjectKind, lifetime: &Lifetime) -> bool {
         match kind {
+            _ if self.everything => return true,
             ObjectKind::Config => return true,
             ObjectKind::Key => return !self.points.is_empty(),
             ObjectKind::Snapshot | ObjectKind::Content => {}
