@@ -51,6 +51,11 @@ impl Arrivals {
         Ok(Self(arrivals))
     }
 
+    /// How often the object with this name arrived, as far as that is known still.
+    pub fn count(&self, name: &str) -> usize {
+        self.0.get(name).map_or(0, Vec::len)
+    }
+
     /// The first arrival of the object with this name at this time. Its other arrivals are other instants, with whatever was
     /// stored in between.
     pub fn find(&self, name: &str, at: Timestamp) -> Option<Instant> {

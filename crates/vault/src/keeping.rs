@@ -136,6 +136,19 @@ impl<'a> Kept<'a> {
             || self.newest.is_some_and(|at| at <= point.at)
     }
 
+    /// Until when a point that is kept is, as far as that is known at this moment; `None`: without end.
+    pub fn until(&self, point: &RecoveryPoint) -> Option<Timestamp> {
+        if self.newest.is_some_and(|at| at <= point.at) {
+            return None;
+        }
+        let own = point.retain_until?;
+        match self.item.standstill.filter(|_| self.stands_still(point)) {
+            Some(still) => Some(own.max(still.until?)),
+            None if self.stands_still(point) => None,
+            None => Some(own),
+        }
+    }
+
     /// Whether the point is this item's.
     pub(crate) fn is_about(&self, point: &RecoveryPoint) -> bool {
         point.id.is_within(&self.item.id)

@@ -125,6 +125,11 @@ impl Needs {
         self.points.get(first).is_some_and(|point| point.sees(kind, lifetime, self.window))
     }
 
+    /// Until when a deleted object is kept even if no point needs it; `None` for one that is not deleted.
+    pub fn kept_in_any_case(&self, lifetime: &Lifetime) -> Option<Timestamp> {
+        lifetime.deleted?.at.checked_add(self.window.saturating_add(GRACE)).ok()
+    }
+
     /// Whether a deleted object may be removed for good at `now`.
     pub fn may_purge(&self, kind: ObjectKind, lifetime: &Lifetime, now: Timestamp) -> bool {
         let Some(deleted) = lifetime.deleted else {

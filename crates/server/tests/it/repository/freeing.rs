@@ -1,11 +1,12 @@
 //! What becomes of deleted objects: pinned bytes stay, the others go at the second.
 
 use jiff::SignedDuration;
-use store::ObjectType;
+use server::foresight::{Findings, Foresight, Tally, look};
+use store::{Database, Inspector, ObjectType};
 use vault::{Feature, RecoveryPoint, SoftDelete, Vault, VaultChange};
 
 use super::keeping::{set_policy, use_policy};
-use super::world::{ITEM, World, hash, item_id, vault_id};
+use super::world::{ITEM, VAULT, World, hash, item_id, vault_id};
 
 fn days(days: i64) -> SignedDuration {
     SignedDuration::from_hours(24 * days)
@@ -210,4 +211,68 @@ async fn a_point_without_a_place_keeps_everything() {
     world.store_as("snapshots", b"newer still").await;
     free(&world);
     assert!(!there(&world, "data", b"pack"));
+}
+
+/// What the next purge would find of the item, as it is seen beside the running server.
+fn foresee(world: &World) -> Findings {
+    let inspector = Inspector::open(world.server.folder.path(), &Database::Sqlite).unwrap();
+    let items = look(&mut inspector.rehearse(), Some(VAULT), world.server.now()).unwrap();
+    items.into_iter().find(|found| found.item == item_id(ITEM)).unwrap().findings.unwrap()
+}
+
+fn tally(objects: u64, bytes: u64) -> Tally {
+    Tally { objects, bytes }
+}
+
+#[tokio::test]
+async fn what_is_foretold_is_what_happens() {
+    let world = World::new().await;
+    set_policy(&world, "p", 30);
+    use_policy(&world, "p");
+    let start = world.server.now();
+    let (pack, snapshot) =
+        (world.store_as("data", b"pack").await, world.store_as("snapshots", b"first").await);
+    let key = world.store_as("keys", b"the key").await;
+    for place in [&pack, &snapshot, &key] {
+        assert_eq!(world.delete(place).await.status, 200);
+    }
+    let recent = foresee(&world);
+    let pinned = |findings: &Findings| -> Vec<_> {
+        let shown =
+            |pinned: &server::foresight::Pinned| (pinned.point.snapshot.clone(), pinned.until, pinned.tally);
+        findings.pinned.iter().map(shown).collect()
+    };
+    // The newest one never ends, as long as it is that.
+    assert_eq!(pinned(&recent), [(hash(b"first"), None, tally(3, 16))]);
+    assert_eq!((recent.removed, recent.recent, recent.ending.len()), (tally(0, 0), tally(0, 0), 0));
+    world.server.advance(days(16));
+    world.store_as("snapshots", b"second").await;
+    let garbage = world.store_as("data", b"garbage").await;
+    assert_eq!(world.delete(&garbage).await.status, 200);
+    let before = foresee(&world);
+    let until = Some(start + days(30));
+    assert_eq!(pinned(&before), [(hash(b"second"), None, tally(1, 7)), (hash(b"first"), until, tally(2, 9))]);
+    assert_eq!(before.recent, tally(1, 7));
+    assert_eq!(before.recent_until, Some(world.server.now() + days(14) + SignedDuration::from_hours(1)));
+    // Day 31: the first point is over, and the garbage is a day from being so.
+    world.server.advance(days(15));
+    let foretold = foresee(&world);
+    assert_eq!(foretold, foresee(&world), "looking changes nothing");
+    assert_eq!((foretold.removed, foretold.ending.clone()), (tally(3, 16), vec![hash(b"first")]));
+    free(&world);
+    let entry = world.server.ledger().pop().unwrap();
+    assert!(entry.operation.ends_with("/repository/purge"), "{}", entry.operation);
+    for (fact, value) in [("objects", "3"), ("bytes", "16"), ("recoveryPoints", "1")] {
+        assert_eq!(entry.facts[fact], value, "{fact}");
+    }
+    let after = foresee(&world);
+    assert_eq!((after.removed, after.ending.len(), after.pinned.clone()), (tally(0, 0), 0, foretold.pinned));
+    // An item that is left alone says why.
+    let deletion = vault::Deletion { at: start, by: "test".into(), until: start + days(100) };
+    world.edit_item(|item| Some(vault::ProtectedItem { deletion: Some(deletion.clone()), ..item }));
+    let seen = |vault: &str| world.store().transact(|tx| look(tx, Some(vault), world.server.now())).unwrap();
+    let left: Vec<Foresight> = seen(&vault_id().to_string().to_uppercase());
+    let why = left.iter().find_map(|found| found.findings.as_ref().err()).unwrap();
+    assert!(why.contains("undeleted"), "{why}");
+    assert_eq!((left.len(), seen("another").len()), (2, 0));
 }
