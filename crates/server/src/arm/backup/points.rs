@@ -7,7 +7,7 @@ use vault::{ProtectedItem, RecoveryPoint};
 use crate::arm::call::Call;
 use crate::arm::filters::{Asked, Span};
 use crate::arm::recovery::place;
-use crate::arm::recovery::points::{key, named, short_name};
+use crate::arm::recovery::points::{kept, key, named, short_name};
 use crate::arm::reply::Reply;
 use crate::arm::route::{Method, Route, route};
 
@@ -41,9 +41,7 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
             (a, b) => a.or(b),
         },
     };
-    let mut points: Vec<RecoveryPoint> = call.tx.below(&instance.id)?;
-    points.retain(|point| span.holds(point.at));
-    points.sort_by_cached_key(key);
+    let points = kept(call, &instance, &span)?;
     Ok(call.page(points, key, |point| view(point, &instance)))
 }
 
@@ -63,9 +61,8 @@ fn time_ranges(call: &mut Call<'_>) -> Result<Reply> {
         body.text(name)?.map(parse).transpose()
     };
     let span = Span { from: at("startTime")?, to: at("endTime")? };
-    let mut points: Vec<RecoveryPoint> = call.tx.below(&instance.id)?;
-    points.retain(|point| span.holds(point.at));
-    points.sort_by_key(|point| point.at);
+    let mut points = kept(call, &instance, &span)?;
+    points.reverse();
     let range = |point: &RecoveryPoint| {
         let at = arm::timestamp(point.at);
         json!({ "objectType": "RestorableTimeRange", "startTime": at, "endTime": at })

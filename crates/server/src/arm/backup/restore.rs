@@ -10,7 +10,8 @@ use vault::{ProtectedItem, RecoveryPoint, VaultChange};
 use super::operations::accepted;
 use crate::arm::call::Call;
 use crate::arm::door;
-use crate::arm::recovery::{items, place, restore};
+use crate::arm::filters::Span;
+use crate::arm::recovery::{items, place, points, restore};
 use crate::arm::reply::Reply;
 use crate::arm::route::{Method, Route, route};
 
@@ -57,7 +58,11 @@ fn point_of(call: &mut Call<'_>, instance: &ProtectedItem, request: &Fields<'_>)
             let named = request.required_text("recoveryPointId")?;
             let name = named.rsplit('/').next().unwrap_or_default();
             let id = instance.id.child(&format!("recoveryPoints/{name}"))?;
-            call.tx.resource(&id)?.ok_or_else(|| none("there is no such recovery point", "recoveryPointId"))
+            let points = points::kept(call, instance, &Span { from: None, to: None })?;
+            let named = points.into_iter().find(|point| point.id == id);
+            named.ok_or_else(|| {
+                none("there is no such recovery point, or its retention is over", "recoveryPointId")
+            })
         }
         "azurebackuprecoverytimebasedrestorerequest" => {
             let member = "recoveryPointTime";
@@ -65,9 +70,11 @@ fn point_of(call: &mut Call<'_>, instance: &ProtectedItem, request: &Fields<'_>)
                 .required_text(member)?
                 .parse()
                 .map_err(|_| request.wrong(member, "a time such as 2026-01-01T12:00:00Z"))?;
-            let points: Vec<RecoveryPoint> = call.tx.below(&instance.id)?;
-            let last = points.into_iter().filter(|point| point.at <= until).max_by_key(|point| point.at);
-            last.ok_or_else(|| none("there was no recovery point yet at that time", member))
+            let points = points::kept(call, instance, &Span { from: None, to: Some(until) })?;
+            points
+                .into_iter()
+                .next()
+                .ok_or_else(|| none("no recovery point from that time or before is kept", member))
         }
         _ => Err(request.wrong(
             "objectType",

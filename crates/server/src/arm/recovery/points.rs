@@ -1,7 +1,8 @@
 //! Recovery points of an item (contract 4.7).
 
-use arm::Result;
+use arm::{Error, Result};
 use serde_json::{Value, json};
+use vault::keeping::Kept;
 use vault::{ProtectedItem, RecoveryPoint};
 
 use super::place;
@@ -9,6 +10,7 @@ use crate::arm::call::Call;
 use crate::arm::filters::{Asked, Span};
 use crate::arm::reply::Reply;
 use crate::arm::route::{Method, Route, route};
+use crate::keeping::is_over;
 
 /// The routes of this part.
 pub const ROUTES: &[Route] = &[
@@ -25,9 +27,7 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
     let names = ["startDate", "endDate", "extendedInfo", "restorePointQueryType", "includeSoftDeletedRP"];
     let asked = Asked::read(call, &names, &[])?;
     let span = Span { from: asked.instant("startDate")?, to: asked.instant("endDate")? };
-    let mut points: Vec<RecoveryPoint> = call.tx.below(&item.id)?;
-    points.retain(|point| span.holds(point.at));
-    points.sort_by_cached_key(key);
+    let points = kept(call, &item, &span)?;
     Ok(call.page(points, key, |point| view(point, &item)))
 }
 
@@ -37,10 +37,24 @@ fn get(call: &mut Call<'_>) -> Result<Reply> {
     Ok(Reply::ok(view(&point, &item)))
 }
 
+/// The recovery points of an item that are kept, from a span of time, the newest first. One whose retention is over is listed
+/// no more: what it needs may be gone at any moment.
+pub fn kept(call: &mut Call<'_>, item: &ProtectedItem, span: &Span) -> Result<Vec<RecoveryPoint>> {
+    let mut points: Vec<RecoveryPoint> = call.tx.below(&item.id)?;
+    let kept = Kept::of(item, &points, call.now);
+    points.retain(|point| kept.keeps(point) && span.holds(point.at));
+    points.sort_by_cached_key(key);
+    Ok(points)
+}
+
 /// The recovery point of an item that the path names.
 pub fn named(call: &mut Call<'_>, item: &ProtectedItem) -> Result<RecoveryPoint> {
     let id = item.id.child(&format!("recoveryPoints/{}", call.params.get("point")))?;
-    call.tx.resource(&id)?.ok_or_else(|| place::not_found(&id))
+    let point = call.tx.resource(&id)?.ok_or_else(|| place::not_found(&id))?;
+    match is_over(call.tx, item, &point, call.now)? {
+        Some(why) => Err(Error::not_found("RecoveryPointExpired", why)),
+        None => Ok(point),
+    }
 }
 
 /// A snapshot's name as restic shows it.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use crate::repository::world::{ITEM, SECRET, VAULT, World, hash};
+use crate::harness::ALICE;
+use crate::repository::world::{ITEM, SECRET, VAULT, World, hash, item_id};
 
 /// What the client's user knows.
 const PASSWORD: &str = "only the clients know this";
@@ -161,22 +162,25 @@ impl<'a> Machine<'a> {
 
     /// Backs the files up.
     pub async fn back_up(&self) -> Backup {
-        let before = self.points();
+        let before = self.points().await;
         self.run(&["backup", self.source().to_str().unwrap()]).await;
-        let mut new = self.points();
+        let mut new = self.points().await;
         new.retain(|point| !before.contains(point));
         assert_eq!(new.len(), 1, "one recovery point for one backup");
         self.backed_up(new.remove(0), self.tree(&self.source()))
     }
 
     /// The names of the recovery points that the vault lists.
-    pub fn points(&self) -> Vec<String> {
-        self.world.points().into_iter().map(|point| point.snapshot).collect()
+    pub async fn points(&self) -> Vec<String> {
+        let list = format!("{}/recoveryPoints", item_id(ITEM));
+        let answer = self.world.server.as_(ALICE).get(&list).await.expect(200);
+        let points = answer["value"].as_array().unwrap();
+        points.iter().map(|point| point["name"].as_str().unwrap().to_string()).collect()
     }
 
     /// Restores a backup from its view, compares it byte for byte, and has restic check the whole view.
     pub async fn must_come_back(&self, backup: &Backup) {
-        assert!(self.points().contains(&backup.point), "the recovery point is listed");
+        assert!(self.points().await.contains(&backup.point), "the recovery point is listed");
         let check = self.run_on(Some(&backup.point), &backup.password, &["check", "--read-data"]).await;
         assert!(check.status.success(), "check of {}: {}", backup.point, text(&check));
         assert_eq!(self.restored(backup).await, Ok(backup.tree.clone()), "{}", backup.point);
