@@ -158,7 +158,7 @@ fn vault(id: ResourceId) -> Result<Vault> {
     Ok(Vault {
         id,
         short: "vvvvvvvvvvvvvvvv".into(),
-        location: ok(Region::parse("westeurope"))?,
+        location: Region::parse("westeurope").context("a region")?,
         soft_delete: SoftDelete::default(),
         enhanced_security: Feature::Enabled,
         immutability: Immutability::Disabled,
