@@ -191,23 +191,25 @@ fn item(change: &ItemChange) -> Vec<Finding> {
         let why = "the policy would apply to other parts of what is backed up";
         findings.extend(found(Weakening::ModifyItem.on(kind), why));
     }
-    // Undeleting leaves an item stopped; that is a step up from deleted. Both ways of stopping are critical, also one
-    // after the other: what was kept for ever would be kept only as the policy says.
-    if *protection != before.protection && before.deletion.is_none() && deletion.is_none() {
-        match protection {
-            Protection::Stopped => {
-                let why = "backups stop, and what exists is kept";
-                findings.extend(found(Weakening::Stop.on(kind), why));
-            }
-            Protection::Suspended => {
-                let why = "backups stop, and what exists is kept only as the policy says";
-                findings.extend(found(Weakening::Suspend.on(kind), why));
-            }
-            Protection::Protected => {}
-        }
+    if before.deletion.is_none() && deletion.is_none() {
+        findings.extend(protection_changes(before.protection, *protection, kind));
     }
     findings.dedup_by_key(|finding| finding.operation);
     findings
+}
+
+/// Undeleting leaves an item stopped; that is a step up from deleted. Both ways of stopping are critical, also one after the
+/// other: what was kept for ever would be kept only as the policy says.
+fn protection_changes(before: Protection, after: Protection, kind: VaultKind) -> Vec<Finding> {
+    match after {
+        _ if after == before => Vec::new(),
+        Protection::Stopped => found(Weakening::Stop.on(kind), "backups stop, and what exists is kept"),
+        Protection::Suspended => {
+            let why = "backups stop, and what exists is kept only as the policy says";
+            found(Weakening::Suspend.on(kind), why)
+        }
+        Protection::Protected => Vec::new(),
+    }
 }
 
 /// Whether an instance's source changes, and whether what of it is backed up does.
