@@ -180,6 +180,14 @@ pub(crate) enum ObjectWrite {
         object_type: &'static str,
         name: String,
     },
+    /// Notes that the bytes of an object are stored under another content now.
+    MoveContent {
+        repository: String,
+        object_type: &'static str,
+        name: String,
+        from: String,
+        to: String,
+    },
     /// Gives a repository up: its objects are gone at once, its bytes afterwards.
     DropRepository {
         repository: String,

@@ -226,6 +226,15 @@ impl State {
             ObjectWrite::Forget { repository, object_type, name } => {
                 self.objects.retain(|l| !(l.is(&repository, object_type) && l.row.name == name));
             }
+            ObjectWrite::MoveContent { repository, object_type, name, from, to } => {
+                let moved = |l: &&mut Lifetime| {
+                    l.is(&repository, object_type) && l.row.name == name && l.row.content == from
+                };
+                self.objects
+                    .iter_mut()
+                    .filter(moved)
+                    .for_each(|lifetime| lifetime.row.content.clone_from(&to));
+            }
             ObjectWrite::DropRepository { repository } => {
                 self.objects.retain(|lifetime| lifetime.repository != repository);
                 self.set_state(&repository, RepositoryState::Dropped);

@@ -15,6 +15,8 @@ use crate::error::{CommitError, StoreError};
 
 /// When to try again what could not be removed, because an upload was just being decided or the disk failed.
 const RETRY: Duration = Duration::from_secs(60);
+/// The same in a bucket, where objects may be locked for days.
+const RETRY_IN_BUCKET: Duration = Duration::from_secs(60 * 60);
 
 /// What removes the bytes. The list of what there is to remove is in the database, so that a crash loses nothing: it is
 /// written by the commit that gives a repository up, and shortened when the bytes are gone.
@@ -88,10 +90,11 @@ impl Drop for Purger {
 
 impl Worker {
     fn run(&self, woken: &Receiver<()>) {
+        let retry = if self.blobs.in_bucket().is_some() { RETRY_IN_BUCKET } else { RETRY };
         let mut left = false;
         loop {
             let next = match left {
-                true => woken.recv_timeout(RETRY),
+                true => woken.recv_timeout(retry),
                 false => woken.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             if let Err(RecvTimeoutError::Disconnected) = next {

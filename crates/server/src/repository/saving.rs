@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use jiff::{SignedDuration, Timestamp};
-use store::{Finished, Object, ObjectType, Transaction};
+use store::{Finished, Object, ObjectType, StoreError, Transaction};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
@@ -215,9 +215,9 @@ impl Upload {
     }
 
     fn commit(&self, app: &App, finished: Finished) -> Result<()> {
-        let object = Object {
+        let mut object = Object {
             name: self.name.clone(),
-            content: finished.content.clone(),
+            content: finished.hash.clone(),
             size: finished.size,
             at: app.edge.now(),
             by: self.visit.client.user.clone(),
@@ -227,6 +227,7 @@ impl Upload {
             Verdict::Present(present) => return self.heal(app, finished, &present),
         };
         let kept = finished.keep()?;
+        object.content.clone_from(&kept.content);
         let committed = app.store.transact(|tx| self.apply(tx, app, &object));
         drop(kept);
         match committed {
@@ -237,8 +238,9 @@ impl Upload {
                 Ok(())
             }
             Err(error) => {
-                // After a failure of the store nobody knows what of the commit comes back with the next start.
-                if error.kind != ErrorKind::Internal {
+                // After a failure of the store nobody knows what of the commit comes back with the next start, or with
+                // the database.
+                if error.kind != ErrorKind::Internal && error.code != StoreError::OUTCOME_UNKNOWN {
                     discard(app, &repository, self.object_type, &object.content);
                 }
                 Err(error)
@@ -259,9 +261,9 @@ impl Upload {
             .object(repository, self.object_type, &object.name)?
             .filter(|present| !old_locks.contains(present));
         match present {
-            Some(present) if present.content == object.content => return Ok(Verdict::Present(present)),
+            Some(present) if present.hash() == object.hash() => return Ok(Verdict::Present(present)),
             Some(_) => return Err(self.other_content()),
-            None if self.object_type == ObjectType::Config || object.content == object.name => {}
+            None if self.object_type == ObjectType::Config || object.hash() == object.name => {}
             None => return Err(self.wrong_content(object)),
         }
         let room = match self.object_type {
@@ -300,13 +302,21 @@ impl Upload {
     /// Bytes that are there already are dropped, unless those on the disk are damaged: then they come in handy.
     fn heal(&self, app: &App, finished: Finished, present: &Object) -> Result<()> {
         let repository = &self.visit.address.item;
-        let opened =
-            app.store.blobs().open_object(repository, self.object_type, &present.content, present.size);
-        if let Err(damage) = opened {
-            tracing::warn!(%damage, "an object was damaged and has been sent again; its bytes are put back");
-            drop(finished.keep()?);
+        let checked =
+            app.store.blobs().check_object(repository, self.object_type, &present.content, present.size);
+        match checked {
+            Ok(()) => Ok(()),
+            Err(away @ StoreError::Storage(_)) => Err(away.into()),
+            Err(damage) => {
+                tracing::warn!(%damage, "an object was damaged and has been sent again; its bytes are put back");
+                let kept = finished.keep()?;
+                app.store.transact(|tx| {
+                    let (name, damaged) = (&present.name, &present.content);
+                    tx.move_content(repository, self.object_type, name, damaged, &kept.content);
+                    Ok(())
+                })
+            }
         }
-        Ok(())
     }
 
     fn path(&self) -> String {
@@ -326,7 +336,7 @@ impl Upload {
             "the {} bytes sent as {} hash to {}; nothing was stored",
             object.size,
             self.path(),
-            object.content
+            object.hash()
         );
         Error::invalid("WrongContent", text)
     }

@@ -393,6 +393,11 @@ fn write_object(write: &ObjectWrite) -> Vec<Statement<'_>> {
             let sql = "DELETE FROM objects WHERE repository = $1 AND type = $2 AND name = $3";
             vec![statement(sql, [repository, *object_type, name].map(Value::Text))]
         }
+        ObjectWrite::MoveContent { repository, object_type, name, from, to } => {
+            let sql = "UPDATE objects SET content = $1
+                 WHERE repository = $2 AND type = $3 AND name = $4 AND content = $5";
+            vec![statement(sql, [to, repository, *object_type, name, from].map(Value::Text))]
+        }
         ObjectWrite::CreateRepository { repository } => {
             let sql = "INSERT INTO repositories (repository, sequence, state) VALUES ($1, 0, 'live')";
             vec![statement(sql, [Value::Text(repository)])]

@@ -1,0 +1,142 @@
+"""An S3 service on this machine (moto), and a proxy in front of it that misbehaves as it is told."""
+
+import http.client
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+import boto3
+from botocore.config import Config
+
+from server import free_ports, until
+
+KEYS = {"AWS_ACCESS_KEY_ID": "tester", "AWS_SECRET_ACCESS_KEY": "only a test"}
+
+
+class Service:
+    """A service of its own process: what it holds is gone with it."""
+
+    def __init__(self):
+        [self.port] = free_ports(1)
+        self.endpoint = f"http://127.0.0.1:{self.port}"
+        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until("the S3 service", self.answers)
+        self.client = boto3.client(
+            "s3", endpoint_url=self.endpoint, region_name="eu-central-1", aws_access_key_id="tester",
+            aws_secret_access_key="only a test", config=Config(s3={"addressing_style": "path"}, proxies={}))
+
+    def answers(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", "/moto-api/")
+            return connection.getresponse().status == 200
+        except OSError:
+            assert self.process.poll() is None
+            return False
+        finally:
+            connection.close()
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+    def bucket(self, lock=None):
+        """A new bucket; with Object Lock and this default, if one is given."""
+        name = f"bucket-{uuid4().hex[:12]}"
+        self.client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=bool(lock),
+                                  CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        if lock:
+            mode, days = lock
+            self.client.put_object_lock_configuration(Bucket=name, ObjectLockConfiguration={
+                "ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": mode, "Days": days}}})
+        return name
+
+    def keys(self, bucket, prefix=""):
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return [each["Key"] for page in pages for each in page.get("Contents", [])]
+
+
+class Proxy:
+    """Passes requests on. `drop_condition` takes `If-None-Match` away, `refuse` answers 503 to everything, `lose` passes
+    the next uploads on and hangs up instead of answering, `hold` keeps uploads waiting until it is cleared."""
+
+    def __init__(self, service):
+        self.drop_condition = self.refuse = False
+        self.lose = self.refused = 0
+        self.pass_on, self.held = threading.Event(), threading.Event()
+        self.pass_on.set()
+        proxy = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def handle_one(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if proxy.refuse:
+                    proxy.refused += 1
+                    return self.answer(503, {}, b"<Error><Code>SlowDown</Code><Message>later</Message></Error>")
+                if self.command == "PUT":
+                    proxy.held.set()
+                    proxy.pass_on.wait(60)
+                headers = dict(self.headers)
+                if proxy.drop_condition:
+                    headers.pop("if-none-match", None)
+                there = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
+                there.request(self.command, self.path, body, headers)
+                answer = there.getresponse()
+                content = answer.read()
+                there.close()
+                is_upload = self.command == "PUT" and "retention" not in parse_qs(urlsplit(self.path).query)
+                if proxy.lose and is_upload:
+                    proxy.lose -= 1
+                    self.close_connection = True
+                    return None
+                return self.answer(answer.status, dict(answer.getheaders()), content)
+
+            def answer(self, status, headers, content):
+                self.send_response_only(status)
+                for name, value in headers.items():
+                    if name.lower() not in ("content-length", "transfer-encoding", "connection"):
+                        self.send_header(name, value)
+                length = headers.get("Content-Length") or headers.get("content-length")
+                self.send_header("Content-Length", length if self.command == "HEAD" and length else str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_one
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @contextmanager
+    def refusing(self):
+        self.refuse, self.refused = True, 0
+        yield
+        self.refuse = False
+
+    def stop(self):
+        self.pass_on.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def storage(home, endpoint, bucket, **more):
+    """A configuration file with `[storage]`."""
+    settings = {"kind": "s3", "bucket": bucket, "region": "eu-central-1", "endpoint": endpoint,
+                "access_key": "tester", "secret_key": "only a test", **more}
+    lines = [f"{key} = {str(value).lower() if isinstance(value, (bool, int)) else repr(value)}"
+             for key, value in settings.items()]
+    home.mkdir(parents=True, exist_ok=True)
+    config = home / "config.toml"
+    config.write_text("\n".join(["[storage]", *lines, ""]))
+    return config

@@ -1,0 +1,251 @@
+"""Repositories in a bucket of an S3 service, and buckets that will not do."""
+
+import os
+import subprocess
+import threading
+from datetime import datetime, timedelta, timezone
+from hashlib import sha256
+
+import pytest
+import requests
+from botocore.exceptions import ClientError
+
+from clients import Arm
+from restic import Restic, credentials_of
+from s3 import Proxy, Service, storage
+from scene import backup_ground
+from server import Server, binary, free_ports, until
+from test_restic import files, restored, tree  # noqa: F401
+from world import ALICE
+
+
+@pytest.fixture(scope="module")
+def service():
+    running = Service()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def proxy(service):
+    running = Proxy(service)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def started(tmp_path):
+    """Starts a server on a bucket, and ends it."""
+    servers = []
+
+    def start(endpoint, bucket, **settings):
+        home = tmp_path / f"server{len(servers)}"
+        servers.append(Server(home, options=["--config", storage(home, endpoint, bucket, **settings)]))
+        return servers[-1].start()
+
+    yield start
+    for server in servers:
+        if server.process and server.process.poll() is None:
+            server.stop()
+
+
+def client_of(server, tmp_path):
+    alice = Arm(server, ALICE)
+    _, item = backup_ground(alice, "s3")
+    return alice, item, Restic(server, credentials_of(alice, item), tmp_path / "cache")
+
+
+def refusal(home, config, *options):
+    """What a server says that does not start."""
+    ports = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    done = subprocess.run([binary(), "serve", "--data", home / "data", "--listen", ports[0], "--graph-listen", ports[1],
+                           "--config", config, *options], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "ready" not in done.stdout, done.stderr
+    return done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("lock", [None, ("GOVERNANCE", 5)], ids=["plain", "locked"])
+def test_restic_for_a_whole_life(service, started, files, tmp_path, lock):
+    bucket = service.bucket(lock)
+    server = started(service.endpoint, bucket, prefix="vaults/")
+    _, _, restic = client_of(server, tmp_path)
+    restic.run("init")
+    restic.run("backup", files)
+    (files / "more").write_bytes(os.urandom(40_000_000))
+    restic.run("backup", files)
+    restic.run("check", "--read-data")
+    assert restored(restic, files, tmp_path / "first") == tree(files)
+    restic.run("forget", "latest", "--prune")
+    restic.run("check", "--read-data")
+    restic.run("backup", files)
+    assert restored(restic, files, tmp_path / "second") == tree(files)
+    restic.run("check", "--read-data")
+    # The bytes are there and nowhere else, each under its hash.
+    keys = [key for key in service.keys(bucket, "vaults/") if "/data/" in key]
+    assert keys and not [path for path in (server.data / "uploads").iterdir()]
+    for key in keys:
+        content = service.client.get_object(Bucket=bucket, Key=key)["Body"].read()
+        assert sha256(content).hexdigest() == key.rsplit("/", 1)[1].split(".")[0]
+
+
+def test_answers_are_those_of_a_folder(service, started, tmp_path):
+    server = started(service.endpoint, service.bucket())
+    _, _, restic = client_of(server, tmp_path)
+    content = os.urandom(300_000)
+    name = sha256(content).hexdigest()
+    url = f"{restic.base}data/{name}"
+    assert restic.post("data", content).status_code == 200
+    assert restic.post("data", content).status_code == 200
+    assert restic.post("data", b"other", name).status_code == 403
+    assert restic.post("data", b"", sha256(b"").hexdigest()).status_code == 200
+    assert restic.http.get(f"{restic.base}data/{sha256(b'').hexdigest()}").content == b""
+    assert restic.http.head(url).headers["Content-Length"] == "300000"
+    assert restic.http.get(url).content == content
+    for asked, first, end in (("0-", 0, 300_000), ("5-9", 5, 10), ("299999-", 299_999, 300_000),
+                              ("100-400000", 100, 300_000)):
+        answer = restic.http.get(url, headers={"Range": f"bytes={asked}"})
+        assert answer.status_code == 206 and answer.content == content[first:end]
+        assert answer.headers["Content-Range"] == f"bytes {first}-{end - 1}/300000"
+        assert answer.headers["Content-Length"] == str(end - first)
+    assert restic.http.get(url, headers={"Range": "bytes=300000-"}).status_code == 416
+    assert restic.http.delete(url).status_code == restic.http.delete(url).status_code == 200
+    assert restic.http.get(url).status_code == 404
+    assert restic.post("data", content).status_code == 200
+    assert restic.http.get(url).content == content
+
+
+def test_damage_is_refused_and_healed_by_sending_again(service, started, tmp_path):
+    bucket = service.bucket()
+    server = started(service.endpoint, bucket)
+    _, _, restic = client_of(server, tmp_path)
+    for number, damage in enumerate(("shorter", "gone")):
+        content = os.urandom(1000)
+        name = sha256(content).hexdigest()
+        assert restic.post("data", content).status_code == 200
+        [key] = [key for key in service.keys(bucket) if name in key]
+        if damage == "gone":
+            service.client.delete_object(Bucket=bucket, Key=key)
+        else:
+            service.client.put_object(Bucket=bucket, Key=key, Body=content[:-1])
+        for headers in ({}, {"Range": "bytes=0-10"}):
+            answer = restic.http.get(f"{restic.base}data/{name}", headers=headers)
+            assert answer.status_code == 500 and content[:5] not in answer.content
+        assert restic.http.head(f"{restic.base}data/{name}").status_code == 500
+        assert restic.post("data", content).status_code == 200
+        assert restic.http.get(f"{restic.base}data/{name}").content == content
+
+
+def test_a_service_that_does_not_answer_is_waited_for(service, proxy, started, files, tmp_path):
+    server = started(proxy.endpoint, service.bucket())
+    _, _, restic = client_of(server, tmp_path)
+    restic.run("init")
+    restic.run("backup", files)
+    name = restic.http.get(f"{restic.base}data/").json()[0]
+    pack = restic.http.get(f"{restic.base}data/{name}").content
+    with proxy.refusing():
+        for answer in (restic.http.get(f"{restic.base}data/{name}"), restic.post("data", b"bytes"),
+                       restic.http.head(f"{restic.base}data/{name}"), restic.post("data", pack)):
+            assert answer.status_code == 503, answer.text
+        # restic comes back, too.
+        (files / "more").write_bytes(os.urandom(100_000))
+        again = threading.Timer(3, lambda: setattr(proxy, "refuse", False))
+        again.start()
+        restic.run("backup", files)
+        assert proxy.refused
+    assert restored(restic, files, tmp_path / "back") == tree(files)
+
+
+@pytest.mark.parametrize("lock", [None, ("GOVERNANCE", 5)], ids=["plain", "locked"])
+def test_a_lost_answer_costs_nothing(service, proxy, started, tmp_path, lock):
+    bucket = service.bucket(lock)
+    server = started(proxy.endpoint, bucket)
+    _, _, restic = client_of(server, tmp_path)
+    proxy.lose = 2
+    content = os.urandom(50_000)
+    assert restic.post("data", content).status_code == 200
+    assert proxy.lose == 0
+    assert restic.http.get(f"{restic.base}data/{sha256(content).hexdigest()}").content == content
+    assert len([key for key in service.keys(bucket) if "/data/" in key]) == 1
+
+
+def test_what_was_acknowledged_survives_kills_in_the_middle_of_uploads(service, proxy, started, tmp_path):
+    server = started(proxy.endpoint, service.bucket())
+    _, _, restic = client_of(server, tmp_path)
+    kept = []
+    for turn in range(3):
+        content = os.urandom(2_000_000)
+        assert restic.post("data", content).status_code == 200
+        kept.append(content)
+        proxy.held.clear()
+        proxy.pass_on.clear()
+        lost = os.urandom(3_000_000)
+        upload = threading.Thread(target=lambda: pytest.raises(requests.RequestException, restic.post, "data", lost))
+        upload.start()
+        assert proxy.held.wait(30)
+        server.kill()
+        upload.join()
+        proxy.pass_on.set()
+        server.start()
+        assert not list((server.data / "uploads").iterdir())
+        names = restic.http.get(f"{restic.base}data/").json()
+        assert sorted(names) == sorted(sha256(each).hexdigest() for each in kept)
+        # What arrived in the bucket without its row is in nobody's way.
+        assert restic.post("data", lost).status_code == 200
+        kept.append(lost)
+    for content in kept:
+        assert restic.http.get(f"{restic.base}data/{sha256(content).hexdigest()}").content == content
+    server.verify_ledger()
+
+
+def test_who_has_the_keys_of_a_locked_bucket_cannot_destroy_what_it_holds(service, started, files, tmp_path):
+    bucket = service.bucket(("COMPLIANCE", 10))
+    server = started(service.endpoint, bucket)
+    _, _, restic = client_of(server, tmp_path)
+    restic.run("init")
+    restic.run("backup", files)
+    for page in service.client.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        for each in page["Versions"]:
+            until_ = service.client.head_object(
+                Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])["ObjectLockRetainUntilDate"]
+            assert until_ > datetime.now(timezone.utc) + timedelta(days=9)
+            with pytest.raises(ClientError, match="AccessDenied"):
+                service.client.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
+    for key in service.keys(bucket):  # markers and other bytes on top of everything
+        if key != ".id":
+            service.client.delete_object(Bucket=bucket, Key=key)
+            service.client.put_object(Bucket=bucket, Key=key, Body=b"gotcha")
+    assert restored(restic, files, tmp_path / "back") == tree(files)
+    restic.run("check", "--read-data")
+
+
+def test_a_bucket_that_ignores_conditions_is_refused(service, proxy, tmp_path):
+    proxy.drop_condition = True
+    said = refusal(tmp_path, storage(tmp_path, proxy.endpoint, service.bucket()))
+    assert "ignores the condition `If-None-Match: *`" in said
+
+
+def test_what_makes_no_sense_is_said_at_start(service, tmp_path):
+    said = refusal(tmp_path, storage(tmp_path, service.endpoint, "no-such-bucket"))
+    assert "`no-such-bucket`" in said and "exist" in said
+    said = refusal(tmp_path, storage(tmp_path, service.endpoint, service.bucket(), lock="compliance"))
+    assert "has no Object Lock" in said
+    [port] = free_ports(1)
+    said = refusal(tmp_path, storage(tmp_path, f"http://127.0.0.1:{port}", "bucket"))
+    assert "does not answer" in said and "Signature" not in said
+    said = refusal(tmp_path, storage(tmp_path, "http://s3.example", "bucket"))
+    assert "plain text" in said and "line 1" in said
+
+
+def test_another_storage_under_a_database_is_refused(service, started, tmp_path):
+    bucket = service.bucket()
+    server = started(service.endpoint, bucket)
+    server.stop()
+    for config, options in ((storage(tmp_path / "other", service.endpoint, service.bucket()), []),
+                            (storage(tmp_path / "below", service.endpoint, bucket, prefix="below"), [])):
+        assert "is not what holds the repositories" in refusal(server.home, config, *options)
+    folder = tmp_path / "folder.toml"
+    folder.write_text("[storage]\nkind = \"folder\"\n")
+    assert "is not what holds the repositories" in refusal(server.home, folder)
+    both = refusal(server.home, server.options[1], "--repositories", tmp_path / "folder")
+    assert "not in both" in both
+    server.start()
