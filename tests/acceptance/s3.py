@@ -1,8 +1,7 @@
 """An S3 service on this machine (moto), and a proxy in front of it that misbehaves as it is told."""
 
 import http.client
-import subprocess
-import sys
+import logging
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,39 +10,30 @@ from uuid import uuid4
 
 import boto3
 from botocore.config import Config
-
-from server import free_ports, until
-
-KEYS = {"AWS_ACCESS_KEY_ID": "tester", "AWS_SECRET_ACCESS_KEY": "only a test"}
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
+from moto.server import ThreadedMotoServer
 
 
 class Service:
-    """A service of its own process: what it holds is gone with it."""
+    """What it holds is gone with it, and can be made older."""
 
     def __init__(self):
-        [self.port] = free_ports(1)
+        logging.getLogger("werkzeug").setLevel(logging.WARNING)
+        self.moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+        self.moto.start()
+        self.port = self.moto.get_host_and_port()[1]
         self.endpoint = f"http://127.0.0.1:{self.port}"
-        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until("the S3 service", self.answers)
         self.client = boto3.client(
             "s3", endpoint_url=self.endpoint, region_name="eu-central-1", aws_access_key_id="tester",
             aws_secret_access_key="only a test", config=Config(s3={"addressing_style": "path"}, proxies={}))
 
-    def answers(self):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-        try:
-            connection.request("GET", "/moto-api/")
-            return connection.getresponse().status == 200
-        except OSError:
-            assert self.process.poll() is None
-            return False
-        finally:
-            connection.close()
-
     def stop(self):
-        self.process.kill()
-        self.process.wait()
+        self.moto.stop()
+
+    def versions(self, bucket, key):
+        """The versions of an object as the service holds them."""
+        return s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[bucket].keys.getlist(key)
 
     def bucket(self, lock=None):
         """A new bucket; with Object Lock and this default, if one is given."""
@@ -62,12 +52,13 @@ class Service:
 
 
 class Proxy:
-    """Passes requests on. `drop_condition` takes `If-None-Match` away, `refuse` answers 503 to everything, `lose` passes
-    the next uploads on and hangs up instead of answering, `hold` keeps uploads waiting until it is cleared."""
+    """Passes requests on. `drop_condition` takes `If-None-Match` away; `refuse` answers 503 to everything, and
+    `refuse_uploads` to so many uploads; `lose` passes so many on and hangs up instead of answering; uploads wait for
+    `pass_on`, and `held` says that one does."""
 
     def __init__(self, service):
         self.drop_condition = self.refuse = False
-        self.lose = self.refused = 0
+        self.lose = self.refuse_uploads = 0
         self.pass_on, self.held = threading.Event(), threading.Event()
         self.pass_on.set()
         proxy = self
@@ -80,8 +71,9 @@ class Proxy:
 
             def handle_one(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                if proxy.refuse:
-                    proxy.refused += 1
+                refused = self.command == "PUT" and proxy.refuse_uploads > 0
+                if proxy.refuse or refused:
+                    proxy.refuse_uploads -= refused
                     return self.answer(503, {}, b"<Error><Code>SlowDown</Code><Message>later</Message></Error>")
                 if self.command == "PUT":
                     proxy.held.set()
@@ -120,7 +112,7 @@ class Proxy:
 
     @contextmanager
     def refusing(self):
-        self.refuse, self.refused = True, 0
+        self.refuse = True
         yield
         self.refuse = False
 
