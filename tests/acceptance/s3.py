@@ -54,12 +54,12 @@ class Service:
 class Proxy:
     """Passes requests on. `drop_condition` takes `If-None-Match` away; `refuse` answers 503 to everything, and
     `refuse_uploads` to so many uploads; `lose` passes so many on and hangs up instead of answering; uploads wait for
-    `pass_on`, and `held` says that one does."""
+    `pass_on`, and `waiting` counts them."""
 
     def __init__(self, service):
         self.drop_condition = self.refuse = False
-        self.lose = self.refuse_uploads = 0
-        self.pass_on, self.held = threading.Event(), threading.Event()
+        self.lose = self.refuse_uploads = self.waiting = 0
+        self.pass_on = threading.Event()
         self.pass_on.set()
         proxy = self
 
@@ -76,7 +76,7 @@ class Proxy:
                     proxy.refuse_uploads -= refused
                     return self.answer(503, {}, b"<Error><Code>SlowDown</Code><Message>later</Message></Error>")
                 if self.command == "PUT":
-                    proxy.held.set()
+                    proxy.waiting += 1
                     proxy.pass_on.wait(60)
                 headers = dict(self.headers)
                 if proxy.drop_condition:

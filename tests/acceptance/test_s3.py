@@ -1,6 +1,7 @@
 """Repositories in a bucket of an S3 service, and buckets that will not do."""
 
 import os
+import random
 import re
 import sqlite3
 import subprocess
@@ -13,12 +14,13 @@ import requests
 from botocore.exceptions import ClientError
 
 from clients import Arm
+from cluster import Cluster
 from restic import Restic, credentials_of
 from s3 import Proxy, Service, storage
-from scene import backup_ground
+from scene import backup_ground, make_group, make_item, make_policy, make_vault
 from server import Server, binary, free_ports, until
 from test_restic import files, restored, tree  # noqa: F401
-from world import ALICE
+from world import ALICE, VAULT_SUB
 
 
 @pytest.fixture(scope="module")
@@ -177,12 +179,12 @@ def test_what_was_acknowledged_survives_kills_in_the_middle_of_uploads(service, 
         content = os.urandom(2_000_000)
         assert restic.post("data", content).status_code == 200
         kept.append(content)
-        proxy.held.clear()
+        proxy.waiting = 0
         proxy.pass_on.clear()
         lost = os.urandom(3_000_000)
         upload = threading.Thread(target=lambda: pytest.raises(requests.RequestException, restic.post, "data", lost))
         upload.start()
-        assert proxy.held.wait(30)
+        until("the upload to arrive", lambda: proxy.waiting)
         server.kill()
         upload.join()
         proxy.pass_on.set()
@@ -264,6 +266,85 @@ def test_the_daily_walk_renews_locks_and_removes_what_nothing_refers_to(service,
     for name in ("new", "older"):
         url = f"{restic.base}data/{sha256(contents[name]).hexdigest()}"
         assert restic.http.get(url).content == contents[name]
+
+
+def test_of_two_uploads_of_the_same_bytes_one_is_kept(service, proxy, started, tmp_path):
+    bucket = service.bucket()
+    server = started(proxy.endpoint, bucket)
+    _, _, restic = client_of(server, tmp_path)
+    content, answers = os.urandom(10_000), []
+    proxy.pass_on.clear()
+    proxy.waiting = 0
+    threads = [threading.Thread(target=lambda: answers.append(restic.post("data", content))) for _ in range(2)]
+    for each in threads:
+        each.start()
+    until("both to arrive", lambda: proxy.waiting == 2)
+    proxy.pass_on.set()
+    for each in threads:
+        each.join(60)
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert len([key for key in service.keys(bucket) if "/data/" in key]) == 1
+    assert restic.http.get(f"{restic.base}data/{sha256(content).hexdigest()}").content == content
+
+
+def test_servers_that_share_a_bucket_store_the_same_bytes_at_once(service, tmp_path):
+    bucket = service.bucket()
+    with Cluster(tmp_path, 2, storage(tmp_path, service.endpoint, bucket)) as cluster:
+        alice = Arm(cluster.servers[0], ALICE)
+        _, item = backup_ground(alice, "shared-bucket")
+        first, second = [Restic(server, credentials_of(alice, item), tmp_path / "cache") for server in cluster.servers]
+        second.http.auth = first.http.auth
+        contents, errors = [os.urandom(2000 + n) for n in range(8)], []
+
+        def play(restic, seed):
+            rng = random.Random(seed)
+            try:
+                for content in rng.choices(contents, k=40):
+                    assert restic.post("data", content).status_code == 200
+                    if rng.random() < 0.5:
+                        url = f"{restic.base}data/{sha256(content).hexdigest()}"
+                        assert restic.http.delete(url).status_code == 200
+            except Exception as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=play, args=(restic, seed))
+                   for seed, restic in enumerate((first, second, first, second))]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join(120)
+        assert not errors, errors[0]
+        for content in contents:
+            assert first.post("data", content).status_code == 200
+            for restic in (first, second):
+                assert restic.http.get(f"{restic.base}data/{sha256(content).hexdigest()}").content == content
+        cluster.stop()
+
+
+@pytest.mark.parametrize("lock", [None, ("GOVERNANCE", 5)], ids=["plain", "locked"])
+def test_a_repository_that_is_given_up_goes_when_nothing_locks_it(service, started, tmp_path, lock):
+    bucket = service.bucket(lock)
+    server = started(service.endpoint, bucket)
+    alice = Arm(server, ALICE)
+    make_group(alice, VAULT_SUB, "given-up")
+    vault = make_vault(alice, "given-up", "given-up", soft_delete="Disabled")
+    item = make_item(alice, vault, make_policy(alice, vault))
+    restic = Restic(server, credentials_of(alice, item), tmp_path / "cache")
+    for number in range(3):
+        assert restic.post("data", f"bytes {number}".encode()).status_code == 200
+    repository = restic.base.rstrip("/").rsplit("/", 1)[1]
+    keys = service.keys(bucket, f"{repository}/")
+    assert len(keys) == 3
+    alice.rest("DELETE", item)
+    if lock:
+        server.stop()  # what was under way has ended
+        assert [service.versions(bucket, key) for key in keys if not service.versions(bucket, key)] == []
+        for key in keys:
+            for version in service.versions(bucket, key):
+                version.lock_until = "2020-01-01T00:00:00Z"
+        server.start()
+    until("nothing of it is left", lambda: not any(service.versions(bucket, key) for key in keys))
+    assert service.keys(bucket) == [".id"] or lock
 
 
 def test_a_bucket_that_ignores_conditions_is_refused(service, proxy, tmp_path):

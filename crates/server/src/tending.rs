@@ -27,6 +27,9 @@ pub async fn keep(app: App, sweep: bool, mut stop: watch::Receiver<bool>) {
         };
         let internal = |error: Error| error.internal.unwrap_or(error.message);
         match walked {
+            Ok(Some(tended)) if tended.failed > 0 => {
+                tracing::error!(?tended, "the bucket was looked through, and locks could not be made longer");
+            }
             Ok(Some(tended)) => tracing::info!(?tended, "the bucket was looked through"),
             Ok(None) => {}
             Err(error) => {

@@ -47,7 +47,7 @@ pub struct Tended {
     pub left: u64,
     /// Objects that are nothing of ours. They are left alone.
     pub foreign: u64,
-    /// Those that could be neither locked nor removed, because the service refused it.
+    /// Those whose lock could not be made longer. They do not keep the others from it: somebody may have seen to it.
     pub failed: u64,
 }
 
@@ -116,7 +116,6 @@ impl Walk<'_> {
             if stopped {
                 return Ok(false);
             }
-            // One that is refused must not keep the others from being locked: somebody may have put it there.
             match self.tend(found, &mut tended) {
                 Ok(()) => in_a_row = 0,
                 Err(error @ StoreError::Storage(_)) if in_a_row < FAILURES => {
@@ -147,8 +146,10 @@ impl Walk<'_> {
         if referred_to {
             tended.referred_to += 1;
             if self.lock_days.is_some_and(|days| is_due(found.last_modified, days, self.last, self.now)) {
-                self.bucket.lock_again(found)?;
-                tended.locked += 1;
+                match self.bucket.lock_again(found)? {
+                    true => tended.locked += 1,
+                    false => tended.failed += 1,
+                }
             }
         } else if self.sweep && old && self.bucket.remove_found(found)? {
             tended.removed += 1;

@@ -231,10 +231,15 @@ impl Upload {
         let committed = app.store.transact(|tx| self.apply(tx, app, &object));
         drop(kept);
         match committed {
-            Ok(old_locks) => {
+            Ok(Some(old_locks)) => {
                 for lock in old_locks {
                     discard(app, &repository, ObjectType::Locks, &lock.content);
                 }
+                Ok(())
+            }
+            // Another upload of the same bytes was faster.
+            Ok(None) => {
+                discard(app, &repository, self.object_type, &object.content);
                 Ok(())
             }
             Err(error) => {
@@ -279,10 +284,11 @@ impl Upload {
         Ok(Verdict::New { admitted: Box::new(admitted), old_locks })
     }
 
-    /// Decides again, and makes the bytes visible with all that follows from it. Returns the old locks that went.
-    fn apply(&self, tx: &mut Transaction, app: &App, object: &Object) -> Result<Vec<Object>> {
+    /// Decides again, and makes the bytes visible with all that follows from it. Returns the old locks that went; nothing
+    /// when the object is there already.
+    fn apply(&self, tx: &mut Transaction, app: &App, object: &Object) -> Result<Option<Vec<Object>>> {
         let Verdict::New { admitted, old_locks } = self.decide(tx, object)? else {
-            return Ok(Vec::new());
+            return Ok(None);
         };
         let (client, repository) = (&self.visit.client, &admitted.item.short);
         for lock in &old_locks {
@@ -296,7 +302,7 @@ impl Upload {
             ObjectType::Config | ObjectType::Data | ObjectType::Index | ObjectType::Locks => {}
         }
         tx.put_object(repository, self.object_type, object)?;
-        Ok(old_locks)
+        Ok(Some(old_locks))
     }
 
     /// Bytes that are there already are dropped, unless those on the disk are damaged: then they come in handy.

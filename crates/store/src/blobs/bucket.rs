@@ -347,9 +347,10 @@ impl Bucket {
         Ok(all)
     }
 
-    /// Locks an object that a listing had once more, for as long as one that comes now. Nothing in a bucket without locks.
-    pub(crate) fn lock_again(&self, found: &Found) -> Result<(), StoreError> {
-        let Some((mode, until)) = self.lock()? else { return Ok(()) };
+    /// Locks an object that a listing had once more, for as long as one that comes now. Returns whether the service did:
+    /// not when it is locked for longer already, or is a delete marker, or the credentials do not allow it.
+    pub(crate) fn lock_again(&self, found: &Found) -> Result<bool, StoreError> {
+        let Some((mode, until)) = self.lock()? else { return Ok(false) };
         let text = format!(
             "<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>{}</Mode>\
              <RetainUntilDate>{until}</RetainUntilDate></Retention>",
@@ -369,7 +370,12 @@ impl Bucket {
             sent,
         })?;
         match answer.status {
-            StatusCode::OK => Ok(()),
+            StatusCode::OK => Ok(true),
+            status if status.is_client_error() => {
+                let fault = answer.fault();
+                tracing::warn!(%fault, key = found.key, "an object's lock could not be made longer");
+                Ok(false)
+            }
             _ => Err(self.requests.unexpected("to lock an object", answer)),
         }
     }
@@ -627,5 +633,58 @@ fn check_size(key: &str, found: Option<&str>, size: u64) -> Result<(), StoreErro
             let found = found.unwrap_or("fewer");
             Err(StoreError::Corrupt(format!("`{key}` has {found} bytes, and the database says {size}")))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_content_names_its_object_and_its_version() {
+        let hash = "ab".repeat(32);
+        assert_eq!(parts_of(&format!("{hash}.upload")), (format!("{hash}.upload").as_str(), None));
+        let versioned = format!("{hash}.upload.v.1/+x");
+        assert_eq!(parts_of(&versioned), (format!("{hash}.upload").as_str(), Some("v.1/+x")));
+    }
+
+    #[test]
+    fn a_page_of_a_listing_is_read_with_versions_and_without() {
+        let versions = "<ListVersionsResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>b</Name>\
+             <IsTruncated>true</IsTruncated><NextKeyMarker>k</NextKeyMarker><NextVersionIdMarker>3</NextVersionIdMarker>\
+             <Version><Key>a&amp;b</Key><VersionId>1</VersionId><LastModified>2026-11-22T10:00:00.000Z</LastModified>\
+             <Size>5</Size></Version><DeleteMarker><Key>a&amp;b</Key><VersionId>2</VersionId>\
+             <LastModified>2026-11-22T10:00:00Z</LastModified></DeleteMarker><Version><Key>c</Key><VersionId>null</VersionId>\
+             <LastModified>2026-11-22T10:00:00.000Z</LastModified></Version></ListVersionsResult>";
+        let page: Listing = quick_xml::de::from_str(versions).unwrap();
+        let keys = |found: &[Found]| found.iter().map(|found| found.key.clone()).collect::<Vec<_>>();
+        assert_eq!(
+            (keys(&page.version), keys(&page.delete_marker)),
+            (vec!["a&b".into(), "c".into()], vec!["a&b".into()])
+        );
+        assert!(page.is_truncated && page.contents.is_empty());
+        assert_eq!(
+            (page.next_key_marker.as_deref(), page.next_version_id_marker.as_deref()),
+            (Some("k"), Some("3"))
+        );
+        let plain = "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>k</Key>\
+             <LastModified>2026-11-22T10:00:00.000Z</LastModified></Contents></ListBucketResult>";
+        let page: Listing = quick_xml::de::from_str(plain).unwrap();
+        assert_eq!((keys(&page.contents), page.is_truncated), (vec!["k".to_string()], false));
+    }
+
+    #[test]
+    fn a_default_lock_is_read() {
+        let text = "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention>\
+             <Mode>COMPLIANCE</Mode><Years>2</Years></DefaultRetention></Rule></ObjectLockConfiguration>";
+        let read: LockConfiguration = quick_xml::de::from_str(text).unwrap();
+        let DefaultRetention { mode, days, years } = read.rule.default_retention;
+        assert_eq!((mode, days, years), (Some(LockMode::Compliance), None, Some(2)));
+    }
+
+    #[test]
+    fn a_checksum_is_the_hash_in_base_64() {
+        let hash = Digest::of(b"hello").to_string();
+        assert_eq!(checksum(&hash), "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=");
     }
 }
