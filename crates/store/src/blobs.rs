@@ -219,6 +219,20 @@ impl Blobs {
         }
     }
 
+    /// Makes the removal of bytes durable.
+    pub(crate) fn flush_removal(
+        &self,
+        repository: &str,
+        object_type: ObjectType,
+        content: &str,
+    ) -> Result<(), StoreError> {
+        match &self.storage {
+            Storage::Folder(folder) => folder.flush_removal(repository, object_type, content),
+            // The service answered when it was.
+            Storage::Bucket(_) => Ok(()),
+        }
+    }
+
     /// Removes all bytes of a repository for good. Absent is fine. Returns whether all of them are gone, durably: not
     /// when an upload to it is just being decided or another process is at it, nor when some are locked, nor when
     /// asked to stop on the way.
@@ -239,8 +253,8 @@ impl Blobs {
 }
 
 impl Upload {
-    /// Adds bytes.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+    /// Adds bytes, which lie in so many places.
+    pub fn write(&mut self, bytes: &[impl AsRef<[u8]>]) -> Result<(), StoreError> {
         self.spooled.write(bytes)
     }
 

@@ -455,10 +455,7 @@ impl Bucket {
         let below = found.key.strip_prefix(&self.place.prefix)?;
         let mut steps = below.split('/');
         let (repository, folder, name) = (steps.next()?, steps.next()?, steps.next()?);
-        let object_type = match folder {
-            "config" => ObjectType::Config,
-            folder => ObjectType::parse(folder)?,
-        };
+        let object_type = ObjectType::stored(folder)?;
         let (hash, _) = name.split_once('.')?;
         let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
         if !is_hash || repository.is_empty() || repository.starts_with('.') || steps.next().is_some() {

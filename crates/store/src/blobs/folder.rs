@@ -125,6 +125,20 @@ impl Folder {
         }
     }
 
+    /// Makes the removal of bytes durable.
+    pub(super) fn flush_removal(
+        &self,
+        repository: &str,
+        object_type: ObjectType,
+        content: &str,
+    ) -> Result<(), StoreError> {
+        let folder = self.folder(repository, object_type, content);
+        match flush_folder(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::Io(folder, error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Removes all bytes of a repository for good. Absent is fine. Returns whether all of them are gone, durably: not
     /// when an upload to it is just being decided or another process is at it, nor when asked to stop on the way.
     pub(super) fn remove_repository(&self, repository: &str, stop: &AtomicBool) -> Result<bool, StoreError> {
@@ -255,7 +269,7 @@ mod tests {
 
     fn upload(blobs: &Blobs, unique: &str, bytes: &[u8]) -> Finished {
         let mut upload = blobs.begin("item", DATA, unique).unwrap();
-        upload.write(bytes).unwrap();
+        upload.write(&[bytes]).unwrap();
         upload.finish().unwrap()
     }
 
@@ -269,14 +283,14 @@ mod tests {
         let root = folder.path().join("repositories");
         let uploads = || fs::read_dir(root.join(TEMPORARY)).unwrap().count();
         let mut begun = a.begin("item", DATA, "begun").unwrap();
-        begun.write(b"half").unwrap();
+        begun.write(&[b"half"]).unwrap();
         let finished = upload(&a, "finished", b"bytes");
         // What a process left that is gone.
         fs::write(root.join(TEMPORARY).join("abandoned"), b"x").unwrap();
         assert_eq!(uploads(), 3);
         let c = Blobs::folder(&root).unwrap();
         assert_eq!(uploads(), 2);
-        begun.write(b" and half").unwrap();
+        begun.write(&[b" and half"]).unwrap();
         drop(begun.finish().unwrap().keep().unwrap());
         drop(finished.keep().unwrap());
         assert!(is_there(&c, &sha256(b"half and half"), 13) && is_there(&c, &sha256(b"bytes"), 5));

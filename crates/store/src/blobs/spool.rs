@@ -3,7 +3,7 @@
 //! They are garbage after a crash; the next start of any process on the folder removes those that nobody writes to.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, IoSlice, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -45,10 +45,13 @@ impl Spool {
 }
 
 impl Spooled {
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.hash.update(bytes);
-        self.size += bytes.len() as u64;
-        self.file.write_all(bytes).map_err(|error| StoreError::Io(self.path.clone(), error))
+    /// Adds bytes, which lie in so many places.
+    pub(super) fn write(&mut self, bytes: &[impl AsRef<[u8]>]) -> Result<(), StoreError> {
+        for bytes in bytes {
+            self.hash.update(bytes);
+            self.size += bytes.as_ref().len() as u64;
+        }
+        write_all(&mut self.file, bytes).map_err(|error| StoreError::Io(self.path.clone(), error))
     }
 
     /// The hash of all bytes so far, in lower-case hex.
@@ -67,6 +70,23 @@ impl Drop for Spooled {
         // Where the file was given another name, this one is gone already.
         let _ = fs::remove_file(&self.path);
     }
+}
+
+/// Writes all of them, with as few calls as it takes.
+fn write_all(file: &mut File, bytes: &[impl AsRef<[u8]>]) -> io::Result<()> {
+    let mut slices: Vec<IoSlice<'_>> = bytes.iter().map(|bytes| IoSlice::new(bytes.as_ref())).collect();
+    let mut rest = slices.as_mut_slice();
+    // Those without a byte are passed over.
+    IoSlice::advance_slices(&mut rest, 0);
+    while !rest.is_empty() {
+        match file.write_vectored(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut rest, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Creates a file and locks it. Before it is locked another process may take it for abandoned and remove it; then it is
