@@ -1,11 +1,13 @@
 """An S3 service on this machine (moto), and a proxy in front of it that misbehaves as it is told."""
 
+import hmac
 import http.client
 import logging
 import threading
 from contextlib import contextmanager
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 from uuid import uuid4
 
 import boto3
@@ -51,6 +53,27 @@ class Service:
         return [each["Key"] for page in pages for each in page.get("Contents", [])]
 
 
+def signature(method, path, headers, secret="only a test"):
+    """What the signature in the address has to be, by AWS's description of its version 4: (it, what it is)."""
+    where, _, query = path.partition("?")
+    given = dict(pair.split("=", 1) for pair in query.split("&"))
+    lower = {name.lower(): value for name, value in headers.items()}
+    signed = unquote(given["X-Amz-SignedHeaders"]).split(";")
+    # Whatever tells the service what to do has to be signed.
+    assert {name for name in lower if name.startswith("x-amz-") or name in ("host", "if-none-match")} <= set(signed)
+    encoded = sorted((quote(unquote(name), "-_.~"), quote(unquote(value), "-_.~")) for name, value in given.items()
+                     if name != "X-Amz-Signature")
+    canonical = "\n".join([method, quote(unquote(where), "/-_.~"), "&".join(f"{name}={value}" for name, value in encoded),
+                           *(f"{name}:{lower[name].strip()}" for name in signed), "", ";".join(signed), "UNSIGNED-PAYLOAD"])
+    _, day, region, service, end = unquote(given["X-Amz-Credential"]).split("/")
+    key = f"AWS4{secret}".encode()
+    for part in (day, region, service, end):
+        key = hmac.digest(key, part.encode(), "sha256")
+    text = "\n".join(["AWS4-HMAC-SHA256", given["X-Amz-Date"], "/".join((day, region, service, end)),
+                      sha256(canonical.encode()).hexdigest()])
+    return hmac.digest(key, text.encode(), "sha256").hex(), given["X-Amz-Signature"]
+
+
 class Proxy:
     """Passes requests on. `drop_condition` takes `If-None-Match` away; `refuse` answers 503 to everything, and
     `refuse_uploads` to so many uploads; `lose` passes so many on and hangs up instead of answering; uploads wait for
@@ -59,6 +82,7 @@ class Proxy:
     def __init__(self, service):
         self.drop_condition = self.refuse = False
         self.lose = self.refuse_uploads = self.waiting = 0
+        self.seen = []  # (method, path, headers)
         self.pass_on = threading.Event()
         self.pass_on.set()
         proxy = self
@@ -71,6 +95,7 @@ class Proxy:
 
             def handle_one(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                proxy.seen.append((self.command, self.path, dict(self.headers)))
                 refused = self.command == "PUT" and proxy.refuse_uploads > 0
                 if proxy.refuse or refused:
                     proxy.refuse_uploads -= refused

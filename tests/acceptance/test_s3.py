@@ -8,6 +8,7 @@ import subprocess
 import threading
 from datetime import datetime, timedelta, timezone
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 import requests
@@ -16,7 +17,7 @@ from botocore.exceptions import ClientError
 from clients import Arm
 from cluster import Cluster
 from restic import Restic, credentials_of
-from s3 import Proxy, Service, storage
+from s3 import Proxy, Service, signature, storage
 from scene import backup_ground, make_group, make_item, make_policy, make_vault
 from server import Server, binary, free_ports, until
 from test_restic import files, restored, tree  # noqa: F401
@@ -116,6 +117,34 @@ def test_answers_are_those_of_a_folder(service, started, tmp_path):
     assert restic.http.get(url).status_code == 404
     assert restic.post("data", content).status_code == 200
     assert restic.http.get(url).content == content
+
+
+def test_every_request_is_signed(service, proxy, started, tmp_path):
+    server = started(proxy.endpoint, service.bucket(("GOVERNANCE", 5)), prefix="some_where/deep")
+    _, _, restic = client_of(server, tmp_path)
+    content = os.urandom(1000)
+    assert restic.post("data", content).status_code == 200
+    for headers in ({}, {"Range": "bytes=1-5"}):
+        answer = restic.http.get(f"{restic.base}data/{sha256(content).hexdigest()}", headers=headers)
+        assert answer.status_code in (200, 206)
+    assert {method for method, _, _ in proxy.seen} == {"GET", "PUT", "DELETE"}
+    for request in proxy.seen:
+        expected, found = signature(*request)
+        assert expected == found, request
+
+
+def test_memory_does_not_grow_with_objects(service, started, tmp_path):
+    server = started(service.endpoint, service.bucket())
+    _, _, restic = client_of(server, tmp_path)
+
+    def peak():
+        status = Path(f"/proc/{server.process.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) // 1024
+
+    before, content = peak(), os.urandom(150_000_000)
+    assert restic.post("data", content).status_code == 200
+    assert restic.http.get(f"{restic.base}data/{sha256(content).hexdigest()}").content == content
+    assert peak() < before + 30
 
 
 def test_damage_is_refused_and_healed_by_sending_again(service, started, tmp_path):

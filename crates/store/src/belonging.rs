@@ -47,7 +47,10 @@ impl Store {
             Some(id) if here != Some(id) => {
                 Err(StoreError::ForeignRepositories { storage: blobs.told(), id })
             }
-            _ => Ok(()),
+            _ => {
+                self.shared.purger.bell().ring();
+                Ok(())
+            }
         }
     }
 }

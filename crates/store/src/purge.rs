@@ -46,8 +46,12 @@ impl Purger {
         let for_thread = Arc::clone(&worker);
         let thread =
             std::thread::Builder::new().name("store-purger".into()).spawn(move || for_thread.run(&woken))?;
+        let is_folder = worker.blobs.in_bucket().is_none();
         let purger = Self { worker, wake: Mutex::new(Some(wake)), thread: Mutex::new(Some(thread)) };
-        purger.bell().ring();
+        // A bucket is looked at first: in another one nothing is there, which would count as removed.
+        if is_folder {
+            purger.bell().ring();
+        }
         Ok(purger)
     }
 
