@@ -52,6 +52,8 @@ pub(crate) enum Condition {
     Object { repository: String, object_type: &'static str, name: String, sequence: Option<i64> },
     /// Whether a repository object ever existed, deleted since or not.
     ObjectKnown { repository: String, object_type: &'static str, name: String, known: bool },
+    /// The latest lifetime of an object, alive or not.
+    LastLifetime { repository: String, object_type: &'static str, name: String, sequence: Option<i64> },
     /// Whether fewer than so many objects of a type are alive. Not their number: two uploads that both find room do
     /// not disturb each other.
     Room { repository: String, object_type: &'static str, limit: i64, room: bool },
@@ -197,7 +199,6 @@ pub(crate) enum ObjectWrite {
         object_type: &'static str,
         name: String,
         sequence: i64,
-        content: String,
     },
     /// Notes that bytes that were listed for removal are gone, or needed again.
     BytesGone {

@@ -25,7 +25,7 @@ mod vault;
 pub use change::{ChangeKind, Edit, ItemChange, ServerRemoval, VaultChange, VaultRemoval};
 pub use contents::{
     BackupPolicy, Container, Deletion, GuardProxy, ProtectedItem, Protection, PurgeWarning, RecoveryPoint,
-    RepositoryCredential,
+    RepositoryCredential, Standstill,
 };
 pub use instance::Instance;
 pub use job::{Job, JobInstance, Operation};
