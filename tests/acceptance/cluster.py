@@ -20,12 +20,14 @@ def new_database():
 class Cluster:
     """All servers are called localhost and listen on the same port, each on a loopback address of its own."""
 
-    def __init__(self, home, count):
+    def __init__(self, home, count, config=None):
+        """With the configuration file of a bucket, or else with one folder of repositories."""
         self.home, self.database, self.ports = home, new_database(), free_ports(2)
+        self.storage = ["--config", config] if config else ["--repositories", home / "repositories"]
         self.servers = [self.server(number) for number in range(count)]
 
     def server(self, number):
-        options = ["--database", self.database, "--repositories", self.home / "repositories"]
+        options = ["--database", self.database, *self.storage]
         return Server(self.home / f"server{number}", address=f"127.0.0.{number + 1}", ports=self.ports,
                       options=options, bootstrap=number == 0)
 

@@ -1,6 +1,7 @@
 //! The program `countersign`: the server, and the commands for people.
 
 mod demo;
+mod import_command;
 mod ledger_command;
 mod mail_command;
 mod migrate_command;
@@ -41,6 +42,8 @@ enum Command {
     /// Try out whether mail can be sent.
     #[command(subcommand)]
     Mail(mail_command::Mail),
+    /// Bring a repository that restic or rest-server has in a folder into the repository of an item.
+    Import(import_command::Import),
     /// Move everything from one database to another, ledger and all, and compare the two.
     Migrate(migrate_command::Migrate),
     /// List every route of the control plane, with the right it needs.
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::Outbox(outbox) => outbox.run(),
         Command::Purge(purge) => purge.run(),
         Command::Mail(mail) => mail.run(),
+        Command::Import(import) => import.run(),
         Command::Migrate(migrate) => migrate.run(),
         Command::Routes => routes_command::run(),
     };

@@ -30,7 +30,7 @@ pub(crate) struct Serve {
     // Not parsed by clap, which repeats what it cannot read: there may be a password in it.
     database: Option<String>,
     /// The folder with what is stored in repositories; servers that share a database share it, too. Default:
-    /// `repositories` in the data folder.
+    /// `repositories` in the data folder. It can be a bucket of an S3 service instead: `[storage]` in the configuration.
     #[arg(long, env = "COUNTERSIGN_REPOSITORIES", value_name = "DIR")]
     repositories: Option<PathBuf>,
     /// Where ARM, sign-in and repositories listen (port 0 takes a free one).
@@ -48,7 +48,8 @@ pub(crate) struct Serve {
     /// Fill an empty data folder with the organisations in this TOML file.
     #[arg(long, value_name = "FILE")]
     bootstrap: Option<PathBuf>,
-    /// Where mail and webhooks go: a TOML file. Without it, mail stays in the outbox.
+    /// Where mail and webhooks go, and in which S3 bucket repositories are: a TOML file. Without it, mail stays in the
+    /// outbox, and repositories are in a folder.
     #[arg(long, env = "COUNTERSIGN_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     /// Write log lines as JSON. What is logged follows RUST_LOG (default: info).
@@ -70,12 +71,13 @@ impl Serve {
         // Before anything else, so that a signal during start is not lost.
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let settings = self.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
         let place = Place {
             folder: self.data.clone(),
             database: Database::at(self.database.as_deref())?,
             repositories: self.repositories,
+            bucket: settings.bucket.as_ref().map(|bucket| bucket.place.clone()),
         };
-        let settings = self.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
         let store = Store::open_at(&place)?;
         let mark = server::clock_mark(&store).map_err(|error| anyhow::anyhow!(error.message))?;
         let edge = Edge::new(Arc::new(SystemClock::start(mark)), Arc::new(SystemEntropy));

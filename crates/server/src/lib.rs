@@ -29,6 +29,7 @@ pub mod purging;
 mod repository;
 mod run;
 pub mod settings;
+mod tending;
 mod tls;
 pub mod toml_file;
 mod turn;

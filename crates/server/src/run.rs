@@ -92,7 +92,7 @@ impl Running {
 /// # Errors
 /// When an address is taken, or TLS or keys cannot be prepared.
 pub async fn start(config: &Config, store: Store, edge: Edge) -> Result<Running, StartError> {
-    store.check_repositories(edge.uuid())?;
+    check_repositories(&store, &edge).await?;
     let tls = tls::configure(&config.data.join("tls"), config.public_name.as_deref(), &edge, &store)?;
     let arm = bind(config.listen).await?;
     let graph = bind(config.graph_listen).await?;
@@ -116,6 +116,9 @@ pub async fn start(config: &Config, store: Store, edge: Edge) -> Result<Running,
     tasks.push(tokio::spawn(crate::freeing::TURN.keep(app.clone(), stopped.clone())));
     tasks.push(tokio::spawn(crate::keeping::TURN.keep(app.clone(), stopped.clone())));
     tasks.push(tokio::spawn(crate::purging::TURN.keep(app.clone(), stopped.clone())));
+    if let Some(bucket) = &config.settings.bucket {
+        tasks.push(tokio::spawn(crate::tending::keep(app.clone(), bucket.sweep, stopped.clone())));
+    }
     for channel in [Channel::Mail, Channel::Webhook] {
         tasks.push(tokio::spawn(crate::mail::keep(app.clone(), channel, stopped.clone())));
     }
@@ -131,6 +134,14 @@ pub async fn start(config: &Config, store: Store, edge: Edge) -> Result<Running,
         stop,
         tasks,
     })
+}
+
+/// Asks the storage, which may be slow, off the threads that serve.
+async fn check_repositories(store: &Store, edge: &Edge) -> Result<(), StartError> {
+    let (store, fresh) = (store.clone(), edge.uuid());
+    let checking = tokio::task::spawn_blocking(move || store.check_repositories(fresh));
+    let checked = checking.await.unwrap_or_else(|error| Err(StoreError::Storage(error.to_string())));
+    Ok(checked?)
 }
 
 /// Puts the parts of a server together that its faces share.

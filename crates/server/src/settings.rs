@@ -1,4 +1,4 @@
-//! The configuration file (`--config FILE`, TOML): where mail and webhooks go.
+//! The configuration file (`--config FILE`, TOML): where mail and webhooks go, and what holds the repositories.
 //!
 //! ```toml
 //! public_url = "https://backup.example:8443"   # where links in mails lead; default: this server's own address
@@ -14,7 +14,11 @@
 //! url = { file = "/etc/countersign/slack-url" }
 //! ```
 //!
+//! `[storage]` is in [`storage`].
+//!
 //! Every key is known or an error. Secrets can stand in files or environment variables of their own.
+
+mod storage;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -29,6 +33,8 @@ use reqwest::Url;
 use serde::Deserialize;
 use toml::Spanned;
 
+pub use self::storage::BucketSettings;
+use self::storage::StorageEntry;
 use crate::toml_file::{FileError, SecretEntry, Span, TomlFile};
 
 /// Where a signing secret begins that is written as the Standard Webhooks specification has it.
@@ -45,6 +51,8 @@ pub struct Settings {
     pub smtp: Option<Smtp>,
     /// Where events are told besides.
     pub webhooks: Vec<Webhook>,
+    /// The bucket that holds the repositories, if no folder does.
+    pub bucket: Option<BucketSettings>,
 }
 
 /// How a connection to the SMTP server is protected.
@@ -167,6 +175,7 @@ struct File {
     mail: Option<Spanned<MailEntry>>,
     #[serde(default)]
     webhook: Vec<Spanned<WebhookEntry>>,
+    storage: Option<Spanned<StorageEntry>>,
 }
 
 #[derive(Deserialize)]
@@ -212,7 +221,12 @@ impl Settings {
             }
             webhooks.push(webhook);
         }
-        Ok(Self { public_url: public_url.transpose()?, smtp: smtp.transpose()?, webhooks })
+        let bucket = file.storage.map(|storage| {
+            BucketSettings::read(storage.get_ref(), |name| std::env::var(name).ok())
+                .map_err(|what| (storage.span(), what))
+        });
+        let bucket = bucket.transpose()?.flatten();
+        Ok(Self { public_url: public_url.transpose()?, smtp: smtp.transpose()?, webhooks, bucket })
     }
 
     /// What a server says at start: where mail goes, and which webhooks there are.

@@ -185,7 +185,15 @@ pub(crate) enum ObjectWrite {
         object_type: &'static str,
         name: String,
     },
-    /// Removes one lifetime of a deleted object, whose name is its content, for good, and lists its bytes for removal.
+    /// Notes that the bytes of an object are stored under another content now.
+    MoveContent {
+        repository: String,
+        object_type: &'static str,
+        name: String,
+        from: String,
+        to: String,
+    },
+    /// Removes one lifetime of a deleted object for good, and lists its bytes for removal.
     Purge {
         repository: String,
         object_type: &'static str,

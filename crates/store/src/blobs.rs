@@ -1,69 +1,85 @@
-//! The bytes of repository objects, in files.
+//! The bytes of repository objects: in a folder, or in a bucket of an S3 service.
 //!
-//! An object is written to a temporary file, hashed on the way, flushed, and only then renamed to its name, whose
-//! folder is flushed too. So a name that exists has all its bytes, whenever the power fails. Temporary files are
-//! garbage after a crash; the next start of any process on the folder removes those that nobody writes to.
+//! Both keep the same promises. What an upload sends is hashed on the way into a temporary file, so that memory does not
+//! grow with it. Bytes that were kept are durable, all of them, under a name that nothing is ever overwritten under; only
+//! then is the row that refers to them committed. Bytes are removed after the row that referred to them, and never
+//! while a row does. When in doubt they stay: bytes without a row cost space, a row without bytes costs a backup.
 //!
-//! The file's name is always the hash of its bytes, also for `config`, whose name in the repository is not: so no
-//! upload can ever overwrite other bytes. Layout: `{repository}/{type}/{first two digits}/{hash}`.
-//!
-//! Bytes get their name before the row that refers to them is committed. Between the two a [`Kept`] claims them, and
-//! nothing removes bytes that are claimed or that a row refers to. When in doubt they stay: bytes without a row cost
-//! space, a row without bytes costs a backup. Several processes may share the folder: see [`crate::claim`].
+//! What a row calls its `content` is the name of its bytes here. It begins with their SHA-256; what follows, if anything,
+//! is the storage's matter ([`bucket`]).
 
-use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, IoSlice, Write};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+mod bucket;
+mod claim;
+mod folder;
+mod requests;
+mod spool;
+
+use std::io::Read;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
-use parking_lot::Mutex;
-use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
+use self::claim::Claim;
+use self::folder::Folder;
+use self::spool::Spooled;
 use crate::ObjectType;
-use crate::claim::{Claim, Claims, alone};
 use crate::error::StoreError;
 
-/// The folder of uploads under way, below that of the repositories.
-const TEMPORARY: &str = ".uploads";
+pub(crate) use bucket::{Bucket, Found};
+pub use bucket::{BucketPlace, LockMode};
+pub(crate) use folder::flush_folder;
 
-/// The folder that holds the bytes. Cloning is cheap.
+/// Bytes of an object on their way out. They may end early when the storage fails, and then say so.
+pub type Bytes = Box<dyn Read + Send>;
+
+/// Where the bytes are. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct Blobs {
-    shared: Arc<Shared>,
+    storage: Storage,
 }
 
-#[derive(Debug)]
-struct Shared {
-    root: PathBuf,
-    claims: Claims,
-    /// Folders whose own names are known to be on disk. A folder that merely exists may still be lost with the power:
-    /// another upload may have made it a moment ago. Those of a repository that another process removed may stay here;
-    /// nothing is written to them any more.
-    flushed: Mutex<HashSet<PathBuf>>,
+#[derive(Clone, Debug)]
+enum Storage {
+    Folder(Arc<Folder>),
+    Bucket(Arc<Bucket>),
+}
+
+/// A part of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The size of the whole object in bytes, as its row has it.
+    pub size: u64,
+    /// Where the part begins.
+    pub first: u64,
+    /// How many bytes it has.
+    pub length: u64,
+}
+
+impl Part {
+    /// All of an object of this size.
+    pub fn whole(size: u64) -> Self {
+        Self { size, first: 0, length: size }
+    }
 }
 
 /// An upload under way. Dropped before [`Upload::finish`], it leaves nothing behind.
 #[derive(Debug)]
 pub struct Upload {
-    shared: Arc<Shared>,
-    /// Locked, so that a process which starts meanwhile leaves it alone.
-    file: File,
-    temporary: PathBuf,
+    storage: Storage,
+    spooled: Spooled,
+    unique: String,
     repository: String,
     object_type: ObjectType,
-    hash: Sha256,
-    size: u64,
 }
 
-/// An upload whose bytes are all there and flushed, under a temporary name still.
+/// An upload whose bytes are all there, and have no name yet.
 #[derive(Debug)]
 pub struct Finished {
     upload: Upload,
     /// SHA-256 of the bytes, in lower-case hex.
-    pub content: String,
+    pub hash: String,
     /// The number of bytes.
     pub size: u64,
 }
@@ -73,45 +89,77 @@ pub struct Finished {
 #[derive(Debug)]
 #[must_use = "the bytes may be removed once this is dropped, unless a row refers to them"]
 pub struct Kept {
-    _claim: Claim,
+    /// What the row has to call them.
+    pub content: String,
+    /// None in a bucket, where the name says which upload it is from: no other has a reason to remove it.
+    _claim: Option<Claim>,
 }
 
 impl Blobs {
-    /// Opens the folder and removes what unfinished uploads left.
-    pub(crate) fn open(root: &Path) -> Result<Self, StoreError> {
-        let io = |error| StoreError::Io(root.to_path_buf(), error);
-        let temporary = root.join(TEMPORARY);
-        fs::create_dir_all(&temporary).map_err(io)?;
-        if let Some(parent) = root.parent() {
-            flush_folder(parent).map_err(io)?;
+    /// Those in a folder, which is made. What unfinished uploads left there is removed.
+    pub(crate) fn folder(root: &Path) -> Result<Self, StoreError> {
+        Ok(Self { storage: Storage::Folder(Arc::new(Folder::open(root)?)) })
+    }
+
+    /// Those in a bucket. Uploads under way are in a folder of this process, which is made and cleared.
+    pub(crate) fn bucket(place: &BucketPlace, uploads: &Path) -> Result<Self, StoreError> {
+        Ok(Self { storage: Storage::Bucket(Arc::new(Bucket::open(place, uploads)?)) })
+    }
+
+    /// Where they are, for people.
+    pub(crate) fn told(&self) -> String {
+        match &self.storage {
+            Storage::Folder(folder) => folder.told(),
+            Storage::Bucket(bucket) => bucket.told(),
         }
-        remove_abandoned(&temporary).map_err(io)?;
-        let claims = Claims::open(root).map_err(io)?;
-        Ok(Self { shared: Arc::new(Shared { root: root.to_path_buf(), claims, flushed: Mutex::default() }) })
     }
 
-    /// The folder.
-    pub(crate) fn root(&self) -> &Path {
-        &self.shared.root
+    /// Checks that the storage does what is asked of it. `fresh` names what is tried out.
+    ///
+    /// # Errors
+    /// [`StoreError::Storage`] in words for the person who starts the server.
+    pub(crate) fn probe(&self, fresh: Uuid) -> Result<(), StoreError> {
+        match &self.storage {
+            // Every system that has folders does.
+            Storage::Folder(_) => Ok(()),
+            Storage::Bucket(bucket) => bucket.probe(fresh),
+        }
     }
 
-    /// Begins an upload. `unique` makes the temporary name; two uploads of one object may run side by side.
+    /// The id that the storage carries.
+    pub(crate) fn id(&self) -> Result<Option<Uuid>, StoreError> {
+        match &self.storage {
+            Storage::Folder(folder) => folder.id(),
+            Storage::Bucket(bucket) => bucket.id(),
+        }
+    }
+
+    /// The id that the storage carries from now on: the fresh one if there was none.
+    pub(crate) fn id_or(&self, fresh: Uuid) -> Result<Uuid, StoreError> {
+        match &self.storage {
+            Storage::Folder(folder) => folder.id_or(fresh),
+            Storage::Bucket(bucket) => bucket.id_or(fresh),
+        }
+    }
+
+    /// Begins an upload. `unique` is a name that no upload ever had: two of one object may run side by side.
     pub fn begin(
         &self,
         repository: &str,
         object_type: ObjectType,
         unique: &str,
     ) -> Result<Upload, StoreError> {
-        let temporary = self.shared.root.join(TEMPORARY).join(unique);
-        let file = create_held(&temporary).map_err(|error| StoreError::Io(temporary.clone(), error))?;
+        let spool = match &self.storage {
+            Storage::Folder(folder) => &folder.spool,
+            Storage::Bucket(bucket) => &bucket.spool,
+        };
+        let (storage, repository) = (self.storage.clone(), repository.to_string());
         Ok(Upload {
-            shared: Arc::clone(&self.shared),
-            file,
-            temporary,
-            repository: repository.to_string(),
+            storage,
+            spooled: spool.begin(unique)?,
+            unique: unique.to_string(),
+            repository,
             object_type,
-            hash: Sha256::new(),
-            size: 0,
         })
     }
 
@@ -123,19 +171,40 @@ impl Blobs {
         object_type: ObjectType,
         content: &str,
         size: u64,
-    ) -> Result<File, StoreError> {
-        let path = self.shared.path(repository, object_type, content);
-        let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
-        let (found, file) = opened.map_err(|error| StoreError::Io(path.clone(), error))?;
-        if found == size {
-            return Ok(file);
+    ) -> Result<Bytes, StoreError> {
+        self.open_part(repository, object_type, content, Part::whole(size))
+    }
+
+    /// The same for a part of an object.
+    pub fn open_part(
+        &self,
+        repository: &str,
+        object_type: ObjectType,
+        content: &str,
+        part: Part,
+    ) -> Result<Bytes, StoreError> {
+        match &self.storage {
+            Storage::Folder(folder) => folder.open_part(repository, object_type, content, part),
+            Storage::Bucket(bucket) => bucket.open_part(repository, object_type, content, part),
         }
-        let why = format!("has {found} bytes, and the database says {size}");
-        Err(StoreError::Corrupt(format!("`{}` {why}", path.display())))
+    }
+
+    /// The same for nothing of it: whether its bytes are there and as many as they should be.
+    pub fn check_object(
+        &self,
+        repository: &str,
+        object_type: ObjectType,
+        content: &str,
+        size: u64,
+    ) -> Result<(), StoreError> {
+        match &self.storage {
+            Storage::Folder(_) => self.open_object(repository, object_type, content, size).map(drop),
+            Storage::Bucket(bucket) => bucket.check(repository, object_type, content, size),
+        }
     }
 
     /// Removes bytes that no row refers to and no upload is about to refer to. Whether a row does is asked while
-    /// nothing new can be claimed. Returns whether the bytes are gone.
+    /// nothing new can refer to them. Returns whether the bytes are gone: not when they are locked.
     pub(crate) fn remove_unclaimed(
         &self,
         repository: &str,
@@ -143,17 +212,10 @@ impl Blobs {
         content: &str,
         referred_to: impl FnOnce() -> Result<bool, StoreError>,
     ) -> Result<bool, StoreError> {
-        let path = self.shared.path(repository, object_type, content);
-        let io = |error| StoreError::Io(path.clone(), error);
-        let Some(_removal) = self.shared.claims.remove_bytes(content).map_err(io)? else {
-            return Ok(false);
-        };
-        if referred_to()? {
-            return Ok(false);
-        }
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io(error)),
-            _ => Ok(true),
+        match &self.storage {
+            Storage::Folder(folder) => folder.remove_unclaimed(repository, object_type, content, referred_to),
+            Storage::Bucket(_) if referred_to()? => Ok(false),
+            Storage::Bucket(bucket) => bucket.remove(repository, object_type, content),
         }
     }
 
@@ -164,280 +226,60 @@ impl Blobs {
         object_type: ObjectType,
         content: &str,
     ) -> Result<(), StoreError> {
-        let folder = self.shared.folder(repository, object_type, content);
-        match flush_folder(&folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::Io(folder, error)),
-            _ => Ok(()),
+        match &self.storage {
+            Storage::Folder(folder) => folder.flush_removal(repository, object_type, content),
+            // The service answered when it was.
+            Storage::Bucket(_) => Ok(()),
         }
     }
 
     /// Removes all bytes of a repository for good. Absent is fine. Returns whether all of them are gone, durably: not
-    /// when an upload to it is just being decided or another process is at it, nor when asked to stop on the way.
+    /// when an upload to it is just being decided or another process is at it, nor when some are locked, nor when
+    /// asked to stop on the way.
     pub(crate) fn remove_repository(&self, repository: &str, stop: &AtomicBool) -> Result<bool, StoreError> {
-        let path = self.shared.root.join(repository);
-        let io = |error| StoreError::Io(path.clone(), error);
-        let Some(_removal) = self.shared.claims.remove_repository(repository).map_err(io)? else {
-            return Ok(false);
-        };
-        self.shared.flushed.lock().retain(|folder| !folder.starts_with(&path));
-        let all = remove_tree(&path, stop).map_err(io)?;
-        flush_folder(&self.shared.root).map_err(io)?;
-        Ok(all)
-    }
-}
-
-impl Shared {
-    fn folder(&self, repository: &str, object_type: ObjectType, content: &str) -> PathBuf {
-        let first = content.get(..2).unwrap_or("00");
-        self.root.join(repository).join(object_type.as_str()).join(first)
-    }
-
-    fn path(&self, repository: &str, object_type: ObjectType, content: &str) -> PathBuf {
-        self.folder(repository, object_type, content).join(content)
-    }
-
-    /// Creates a folder and flushes each new name into the folder above it.
-    fn create_flushed(&self, folder: &Path) -> io::Result<()> {
-        if folder == self.root || self.flushed.lock().contains(folder) {
-            return Ok(());
+        match &self.storage {
+            Storage::Folder(folder) => folder.remove_repository(repository, stop),
+            Storage::Bucket(bucket) => bucket.remove_repository(repository, stop),
         }
-        if let Some(parent) = folder.parent() {
-            self.create_flushed(parent)?;
-            match fs::create_dir(folder) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                _ => flush_folder(parent)?,
-            }
+    }
+
+    /// The bucket, if they are in one.
+    pub(crate) fn in_bucket(&self) -> Option<&Bucket> {
+        match &self.storage {
+            Storage::Folder(_) => None,
+            Storage::Bucket(bucket) => Some(bucket),
         }
-        self.flushed.lock().insert(folder.to_path_buf());
-        Ok(())
     }
 }
 
 impl Upload {
     /// Adds bytes, which lie in so many places.
     pub fn write(&mut self, bytes: &[impl AsRef<[u8]>]) -> Result<(), StoreError> {
-        for bytes in bytes {
-            self.hash.update(bytes);
-            self.size += bytes.as_ref().len() as u64;
-        }
-        write_all(&mut self.file, bytes).map_err(|error| StoreError::Io(self.temporary.clone(), error))
+        self.spooled.write(bytes)
     }
 
-    /// Flushes the bytes and says what they hash to. The caller compares that with the name it was promised.
+    /// Says what the bytes hash to. The caller compares that with the name it was promised.
     pub fn finish(self) -> Result<Finished, StoreError> {
-        self.file.sync_data().map_err(|error| StoreError::Io(self.temporary.clone(), error))?;
-        let content = self.hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Finished { content, size: self.size, upload: self })
+        if let Storage::Folder(_) = self.storage {
+            self.spooled.flush()?;
+        }
+        Ok(Finished { hash: self.spooled.hash(), size: self.spooled.size, upload: self })
     }
 }
 
 impl Finished {
-    /// Gives the bytes their name and flushes the folder that holds it. The bytes are durable afterwards, and claimed
-    /// until the answer is dropped.
+    /// Gives the bytes their name. They are durable afterwards, and claimed until the answer is dropped.
     pub fn keep(self) -> Result<Kept, StoreError> {
-        let shared = &self.upload.shared;
-        let folder = shared.folder(&self.upload.repository, self.upload.object_type, &self.content);
-        let target = folder.join(&self.content);
-        let kept = shared.claims.claim(&self.upload.repository, &self.content).and_then(|claim| {
-            shared.create_flushed(&folder)?;
-            fs::rename(&self.upload.temporary, &target)?;
-            flush_folder(&folder)?;
-            Ok(Kept { _claim: claim })
-        });
-        kept.map_err(|error| StoreError::Io(target, error))
-    }
-}
-
-impl Drop for Upload {
-    fn drop(&mut self) {
-        // After a successful rename the temporary name is gone already.
-        let _ = fs::remove_file(&self.temporary);
-    }
-}
-
-/// Writes all of them, with as few calls as it takes.
-fn write_all(file: &mut File, bytes: &[impl AsRef<[u8]>]) -> io::Result<()> {
-    let mut slices: Vec<IoSlice<'_>> = bytes.iter().map(|bytes| IoSlice::new(bytes.as_ref())).collect();
-    let mut rest = slices.as_mut_slice();
-    // Those without a byte are passed over.
-    IoSlice::advance_slices(&mut rest, 0);
-    while !rest.is_empty() {
-        match file.write_vectored(rest) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => IoSlice::advance_slices(&mut rest, written),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+        let Upload { storage, spooled, unique, repository, object_type } = &self.upload;
+        match storage {
+            Storage::Folder(folder) => {
+                let claim = folder.keep(repository, *object_type, &self.hash, spooled)?;
+                Ok(Kept { content: self.hash, _claim: Some(claim) })
+            }
+            Storage::Bucket(bucket) => {
+                let content = bucket.keep(repository, *object_type, &self.hash, unique, spooled)?;
+                Ok(Kept { content, _claim: None })
+            }
         }
-    }
-    Ok(())
-}
-
-/// Makes the names in a folder durable.
-pub(crate) fn flush_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Creates a file and locks it. Before it is locked another process may take it for abandoned and remove it; then it is
-/// created again.
-fn create_held(path: &Path) -> io::Result<File> {
-    loop {
-        let file = OpenOptions::new().write(true).create_new(true).open(path)?;
-        file.lock_shared()?;
-        if file.metadata()?.nlink() > 0 {
-            return Ok(file);
-        }
-    }
-}
-
-/// Removes the files in a folder that nobody holds.
-fn remove_abandoned(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let removed = OpenOptions::new().write(true).open(&path).and_then(|file| match alone(&file)? {
-            true => fs::remove_file(&path),
-            false => Ok(()),
-        });
-        match removed {
-            // Its upload has ended.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            removed => removed?,
-        }
-    }
-    Ok(())
-}
-
-/// Removes a folder and all in it, file by file, so that a large one does not hold up the end of the process.
-fn remove_tree(folder: &Path, stop: &AtomicBool) -> io::Result<bool> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
-        Err(error) => return Err(error),
-    };
-    for entry in entries {
-        if stop.load(Ordering::Relaxed) {
-            return Ok(false);
-        }
-        let entry = entry?;
-        if !entry.file_type()?.is_dir() {
-            fs::remove_file(entry.path())?;
-        } else if !remove_tree(&entry.path(), stop)? {
-            return Ok(false);
-        }
-    }
-    fs::remove_dir(folder)?;
-    Ok(true)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DATA: ObjectType = ObjectType::Data;
-    static GO_ON: AtomicBool = AtomicBool::new(false);
-
-    /// One folder as two processes have it.
-    fn two() -> (Blobs, Blobs, tempfile::TempDir) {
-        let folder = tempfile::tempdir().unwrap();
-        let open = || Blobs::open(&folder.path().join("repositories")).unwrap();
-        (open(), open(), folder)
-    }
-
-    fn upload(blobs: &Blobs, unique: &str, bytes: &[u8]) -> Finished {
-        let mut upload = blobs.begin("item", DATA, unique).unwrap();
-        upload.write(&[bytes]).unwrap();
-        upload.finish().unwrap()
-    }
-
-    fn is_there(blobs: &Blobs, content: &str, size: u64) -> bool {
-        blobs.open_object("item", DATA, content, size).is_ok()
-    }
-
-    #[test]
-    fn a_start_leaves_the_uploads_of_others_alone() {
-        let (a, _b, folder) = two();
-        let root = folder.path().join("repositories");
-        let uploads = || fs::read_dir(root.join(TEMPORARY)).unwrap().count();
-        let mut begun = a.begin("item", DATA, "begun").unwrap();
-        begun.write(&[b"half"]).unwrap();
-        let finished = upload(&a, "finished", b"bytes");
-        // What a process left that is gone.
-        fs::write(root.join(TEMPORARY).join("abandoned"), b"x").unwrap();
-        assert_eq!(uploads(), 3);
-        let c = Blobs::open(&root).unwrap();
-        assert_eq!(uploads(), 2);
-        begun.write(&[b" and half"]).unwrap();
-        drop(begun.finish().unwrap().keep().unwrap());
-        drop(finished.keep().unwrap());
-        assert!(is_there(&c, &sha256(b"half and half"), 13) && is_there(&c, &sha256(b"bytes"), 5));
-        assert_eq!(uploads(), 0);
-    }
-
-    #[test]
-    fn bytes_that_another_process_is_about_to_commit_stay() {
-        let (a, b, _folder) = two();
-        let content = sha256(b"bytes");
-        let kept = upload(&a, "1", b"bytes").keep().unwrap();
-        let unasked = || panic!("nobody asks for rows while the bytes are claimed");
-        assert!(!b.remove_unclaimed("item", DATA, &content, unasked).unwrap());
-        assert!(!a.remove_unclaimed("item", DATA, &content, unasked).unwrap());
-        drop(kept);
-        assert!(!b.remove_unclaimed("item", DATA, &content, || Ok(true)).unwrap(), "a row refers to them");
-        assert!(is_there(&b, &content, 5));
-        assert!(b.remove_unclaimed("item", DATA, &content, || Ok(false)).unwrap());
-        assert!(!is_there(&a, &content, 5));
-    }
-
-    #[test]
-    fn nobody_places_bytes_while_it_is_asked_whether_they_can_go() {
-        let (a, b, _folder) = two();
-        let content = sha256(b"bytes");
-        drop(upload(&a, "1", b"bytes").keep().unwrap());
-        std::thread::scope(|scope| {
-            let (placed, again) = std::sync::mpsc::channel();
-            let removed = b.remove_unclaimed("item", DATA, &content, || {
-                let finished = upload(&a, "2", b"bytes");
-                scope.spawn(move || placed.send(finished.keep().unwrap()).unwrap());
-                let early = again.recv_timeout(std::time::Duration::from_millis(50));
-                assert!(early.is_err(), "it waits for the answer");
-                Ok(false)
-            });
-            assert!(removed.unwrap());
-            let kept = again.recv().unwrap();
-            assert!(is_there(&b, &content, 5), "placed after the removal, it stays");
-            drop(kept);
-        });
-    }
-
-    #[test]
-    fn a_repository_goes_when_no_process_is_about_to_commit_and_takes_nothing_in_any_more() {
-        let (a, b, folder) = two();
-        let root = folder.path().join("repositories");
-        let kept = upload(&a, "1", b"bytes").keep().unwrap();
-        assert!(!b.remove_repository("item", &GO_ON).unwrap());
-        assert!(is_there(&b, &sha256(b"bytes"), 5));
-        let late = upload(&a, "2", b"late");
-        drop(kept);
-        assert!(b.remove_repository("item", &GO_ON).unwrap());
-        assert!(late.keep().is_err());
-        assert!(upload(&b, "3", b"late").keep().is_err());
-        let c = Blobs::open(&root).unwrap();
-        assert!(upload(&c, "4", b"late").keep().is_err(), "a process that starts later knows too");
-        assert!(!root.join("item").exists());
-        assert!(a.remove_repository("item", &GO_ON).unwrap(), "gone is gone");
-    }
-
-    #[test]
-    fn one_process_at_a_time_removes_a_repository() {
-        let (a, b, _folder) = two();
-        drop(upload(&a, "1", b"bytes").keep().unwrap());
-        let removal = a.shared.claims.remove_repository("item").unwrap().unwrap();
-        assert!(!b.remove_repository("item", &GO_ON).unwrap());
-        assert!(upload(&b, "2", b"late").keep().is_err(), "it has begun");
-        drop(removal);
-        assert!(b.remove_repository("item", &GO_ON).unwrap());
-    }
-
-    fn sha256(bytes: &[u8]) -> String {
-        ledger::Digest::of(bytes).to_string()
     }
 }

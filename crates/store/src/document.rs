@@ -279,6 +279,8 @@ document!(crate::Lease, "lease", audited = false, |lease| lease.name.clone());
 free!(directory::page::OpenPage, directory::throttle::Pace, crate::CertificateAuthority, crate::Lease);
 document!(crate::Belonging, "belonging", audited = false, |_belonging| Self::KEY.to_string());
 free!(crate::Belonging);
+document!(crate::Tending, "tending", audited = false, |_tending| Self::KEY.to_string());
+free!(crate::Tending);
 
 // What people did with alerts. The alerts themselves are read off the ledger.
 document!(mua::alert::Handling, "alert", |handling| handling.alert.to_string());

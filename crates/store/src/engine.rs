@@ -189,7 +189,7 @@ pub(crate) struct Birth {
     pub(crate) at: i64,
 }
 
-/// A deleted repository object as far as its purge depends on it. Its name is its content.
+/// A deleted repository object as far as its purge depends on it.
 #[derive(Clone, Debug)]
 pub(crate) struct DeletedRow {
     pub(crate) object_type: String,

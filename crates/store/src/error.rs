@@ -40,19 +40,21 @@ pub enum StoreError {
         /// The newest this program knows.
         known: usize,
     },
-    /// The folder of repositories is not the one the database speaks of.
+    /// The storage of repositories is not the one the database speaks of.
     #[error(
-        "the folder `{}` is not the one that holds the repositories of this database; servers that share a database \
-         share that folder: name it with --repositories DIR. (If it is lost for good and this is its copy, write {id} \
-         into the file `.id` in it.)",
-        folder.display()
+        "{storage} is not what holds the repositories of this database; servers that share a database share that folder \
+         or bucket: name it with --repositories DIR, or in the configuration's `[storage]`. (If it is lost for good and \
+         this is its copy, write {id} into the file or object `.id` in it.)"
     )]
     ForeignRepositories {
-        /// The folder that the server was given.
-        folder: PathBuf,
+        /// The folder or bucket that the server was given.
+        storage: String,
         /// What the right one has in its file `.id`.
         id: uuid::Uuid,
     },
+    /// The bucket does not answer, or not as it must.
+    #[error("{0}")]
+    Storage(String),
     /// The database was moved to another one, or is being moved.
     #[error("the database was moved elsewhere with `countersign migrate`; start on the one it was moved to")]
     Moved,
@@ -68,6 +70,9 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The code of an [`arm::Error`] after which nobody knows whether the commit was made.
+    pub const OUTCOME_UNKNOWN: &'static str = "OutcomeUnknown";
+
     /// The same failure once more, for everybody whom it concerns.
     pub(crate) fn again(&self) -> Self {
         match self {
@@ -103,7 +108,14 @@ impl From<StoreError> for arm::Error {
             StoreError::Unknown(_) => {
                 let message = "the server's database went away while the change was being written; it is not known \
                                whether it was made: look before trying again";
-                let mut away = arm::Error::new(arm::ErrorKind::Unavailable, "DatabaseUnavailable", message);
+                let mut away =
+                    arm::Error::new(arm::ErrorKind::Unavailable, StoreError::OUTCOME_UNKNOWN, message);
+                away.internal = Some(error.to_string());
+                away
+            }
+            StoreError::Storage(_) => {
+                let message = "the server's storage does not answer; try again in a moment";
+                let mut away = arm::Error::new(arm::ErrorKind::Unavailable, "StorageUnavailable", message);
                 away.internal = Some(error.to_string());
                 away
             }

@@ -18,7 +18,6 @@ mod authority;
 mod batch;
 mod belonging;
 mod blobs;
-mod claim;
 mod document;
 mod engine;
 mod error;
@@ -36,6 +35,7 @@ mod purge;
 pub mod simulation;
 mod sql;
 mod sqlite;
+mod tending;
 mod transaction;
 
 use std::fs::{self, File};
@@ -49,7 +49,7 @@ use tokio::sync::oneshot;
 pub use access::{Access, Allowed, Principal};
 pub use authority::CertificateAuthority;
 pub use belonging::Belonging;
-pub use blobs::{Blobs, Finished, Kept, Upload};
+pub use blobs::{Blobs, BucketPlace, Bytes, Finished, Kept, LockMode, Part, Upload};
 pub use document::{Document, Free, pim_key, schedule_requests};
 pub use engine::Tally;
 pub use error::StoreError;
@@ -63,6 +63,7 @@ pub use outgoing::{Bookmark, Content, Delivery, Destination, Outgoing};
 pub use past::{Arrivals, Past};
 pub use place::{Database, Place};
 pub use postgres::PostgresUrl;
+pub use tending::{Tended, Tending};
 pub use transaction::Transaction;
 
 use crate::access::Current;
@@ -136,7 +137,7 @@ impl Store {
             Database::Postgres(url) => Arc::new(Postgres::open(url)?),
         };
         let engine = through(engine);
-        let blobs = Blobs::open(&place.repositories())?;
+        let blobs = place.blobs()?;
         let shared = Shared {
             purger: Purger::start(Arc::clone(&engine), blobs.clone()).map_err(io)?,
             engine,

@@ -235,15 +235,28 @@ impl State {
             ObjectWrite::Forget { repository, object_type, name } => {
                 self.objects.retain(|l| !(l.is(&repository, object_type) && l.row.name == name));
             }
+            ObjectWrite::MoveContent { repository, object_type, name, from, to } => {
+                let moved = |l: &&mut Lifetime| {
+                    l.is(&repository, object_type) && l.row.name == name && l.row.content == from
+                };
+                self.objects
+                    .iter_mut()
+                    .filter(moved)
+                    .for_each(|lifetime| lifetime.row.content.clone_from(&to));
+            }
             ObjectWrite::Purge { repository, object_type, name, sequence } => {
                 self.objects.retain(|l| {
                     let found = l.is(&repository, object_type) && l.row.name == name;
-                    !(found && l.row.sequence == sequence && l.deleted.is_some())
-                });
-                self.purged.insert(PurgedBytes {
-                    repository,
-                    object_type: object_type.into(),
-                    content: name,
+                    let purged = found && l.row.sequence == sequence && l.deleted.is_some();
+                    if purged {
+                        let (repository, content) = (repository.clone(), l.row.content.clone());
+                        self.purged.insert(PurgedBytes {
+                            repository,
+                            object_type: object_type.into(),
+                            content,
+                        });
+                    }
+                    !purged
                 });
             }
             ObjectWrite::BytesGone { bytes } => {

@@ -56,7 +56,7 @@ impl ObjectType {
 pub struct Object {
     /// Its name: the SHA-256 of its bytes in lower-case hex, or `config`.
     pub name: String,
-    /// The SHA-256 of its bytes in lower-case hex.
+    /// What its bytes are called where they are stored. It begins with their SHA-256 in lower-case hex.
     pub content: String,
     /// Its size in bytes.
     pub size: u64,
@@ -64,6 +64,18 @@ pub struct Object {
     pub at: Timestamp,
     /// The credential that wrote it.
     pub by: String,
+}
+
+impl Object {
+    /// The SHA-256 of its bytes in lower-case hex.
+    pub fn hash(&self) -> &str {
+        hash_of(&self.content)
+    }
+}
+
+/// The SHA-256 that a content begins with. What follows a dot is the storage's matter.
+pub(crate) fn hash_of(content: &str) -> &str {
+    content.split_once('.').map_or(content, |(hash, _)| hash)
 }
 
 impl TryFrom<ObjectRow> for Object {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::blobs::{Blobs, BucketPlace};
 use crate::error::StoreError;
 use crate::memory::Memory;
 use crate::postgres::PostgresUrl;
@@ -17,17 +18,27 @@ pub struct Place {
     /// The folder with the bytes of repository objects, if it is not in the data folder. Servers that share a database
     /// share it, too.
     pub repositories: Option<PathBuf>,
+    /// The bucket with the bytes of repository objects, instead of a folder.
+    pub bucket: Option<BucketPlace>,
 }
 
 impl Place {
     /// Everything in one folder.
     pub fn folder(folder: &Path) -> Self {
-        Self { folder: folder.to_path_buf(), database: Database::Sqlite, repositories: None }
+        Self { folder: folder.to_path_buf(), database: Database::Sqlite, repositories: None, bucket: None }
     }
 
-    /// The folder with the bytes of repository objects.
-    pub fn repositories(&self) -> PathBuf {
-        self.repositories.clone().unwrap_or_else(|| self.folder.join("repositories"))
+    /// Opens what holds the bytes of repository objects.
+    pub(crate) fn blobs(&self) -> Result<Blobs, StoreError> {
+        match (&self.bucket, &self.repositories) {
+            (None, Some(folder)) => Blobs::folder(folder),
+            (None, None) => Blobs::folder(&self.folder.join("repositories")),
+            (Some(bucket), None) => Blobs::bucket(bucket, &self.folder.join("uploads")),
+            (Some(_), Some(_)) => {
+                let why = "repositories are in a folder (--repositories DIR) or in a bucket (`[storage]`), not in both";
+                Err(StoreError::Storage(why.into()))
+            }
+        }
     }
 }
 

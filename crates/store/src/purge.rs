@@ -16,6 +16,8 @@ use crate::{Blobs, ObjectType};
 
 /// When to try again what could not be removed, because an upload was just being decided or the disk failed.
 const RETRY: Duration = Duration::from_secs(60);
+/// The same in a bucket, where objects may be locked for days.
+const RETRY_IN_BUCKET: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// How many purged objects are held at a time.
 const PAGE: i64 = 1000;
@@ -44,8 +46,12 @@ impl Purger {
         let for_thread = Arc::clone(&worker);
         let thread =
             std::thread::Builder::new().name("store-purger".into()).spawn(move || for_thread.run(&woken))?;
+        let is_folder = worker.blobs.in_bucket().is_none();
         let purger = Self { worker, wake: Mutex::new(Some(wake)), thread: Mutex::new(Some(thread)) };
-        purger.bell().ring();
+        // A bucket is looked at first: in another one nothing is there, which would count as removed.
+        if is_folder {
+            purger.bell().ring();
+        }
         Ok(purger)
     }
 
@@ -92,10 +98,11 @@ impl Drop for Purger {
 
 impl Worker {
     fn run(&self, woken: &Receiver<()>) {
+        let retry = if self.blobs.in_bucket().is_some() { RETRY_IN_BUCKET } else { RETRY };
         let mut left = false;
         loop {
             let next = match left {
-                true => woken.recv_timeout(RETRY),
+                true => woken.recv_timeout(retry),
                 false => woken.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             if let Err(RecvTimeoutError::Disconnected) = next {

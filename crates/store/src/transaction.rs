@@ -438,6 +438,27 @@ impl Transaction {
         Ok(())
     }
 
+    /// Notes that an object's bytes, which were damaged, are stored under another content now. All lifetimes that shared
+    /// them do so again.
+    pub fn move_content(
+        &mut self,
+        repository: &str,
+        object_type: ObjectType,
+        name: &str,
+        from: &str,
+        to: &str,
+    ) {
+        if from != to {
+            self.batch.objects.push(ObjectWrite::MoveContent {
+                repository: repository.to_string(),
+                object_type: object_type.as_str(),
+                name: name.to_string(),
+                from: from.to_string(),
+                to: to.to_string(),
+            });
+        }
+    }
+
     /// Hides an object. Its bytes and its row stay.
     pub fn tombstone_object(
         &mut self,

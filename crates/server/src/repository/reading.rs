@@ -1,7 +1,6 @@
 //! `GET` and `HEAD {type}/{name}`: an object goes out, or a part of it.
 
-use std::fs::File;
-use std::io::{Seek, SeekFrom};
+use std::io::{self, Read};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -11,13 +10,12 @@ use axum::http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_T
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use directory::throttle::Pace;
+use futures_util::stream::try_unfold;
 use hyper::body::{Frame, SizeHint};
 use jiff::Timestamp;
 use ledger::Verdict;
 use prometheus_client::metrics::counter::Counter;
 use store::{Object, ObjectType, Transaction};
-use tokio::io::AsyncReadExt;
-use tokio_util::io::ReaderStream;
 
 use super::Visit;
 use super::admission::{Admitted, Purpose, admit};
@@ -29,13 +27,14 @@ use super::view;
 use crate::app::App;
 use crate::arm::door;
 
-/// Bytes that are read from the disk at a time.
+/// Bytes that are read at a time.
 const PIECE: usize = 256 << 10;
 
 /// Hands an object out.
 ///
 /// # Errors
-/// 404 for one that is not there, 416 for a range past its end, 500 for one whose bytes are damaged.
+/// 404 for one that is not there, 416 for a range past its end, 500 for one whose bytes are damaged, 503
+/// while the storage does not answer.
 pub async fn read(
     visit: &Visit,
     object_type: ObjectType,
@@ -43,13 +42,10 @@ pub async fn read(
     head: bool,
     range: Option<&HeaderValue>,
 ) -> Result<Response, Refusal> {
-    let (asking, name) = (visit.clone(), name.to_string());
-    let (object, file) = visit.app.blocking(move |app| open(app, &asking, object_type, &name, head)).await?;
-    let part = Part::of(range, object.size)?;
-    let body = match head {
-        true => Body::empty(),
-        false => Body::new(send(visit, object_type, file, part.first, part.length).await?),
-    };
+    let (asking, name, range) = (visit.clone(), name.to_string(), range.cloned());
+    let opening = move |app: &App| Ok(open(app, &asking, object_type, &name, head, range.as_ref()));
+    let (part, bytes) = visit.app.blocking(opening).await??;
+    let body = bytes.map_or_else(Body::empty, |bytes| send(visit, object_type, bytes, part.length));
     Ok(part.response(body))
 }
 
@@ -104,18 +100,33 @@ impl Part {
     }
 }
 
-/// Finds an object and opens its bytes. Damaged ones are never handed out.
-fn open(app: &App, visit: &Visit, object_type: ObjectType, name: &str, head: bool) -> Result<(Object, File)> {
+/// Finds an object and opens the part of its bytes that is wanted, of which `HEAD` wants none. Damaged ones are never
+/// handed out.
+fn open(
+    app: &App,
+    visit: &Visit,
+    object_type: ObjectType,
+    name: &str,
+    head: bool,
+    range: Option<&HeaderValue>,
+) -> Result<(Part, Option<store::Bytes>), Refusal> {
     let find = || app.store.transact(|tx| find(tx, app, visit, object_type, name, head)).flatten();
     let object = find()?;
-    let repository = &visit.address.item;
-    let opened = app.store.blobs().open_object(repository, object_type, &object.content, object.size);
+    let part = Part::of(range, object.size)?;
+    let (blobs, repository, content) = (app.store.blobs(), &visit.address.item, &object.content);
+    let opened = match head {
+        true => blobs.check_object(repository, object_type, content, object.size).map(|()| None),
+        false => {
+            let part = store::Part { size: part.size, first: part.first, length: part.length };
+            blobs.open_part(repository, object_type, content, part).map(Some)
+        }
+    };
     match opened {
-        Ok(file) => Ok((object, file)),
+        Ok(bytes) => Ok((part, bytes)),
         Err(damage) => {
             // A lock may have been released, or an item purged, in between: then it is not there, and that is all.
             find()?;
-            Err(damage.into())
+            Err(Error::from(damage).into())
         }
     }
 }
@@ -175,29 +186,22 @@ fn record(
     Ok(())
 }
 
-async fn send(
-    visit: &Visit,
-    object_type: ObjectType,
-    mut file: File,
-    first: u64,
-    length: u64,
-) -> Result<Download, Refusal> {
-    let file = visit
-        .app
-        .blocking(move |_| match file.seek(SeekFrom::Start(first)) {
-            Ok(_) => Ok(file),
-            Err(error) => Err(Error::internal(format!("an object cannot be read: {error}"))),
-        })
-        .await?;
+fn send(visit: &Visit, object_type: ObjectType, bytes: store::Bytes, length: u64) -> Body {
     let labels = visit.labels(object_type);
     let metrics = &visit.app.metrics;
     metrics.blob_reads.get_or_create(&labels).inc();
-    let stream = ReaderStream::with_capacity(tokio::fs::File::from_std(file).take(length), PIECE);
-    Ok(Download {
-        pieces: Body::from_stream(stream),
-        left: length,
-        sent: metrics.blob_read_bytes.get_or_create(&labels).clone(),
-    })
+    let sent = metrics.blob_read_bytes.get_or_create(&labels).clone();
+    Body::new(Download { pieces: Body::from_stream(try_unfold(bytes, next_piece)), left: length, sent })
+}
+
+/// Reads the next piece off the threads that serve, and none at the end.
+async fn next_piece(mut bytes: store::Bytes) -> io::Result<Option<(Bytes, store::Bytes)>> {
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut piece = Vec::with_capacity(PIECE);
+        bytes.by_ref().take(PIECE as u64).read_to_end(&mut piece)?;
+        Ok((!piece.is_empty()).then(|| (Bytes::from(piece), bytes)))
+    });
+    reading.await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
 /// The bytes of an object on their way out: exactly as many as were promised, or an error that ends the connection.

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use jiff::{SignedDuration, Timestamp};
-use store::{Finished, Object, ObjectType, Transaction};
+use store::{Finished, Object, ObjectType, StoreError, Transaction};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
@@ -228,9 +228,9 @@ impl Upload {
     }
 
     fn commit(&self, app: &App, finished: Finished) -> Result<()> {
-        let object = Object {
+        let mut object = Object {
             name: self.name.clone(),
-            content: finished.content.clone(),
+            content: finished.hash.clone(),
             size: finished.size,
             at: app.edge.now(),
             by: self.visit.client.user.clone(),
@@ -240,18 +240,25 @@ impl Upload {
             Verdict::Present(present) => return self.heal(app, finished, &present),
         };
         let kept = finished.keep()?;
+        object.content.clone_from(&kept.content);
         let committed = app.store.transact(|tx| self.apply(tx, app, &object));
         drop(kept);
         match committed {
-            Ok(old_locks) => {
+            Ok(Some(old_locks)) => {
                 for lock in old_locks {
                     discard(app, &repository, ObjectType::Locks, &lock.content);
                 }
                 Ok(())
             }
+            // Another upload of the same bytes was faster.
+            Ok(None) => {
+                discard(app, &repository, self.object_type, &object.content);
+                Ok(())
+            }
             Err(error) => {
-                // After a failure of the store nobody knows what of the commit comes back with the next start.
-                if error.kind != ErrorKind::Internal {
+                // After a failure of the store nobody knows what of the commit comes back with the next start, or with
+                // the database.
+                if error.kind != ErrorKind::Internal && error.code != StoreError::OUTCOME_UNKNOWN {
                     discard(app, &repository, self.object_type, &object.content);
                 }
                 Err(error)
@@ -272,9 +279,9 @@ impl Upload {
             .object(repository, self.object_type, &object.name)?
             .filter(|present| !old_locks.contains(present));
         match present {
-            Some(present) if present.content == object.content => return Ok(Verdict::Present(present)),
+            Some(present) if present.hash() == object.hash() => return Ok(Verdict::Present(present)),
             Some(_) => return Err(self.other_content()),
-            None if self.object_type == ObjectType::Config || object.content == object.name => {}
+            None if self.object_type == ObjectType::Config || object.hash() == object.name => {}
             None => return Err(self.wrong_content(object)),
         }
         let room = match self.object_type {
@@ -290,10 +297,11 @@ impl Upload {
         Ok(Verdict::New { admitted: Box::new(admitted), old_locks })
     }
 
-    /// Decides again, and makes the bytes visible with all that follows from it. Returns the old locks that went.
-    fn apply(&self, tx: &mut Transaction, app: &App, object: &Object) -> Result<Vec<Object>> {
+    /// Decides again, and makes the bytes visible with all that follows from it. Returns the old locks that went; nothing
+    /// when the object is there already.
+    fn apply(&self, tx: &mut Transaction, app: &App, object: &Object) -> Result<Option<Vec<Object>>> {
         let Verdict::New { admitted, old_locks } = self.decide(tx, object)? else {
-            return Ok(Vec::new());
+            return Ok(None);
         };
         let (client, repository) = (&self.visit.client, &admitted.item.short);
         for lock in &old_locks {
@@ -308,19 +316,27 @@ impl Upload {
             ObjectType::Config | ObjectType::Data | ObjectType::Index | ObjectType::Locks => {}
         }
         tx.put_object(repository, self.object_type, object)?;
-        Ok(old_locks)
+        Ok(Some(old_locks))
     }
 
     /// Bytes that are there already are dropped, unless those on the disk are damaged: then they come in handy.
     fn heal(&self, app: &App, finished: Finished, present: &Object) -> Result<()> {
         let repository = &self.visit.address.item;
-        let opened =
-            app.store.blobs().open_object(repository, self.object_type, &present.content, present.size);
-        if let Err(damage) = opened {
-            tracing::warn!(%damage, "an object was damaged and has been sent again; its bytes are put back");
-            drop(finished.keep()?);
+        let checked =
+            app.store.blobs().check_object(repository, self.object_type, &present.content, present.size);
+        match checked {
+            Ok(()) => Ok(()),
+            Err(away @ StoreError::Storage(_)) => Err(away.into()),
+            Err(damage) => {
+                tracing::warn!(%damage, "an object was damaged and has been sent again; its bytes are put back");
+                let kept = finished.keep()?;
+                app.store.transact(|tx| {
+                    let (name, damaged) = (&present.name, &present.content);
+                    tx.move_content(repository, self.object_type, name, damaged, &kept.content);
+                    Ok(())
+                })
+            }
         }
-        Ok(())
     }
 
     fn path(&self) -> String {
@@ -340,7 +356,7 @@ impl Upload {
             "the {} bytes sent as {} hash to {}; nothing was stored",
             object.size,
             self.path(),
-            object.content
+            object.hash()
         );
         Error::invalid("WrongContent", text)
     }

@@ -158,6 +158,7 @@ impl Stage<'_> {
                     folder: folder.join(format!("server-{number}")),
                     database: database.clone(),
                     repositories: Some(folder.join("repositories")),
+                    bucket: None,
                 },
                 truth: Arc::clone(&truth),
                 sky: Arc::clone(&sky),

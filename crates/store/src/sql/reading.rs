@@ -11,6 +11,7 @@ use crate::engine::{
     AccessChange, Birth, DeletedRow, EachRow, LedgerRow, ObjectRow, PurgedBytes, Seen, Snapshot,
 };
 use crate::error::StoreError;
+use crate::object::hash_of;
 use crate::sql::writing::{ALIVE, KNOWN};
 
 /// Where the database stands.
@@ -136,8 +137,8 @@ impl Snapshot for Reading {
     }
 
     fn refers_to(&self, repository: &str, object_type: &str, content: &str) -> Result<bool, StoreError> {
-        // All names but that of the config are their content.
-        let name = if object_type == "config" { "config" } else { content };
+        // All names but that of the config are the hash that their content begins with.
+        let name = if object_type == "config" { "config" } else { hash_of(content) };
         let sql = "SELECT count(*) FROM (SELECT 1 FROM objects
              WHERE repository = $1 AND type = $2 AND name = $3 AND content = $4 LIMIT 1) AS found";
         let values =

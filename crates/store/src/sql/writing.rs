@@ -399,17 +399,22 @@ fn write_object(write: &ObjectWrite) -> Vec<Statement<'_>> {
             let sql = "DELETE FROM objects WHERE repository = $1 AND type = $2 AND name = $3";
             vec![statement(sql, [repository, *object_type, name].map(Value::Text))]
         }
+        ObjectWrite::MoveContent { repository, object_type, name, from, to } => {
+            let sql = "UPDATE objects SET content = $1
+                 WHERE repository = $2 AND type = $3 AND name = $4 AND content = $5";
+            vec![statement(sql, [to, repository, *object_type, name, from].map(Value::Text))]
+        }
         ObjectWrite::Purge { repository, object_type, name, sequence } => {
+            let list = "INSERT INTO purged (repository, type, content)
+                 SELECT repository, type, content FROM objects
+                 WHERE repository = $1 AND type = $2 AND name = $3 AND sequence = $4 AND deleted_sequence IS NOT NULL
+                 ON CONFLICT (repository, type, content) DO NOTHING";
             let remove =
                 "DELETE FROM objects WHERE repository = $1 AND type = $2 AND name = $3 AND sequence = $4
                  AND deleted_sequence IS NOT NULL";
-            let list = "INSERT INTO purged (repository, type, content) VALUES ($1, $2, $3)
-                 ON CONFLICT (repository, type, content) DO NOTHING";
             let [place, object_type, name] = [repository, *object_type, name].map(Value::Text);
-            vec![
-                statement(remove, [place, object_type, name, Value::Int(*sequence)]),
-                statement(list, [place, object_type, name]),
-            ]
+            let lifetime = [place, object_type, name, Value::Int(*sequence)];
+            vec![statement(list, lifetime), statement(remove, lifetime)]
         }
         ObjectWrite::BytesGone { bytes } => {
             let sql = "DELETE FROM purged WHERE repository = $1 AND type = $2 AND content = $3";

@@ -34,7 +34,7 @@ fn an_upload_is_nothing_until_it_is_kept(engine: Engine) {
     let (store, world) = engine.store_with_item();
     let temporary = || world.unfinished().len();
     let finished = upload(&store, DATA, b"bytes");
-    assert_eq!((finished.content.as_str(), finished.size), (object(b"bytes").name.as_str(), 5));
+    assert_eq!((finished.hash.as_str(), finished.size), (object(b"bytes").name.as_str(), 5));
     assert_eq!((temporary(), readable(&store, &object(b"bytes"))), (1, false));
     drop(finished);
     assert_eq!(temporary(), 0);

@@ -144,6 +144,7 @@ impl World {
             folder: folder.to_path_buf(),
             database: self.database.clone(),
             repositories: Some(self.path().join("repositories")),
+            bucket: None,
         })
     }
 
