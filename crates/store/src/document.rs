@@ -84,6 +84,7 @@ document!(
     |credential| credential.user_name.clone(),
     lookup = Some(credential.repository.clone())
 );
+document!(vault::CredentialUse, "credentialUse", audited = false, |usage| usage.user_name.clone());
 document!(
     vault::GuardProxy,
     "proxy",
@@ -161,6 +162,7 @@ free!(
     crate::ClockMark,
     vault::Job,
     vault::Operation,
+    vault::CredentialUse,
     vault::PurgeWarning,
 );
 

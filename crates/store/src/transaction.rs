@@ -7,7 +7,9 @@ use ledger::Entry;
 use mua::Clearance;
 use serde::Serialize;
 use vault::purge_rule::Instant;
-use vault::{ChangeKind, Edit, ProtectedItem, RecoveryPoint, RepositoryCredential, SecurityPin};
+use vault::{
+    ChangeKind, CredentialUse, Edit, ProtectedItem, RecoveryPoint, RepositoryCredential, SecurityPin,
+};
 
 use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row, Written, read};
 use crate::document::{Document, Free};
@@ -171,7 +173,7 @@ impl Transaction {
             ChangeKind::Container(edit) => self.edit(&edit),
             ChangeKind::Item(change) => self.edit_item(change.edit()),
             ChangeKind::RecoveryPoint(edit) => self.edit(&edit),
-            ChangeKind::Credential(edit) => self.edit(&edit),
+            ChangeKind::Credential(edit) => self.edit_credential(&edit),
             ChangeKind::Proxy(edit) => self.edit(&edit),
             ChangeKind::Server(removal) => {
                 removal.items().iter().try_for_each(|edit| self.edit_item(edit))?;
@@ -206,12 +208,20 @@ impl Transaction {
             self.erase::<RecoveryPoint>(point.key());
         }
         for credential in self.find::<RepositoryCredential>(&item.short)? {
-            self.erase::<RepositoryCredential>(credential.key());
+            self.edit_credential(&Edit::delete(credential))?;
         }
         if self.resource::<mua::RestoreWindow>(&item.id)?.is_some() {
             self.erase::<mua::RestoreWindow>(item.key());
         }
         Ok(())
+    }
+
+    /// What is known of its use goes with a credential.
+    fn edit_credential(&mut self, edit: &Edit<RepositoryCredential>) -> Result<()> {
+        if let (Some(before), None) = (edit.before(), edit.after()) {
+            self.erase::<CredentialUse>(before.key());
+        }
+        self.edit(edit)
     }
 
     fn edit<D: Document + PartialEq>(&mut self, edit: &Edit<D>) -> Result<()> {

@@ -411,6 +411,12 @@ impl VaultChange {
         Self(ChangeKind::Credential(Edit::create(credential)))
     }
 
+    /// Gives a repository credential another secret. The present one works until `retires`.
+    pub fn rotate(credential: RepositoryCredential, secret_hash: String, retires: Timestamp) -> Self {
+        let after = credential.rotated(secret_hash, retires);
+        Self(ChangeKind::Credential(Edit::replace(credential, after)))
+    }
+
     /// Revokes a repository credential.
     pub fn revoke(credential: RepositoryCredential) -> Self {
         Self(ChangeKind::Credential(Edit::delete(credential)))

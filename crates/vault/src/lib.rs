@@ -15,6 +15,7 @@ mod job;
 mod kind;
 pub mod policy;
 pub mod purge_rule;
+mod repository_credential;
 mod restore;
 mod security_level;
 mod security_pin;
@@ -24,11 +25,11 @@ mod vault;
 pub use change::{ChangeKind, Edit, ItemChange, ServerRemoval, VaultChange, VaultRemoval};
 pub use contents::{
     BackupPolicy, Container, Deletion, GuardProxy, ProtectedItem, Protection, PurgeWarning, RecoveryPoint,
-    RepositoryCredential,
 };
 pub use instance::Instance;
 pub use job::{Job, JobInstance, Operation};
 pub use kind::VaultKind;
+pub use repository_credential::{CredentialUse, RepositoryCredential, RepositoryRight, RetiringSecret};
 pub use restore::Restore;
 pub use security_level::SecurityLevel;
 pub use security_pin::SecurityPin;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use vault::policy::mab_daily;
 use vault::{
     BackupPolicy, Edit, Feature, FreeSettings, Immutability, ProtectedItem, Protection, RepositoryCredential,
-    SoftDelete, Vault, VaultChange,
+    RepositoryRight, SoftDelete, Vault, VaultChange,
 };
 
 use crate::world::*;
@@ -50,7 +50,9 @@ fn every_operation_on_vaults_has_a_step() {
 fn credential() -> RepositoryCredential {
     RepositoryCredential {
         item: item(None, Protection::Stopped).id,
+        previous: None,
         repository: "item".into(),
+        right: RepositoryRight::default(),
         user_name: "c".into(),
         secret_hash: "00".into(),
         created: now(),
@@ -91,6 +93,7 @@ fn what_does_not_weaken_is_not_critical() {
         ("link a guard", VaultChange::link(None, proxy(GUARD))),
         ("a recovery point arrives", VaultChange::recovery_point(point())),
         ("issue a credential", VaultChange::credential(credential())),
+        ("give a credential another secret", VaultChange::rotate(credential(), "11".into(), now())),
         ("nothing", change_of(Some(stopped()), Some(stopped()), none())),
     ];
     for (what, change) in free {

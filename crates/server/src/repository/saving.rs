@@ -17,9 +17,10 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::Visit;
-use super::admission::{Admitted, Purpose, admit};
+use super::admission::{Admitted, admit};
 use super::arrival;
 use super::refusal::Refusal;
+use super::rights::{Act, Reach, reach};
 use crate::app::App;
 
 /// How long an upload may go without a byte.
@@ -55,8 +56,7 @@ pub async fn save(
     // Asked before the bytes travel, and again in the commit.
     let first = upload.clone();
     let asked = visit.app.blocking(move |app| {
-        let admitted =
-            app.store.transact(|tx| admit(tx, &first.visit.client, &first.visit.address, first.purpose()));
+        let admitted = app.store.transact(|tx| first.admit(tx));
         admitted.map(|admitted| admitted.item.short)
     });
     let repository = match asked.await {
@@ -187,11 +187,20 @@ enum Verdict {
 }
 
 impl Upload {
-    fn purpose(&self) -> Purpose {
-        match self.object_type {
-            ObjectType::Locks => Purpose::Lock,
-            _ => Purpose::Write,
+    fn admit(&self, tx: &mut Transaction) -> Result<Admitted> {
+        admit(tx, &self.visit.client, &self.visit.address, Act::Store, self.object_type)
+    }
+
+    /// Refuses a new object to whoever may only initialize, once that is done.
+    fn check_first(&self, tx: &mut Transaction, admitted: &Admitted) -> Result<()> {
+        let config = ObjectType::Config;
+        if admitted.reach != Reach::First
+            || !tx.object_known(&admitted.item.short, config, config.as_str())?
+        {
+            return Ok(());
         }
+        let is_enough = |right| reach(right, Act::Store, self.object_type) == Reach::All;
+        Err(admitted.refuse(Act::Store, self.object_type, is_enough))
     }
 
     /// Writes the pieces, checks the whole and makes it visible. Returns its size.
@@ -248,8 +257,7 @@ impl Upload {
 
     /// Decides what there is to do with the bytes.
     fn decide(&self, tx: &mut Transaction, object: &Object) -> Result<Verdict> {
-        let (client, address) = (&self.visit.client, &self.visit.address);
-        let admitted = admit(tx, client, address, self.purpose())?;
+        let admitted = self.admit(tx)?;
         let repository = &admitted.item.short;
         let old_locks = match self.object_type {
             ObjectType::Locks => old_locks(tx, repository, object.at)?,
@@ -264,6 +272,7 @@ impl Upload {
             None if self.object_type == ObjectType::Config || object.content == object.name => {}
             None => return Err(self.wrong_content(object)),
         }
+        self.check_first(tx, &admitted)?;
         let room = match self.object_type {
             ObjectType::Locks => {
                 !old_locks.is_empty() || tx.has_room(repository, ObjectType::Locks, LOCKS)?

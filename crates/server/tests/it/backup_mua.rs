@@ -497,6 +497,7 @@ const FREE: &[(&str, &str, &str)] = &[
     ("POST", "/deletedBackupInstances/disk1-disk1/undelete", "what was lost comes back"),
     ("POST", "{instance}/backup", "the client makes backups"),
     ("POST", "{instance}/repositoryCredentials", "it opens a repository in which nothing can be destroyed"),
+    ("POST", "{instance}/repositoryCredentials/u/rotate", "it opens no more than before"),
     ("DELETE", "{instance}/repositoryCredentials/u", "it takes access away"),
 ];
 

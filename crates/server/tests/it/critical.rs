@@ -446,6 +446,7 @@ const FREE: &[(&str, &str, &str)] = &[
     ("POST", "backupResourceGuardProxies/VaultProxy/unlockDelete", "it is how consent is given"),
     ("POST", "{item}/backup", "the client makes backups"),
     ("POST", "{item}/repositoryCredentials", "it opens a repository in which nothing can be destroyed"),
+    ("POST", "{item}/repositoryCredentials/u/rotate", "it opens no more than before"),
     ("DELETE", "{item}/repositoryCredentials/u", "it takes access away"),
 ];
 

@@ -3,6 +3,7 @@
 mod item_state;
 mod objects;
 mod protocol;
+mod rights;
 mod uploads;
 mod views;
 pub mod world;
