@@ -19,6 +19,7 @@ mod range;
 mod reading;
 mod refusal;
 mod rights;
+mod room;
 mod saving;
 mod usage;
 mod view;

@@ -92,6 +92,7 @@ document!(
     lookup = Some(proxy.guard.folded().to_string())
 );
 
+document!(vault::RepositoryQuota, "repositoryQuota", |quota| quota.scope.folded().to_string());
 document!(vault::SecurityPin, "securityPin", |pin| pin.vault.folded().to_string());
 document!(mua::RestoreWindow, "restoreWindow", |window| window.item().folded().to_string());
 

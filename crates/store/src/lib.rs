@@ -63,7 +63,7 @@ pub use outgoing::{Bookmark, Content, Delivery, Destination, Outgoing};
 pub use past::Past;
 pub use place::{Database, Place};
 pub use postgres::PostgresUrl;
-pub use transaction::Transaction;
+pub use transaction::{Holder, Transaction};
 
 use crate::access::Current;
 use crate::batch::Batch;

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::policy::{Verdict, compare};
 use crate::{
     BackupPolicy, Container, Deletion, Feature, GuardProxy, Immutability, ProtectedItem, Protection,
-    RecoveryPoint, RepositoryCredential, Restore, SecurityPin, SoftDelete, Vault, VaultKind,
+    RecoveryPoint, RepositoryCredential, RepositoryQuota, Restore, SecurityPin, SoftDelete, Vault, VaultKind,
 };
 
 /// What becomes of one document: created, replaced or deleted. Never nothing to nothing.
@@ -179,6 +179,8 @@ pub enum ChangeKind {
     Purge(Box<Edit<ProtectedItem>>),
     /// A security PIN: issued, tried or used.
     Pin(Edit<SecurityPin>),
+    /// A limit on what may be stored.
+    Quota(Edit<RepositoryQuota>),
     /// An order to restore a recovery point.
     Restore(Box<Restore>),
 }
@@ -422,6 +424,16 @@ impl VaultChange {
         Self(ChangeKind::Credential(Edit::delete(credential)))
     }
 
+    /// Sets a quota, or another one.
+    pub fn quota(before: Option<RepositoryQuota>, after: RepositoryQuota) -> Self {
+        Self(ChangeKind::Quota(Edit { before, after: Some(after) }))
+    }
+
+    /// Removes a quota.
+    pub fn remove_quota(quota: RepositoryQuota) -> Self {
+        Self(ChangeKind::Quota(Edit::delete(quota)))
+    }
+
     /// Links a guard, or another guard in place of the present one.
     pub fn link(before: Option<GuardProxy>, after: GuardProxy) -> Self {
         Self(ChangeKind::Proxy(Edit { before, after: Some(after) }))
@@ -459,6 +471,7 @@ impl VaultChange {
             ChangeKind::Server(removal) => either(removal.container(), |container| &container.id),
             ChangeKind::Purge(edit) => either(edit, |item| &item.id),
             ChangeKind::Pin(edit) => either(edit, |pin| &pin.vault),
+            ChangeKind::Quota(edit) => either(edit, |quota| &quota.scope),
             ChangeKind::Restore(restore) => Some(&restore.point),
         }
     }

@@ -9,8 +9,8 @@ mod tests {
     use vault::policy::{PolicyBody, mab_daily};
     use vault::{
         BackupPolicy, ChangeKind, Container, Deletion, Edit, Feature, FreeSettings, GuardProxy, Immutability,
-        Instance, ProtectedItem, Protection, RecoveryPoint, RepositoryCredential, RepositoryRight,
-        SecurityLevel, SecurityPin, SoftDelete, Stamp, Vault, VaultChange,
+        Instance, ProtectedItem, Protection, RecoveryPoint, RepositoryCredential, RepositoryQuota,
+        RepositoryRight, SecurityLevel, SecurityPin, SoftDelete, Stamp, Vault, VaultChange,
     };
 
     const VAULT: &str = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.RecoveryServices/vaults/v";
@@ -359,6 +359,7 @@ mod tests {
             Ok(VaultChange::link(None, proxy)),
             VaultChange::unregister(&vault(), container(), vec![protected()], deleted(protected()).deletion),
             VaultChange::purge(deleted(protected()), later()),
+            Ok(VaultChange::quota(None, RepositoryQuota { limit: 1, scope: protected().id })),
             Ok(VaultChange::issue_pin(None, pin())),
             VaultChange::try_pin(pin(), now()),
             Ok(VaultChange::use_pin(pin())),

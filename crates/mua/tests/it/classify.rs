@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use vault::policy::mab_daily;
 use vault::{
     BackupPolicy, Edit, Feature, FreeSettings, Immutability, ProtectedItem, Protection, RepositoryCredential,
-    RepositoryRight, SoftDelete, Vault, VaultChange,
+    RepositoryQuota, RepositoryRight, SoftDelete, Vault, VaultChange,
 };
 
 use crate::world::*;
@@ -60,6 +60,10 @@ fn credential() -> RepositoryCredential {
     }
 }
 
+fn quota(limit: u64) -> RepositoryQuota {
+    RepositoryQuota { limit, scope: item(None, Protection::Protected).id }
+}
+
 /// Contract 8.2: who needs what. These need nothing on the guard.
 #[test]
 fn what_does_not_weaken_is_not_critical() {
@@ -94,6 +98,9 @@ fn what_does_not_weaken_is_not_critical() {
         ("a recovery point arrives", VaultChange::recovery_point(point())),
         ("issue a credential", VaultChange::credential(credential())),
         ("give a credential another secret", VaultChange::rotate(credential(), "11".into(), now())),
+        ("raise a quota", VaultChange::quota(Some(quota(5)), quota(6))),
+        ("set the same quota", VaultChange::quota(Some(quota(5)), quota(5))),
+        ("remove a quota", VaultChange::remove_quota(quota(5))),
         ("nothing", change_of(Some(stopped()), Some(stopped()), none())),
     ];
     for (what, change) in free {
@@ -112,6 +119,8 @@ fn what_weakens_an_item_is_critical_each_in_its_own_way() {
     let losing = || (Some(p.clone()), None);
     let stop = CriticalOperation::StopProtection;
     let table: Vec<(&str, VaultChange, Vec<CriticalOperation>)> = vec![
+        ("set a quota", VaultChange::quota(None, quota(5)), vec![stop]),
+        ("lower a quota", VaultChange::quota(Some(quota(5)), quota(4)), vec![stop]),
         (
             "suspend",
             change_of(Some(on(Protection::Protected)), Some(on(Protection::Suspended)), all()),

@@ -21,6 +21,7 @@ use super::admission::{Admitted, admit};
 use super::arrival;
 use super::refusal::Refusal;
 use super::rights::{Act, Reach, reach};
+use super::room::{self, Room};
 use crate::app::App;
 
 /// How long an upload may go without a byte.
@@ -48,19 +49,16 @@ pub async fn save(
     name: &str,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let limit = limit(object_type);
-    if body.size_hint().lower() > limit {
-        return Err(too_large(object_type, limit));
+    let largest = limit(object_type);
+    if body.size_hint().lower() > largest {
+        return Err(too_large(object_type, largest));
     }
     let upload = Upload { visit: visit.clone(), object_type, name: name.to_string() };
     // Asked before the bytes travel, and again in the commit.
-    let first = upload.clone();
-    let asked = visit.app.blocking(move |app| {
-        let admitted = app.store.transact(|tx| first.admit(tx));
-        admitted.map(|admitted| admitted.item.short)
-    });
-    let repository = match asked.await {
-        Ok(repository) => repository,
+    let (first, declared) = (upload.clone(), body.size_hint().lower());
+    let asked = visit.app.blocking(move |app| app.store.transact(|tx| first.enter(tx, declared)));
+    let (repository, room) = match asked.await {
+        Ok(entered) => entered,
         Err(error) => {
             if error.kind != ErrorKind::Unauthenticated {
                 drain(body).await;
@@ -72,7 +70,8 @@ pub async fn save(
     let beside = visit.app.works_beside();
     let (sender, pieces) = channel(if beside { PIECES } else { Semaphore::MAX_PERMITS });
     let work = upload.clone();
-    let feeding = feed(body, sender, object_type, IDLE);
+    let limit = Limit { object_type, room };
+    let feeding = feed(body, sender, &limit, IDLE);
     let taking = visit.app.blocking(move |app| work.take_in(app, &repository, pieces));
     let (fed, taken) = match beside {
         true => tokio::join!(feeding, taking),
@@ -100,6 +99,26 @@ fn too_large(object_type: ObjectType, limit: u64) -> Refusal {
     Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, text)
 }
 
+/// The most that an upload may have: what an object of its type may, and what still fits into the quotas.
+struct Limit {
+    object_type: ObjectType,
+    room: Option<Room>,
+}
+
+impl Limit {
+    fn bytes(&self) -> u64 {
+        let room = self.room.as_ref().map_or(u64::MAX, |room| room.left);
+        limit(self.object_type).min(room)
+    }
+
+    fn exceeded(&self) -> Refusal {
+        match &self.room {
+            Some(room) if room.left < limit(self.object_type) => room.full().into(),
+            Some(_) | None => too_large(self.object_type, limit(self.object_type)),
+        }
+    }
+}
+
 /// A piece of an upload. An upload that just ends, without saying so, broke off.
 enum Piece {
     Bytes(Bytes),
@@ -107,14 +126,8 @@ enum Piece {
 }
 
 /// Hands the body's bytes to the thread that writes them.
-async fn feed(
-    mut body: Body,
-    pieces: Sender<Piece>,
-    object_type: ObjectType,
-    idle: Duration,
-) -> Result<(), Refusal> {
-    let limit = limit(object_type);
-    let mut left = limit;
+async fn feed(mut body: Body, pieces: Sender<Piece>, limit: &Limit, idle: Duration) -> Result<(), Refusal> {
+    let mut left = limit.bytes();
     loop {
         let piece = match tokio::time::timeout(idle, next_bytes(&mut body)).await {
             Ok(Ok(Some(bytes))) => Piece::Bytes(bytes),
@@ -130,7 +143,12 @@ async fn feed(
         };
         let end = matches!(piece, Piece::End);
         if let Piece::Bytes(bytes) = &piece {
-            left = left.checked_sub(bytes.len() as u64).ok_or_else(|| too_large(object_type, limit))?;
+            let Some(fits) = left.checked_sub(bytes.len() as u64) else {
+                drop(pieces);
+                drain(body).await;
+                return Err(limit.exceeded());
+            };
+            left = fits;
         }
         if pieces.send(piece).await.is_err() {
             // The writing has failed, and says why itself.
@@ -189,6 +207,32 @@ enum Verdict {
 impl Upload {
     fn admit(&self, tx: &mut Transaction) -> Result<Admitted> {
         admit(tx, &self.visit.client, &self.visit.address, Act::Store, self.object_type)
+    }
+
+    /// Lets an upload begin whose client says how many bytes will come at least. Returns the repository, and the room for
+    /// bytes that are new to it.
+    fn enter(&self, tx: &mut Transaction, declared: u64) -> Result<(String, Option<Room>)> {
+        let admitted = self.admit(tx)?;
+        let room = match self.takes_room(tx, &admitted)? {
+            true => Room::of(tx, &admitted)?,
+            false => None,
+        };
+        match room {
+            Some(room) if declared > room.left => Err(room.full()),
+            room => Ok((admitted.item.short, room)),
+        }
+    }
+
+    /// Whether the bytes count against a quota: not those of locks, without which nobody could even restore, and not those
+    /// that are there already, in use or deleted.
+    fn takes_room(&self, tx: &mut Transaction, admitted: &Admitted) -> Result<bool> {
+        let repository = &admitted.item.short;
+        Ok(match self.object_type {
+            ObjectType::Locks => false,
+            _ if !room::is_limited(tx, admitted)? => false,
+            ObjectType::Config => tx.object(repository, ObjectType::Config, &self.name)?.is_none(),
+            other => !tx.object_known(repository, other, &self.name)?,
+        })
     }
 
     /// Refuses a new object to whoever may only initialize, once that is done.
@@ -283,6 +327,9 @@ impl Upload {
         if !room {
             return Err(self.no_room());
         }
+        if self.takes_room(tx, &admitted)? {
+            room::check(tx, &admitted, object.size)?;
+        }
         Ok(Verdict::New { admitted: Box::new(admitted), old_locks })
     }
 
@@ -373,7 +420,8 @@ mod tests {
 
     async fn fed(body: Body, object_type: ObjectType) -> (Result<(), Refusal>, usize, bool) {
         let (sender, mut pieces) = channel(64);
-        let fed = feed(body, sender, object_type, Duration::from_millis(50)).await;
+        let limit = Limit { object_type, room: None };
+        let fed = feed(body, sender, &limit, Duration::from_millis(50)).await;
         let (mut bytes, mut end) = (0, false);
         while let Ok(piece) = pieces.try_recv() {
             match piece {

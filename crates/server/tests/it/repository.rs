@@ -3,6 +3,7 @@
 mod item_state;
 mod objects;
 mod protocol;
+mod quotas;
 mod rights;
 mod uploads;
 mod views;

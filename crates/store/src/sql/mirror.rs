@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, Row};
+use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, Row, Within};
 use crate::engine::{AccessChange, EachRow, LedgerRow, ObjectRow, Seen, Snapshot};
 use crate::error::StoreError;
 use crate::moving::FENCE;
@@ -230,6 +230,7 @@ impl Mirror {
             Condition::Access(_)
             | Condition::Object { .. }
             | Condition::ObjectKnown { .. }
+            | Condition::Space { .. }
             | Condition::Room { .. } => None,
         }
     }
@@ -359,6 +360,10 @@ impl Snapshot for Glance {
     }
 
     fn usage(&self, _: &str) -> Result<(i64, i64), StoreError> {
+        self.known(None)
+    }
+
+    fn stored(&self, _: &Within) -> Result<i64, StoreError> {
         self.known(None)
     }
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::mirror::{Mirror, Point};
 use super::pool::Lent;
-use super::{Columns, Run, Value, query, query_count, query_first};
-use crate::batch::Row;
+use super::{Columns, Run, Statement, Value, query, query_count, query_first};
+use crate::batch::{Row, Within};
 use crate::engine::{AccessChange, EachRow, LedgerRow, ObjectRow, Seen, Snapshot};
 use crate::error::StoreError;
-use crate::sql::writing::{ALIVE, KNOWN};
+use crate::sql::writing::{ALIVE, KNOWN, stored};
 
 /// Where the database stands.
 pub(super) const COUNTERS: &str = "SELECT name, value FROM counters";
@@ -219,6 +219,11 @@ impl Snapshot for Reading {
         let read = |row: &dyn Columns| Ok((row.int(0)?, row.int(1)?));
         let usage = query_first(&self.connection, sql, &[Value::Text(repository)], read)?;
         Ok(usage.unwrap_or_default())
+    }
+
+    fn stored(&self, within: &Within) -> Result<i64, StoreError> {
+        let Statement { sql, values } = stored(within);
+        query_count(&self.connection, sql, &values)
     }
 
     fn dropped(&self) -> Result<Vec<String>, StoreError> {
