@@ -1,5 +1,6 @@
 //! restic's REST protocol, as clients meet it: what is stored, what is refused, what is never lost.
 
+mod conformance;
 mod item_state;
 mod objects;
 mod protocol;
