@@ -1,7 +1,9 @@
 //! restic's REST protocol, as clients meet it: what is stored, what is refused, what is never lost.
 
 mod conformance;
+mod freeing;
 mod item_state;
+mod keeping;
 mod objects;
 mod protocol;
 mod quotas;

@@ -11,6 +11,7 @@ use crate::sql::query_first;
 const MIGRATIONS: &[&str] = &[
     include_str!("../schema/postgres/0001.sql"),
     include_str!("../schema/postgres/0002.sql"),
+    include_str!("../schema/postgres/0003.sql"),
     include_str!("../schema/postgres/0004.sql"),
 ];
 

@@ -387,6 +387,16 @@ const COUNT_BYTES: &str = "INSERT INTO stored_bytes (repository, bytes)
          WHERE repository = $3 AND type = $4 AND name = $5 AND content = $6)
      ON CONFLICT (repository) DO UPDATE SET bytes = stored_bytes.bytes + excluded.bytes";
 
+/// Takes the bytes of a deleted lifetime off, unless another one has them as well.
+const UNCOUNT_BYTES: &str =
+    "UPDATE stored_bytes SET bytes = bytes - coalesce((SELECT one.size FROM objects AS one
+         WHERE one.repository = $1 AND one.type = $2 AND one.name = $3 AND one.sequence = $4
+           AND one.deleted_sequence IS NOT NULL
+           AND NOT EXISTS (SELECT 1 FROM objects AS other
+               WHERE other.repository = $1 AND other.type = $2 AND other.name = $3
+                 AND other.content = one.content AND other.sequence <> $4)), 0)
+     WHERE repository = $1";
+
 /// Which of the statements must have answered with a row for the rest to mean anything.
 fn needed_answers(statements: &[Statement<'_>]) -> Vec<usize> {
     let next = |(_, statement): &(usize, &Statement<'_>)| statement.sql == NEXT_SEQUENCE;
@@ -423,6 +433,26 @@ fn write_object(write: &ObjectWrite) -> Vec<Statement<'_>> {
             let sql = "DELETE FROM objects WHERE repository = $1 AND type = $2 AND name = $3";
             vec![statement(sql, [repository, *object_type, name].map(Value::Text))]
         }
+        ObjectWrite::Purge { repository, object_type, name, sequence, content } => {
+            let remove =
+                "DELETE FROM objects WHERE repository = $1 AND type = $2 AND name = $3 AND sequence = $4
+                 AND deleted_sequence IS NOT NULL";
+            let list = "INSERT INTO purged (repository, type, content) VALUES ($1, $2, $3)
+                 ON CONFLICT (repository, type, content) DO NOTHING";
+            let [place, object_type, name, content] =
+                [repository, *object_type, name, content].map(Value::Text);
+            let lifetime = [place, object_type, name, Value::Int(*sequence)];
+            vec![
+                statement(UNCOUNT_BYTES, lifetime),
+                statement(remove, lifetime),
+                statement(list, [place, object_type, content]),
+            ]
+        }
+        ObjectWrite::BytesGone { bytes } => {
+            let sql = "DELETE FROM purged WHERE repository = $1 AND type = $2 AND content = $3";
+            let place = [&bytes.repository, &bytes.object_type, &bytes.content];
+            vec![statement(sql, place.map(|text| Value::Text(text)))]
+        }
         ObjectWrite::CreateRepository { repository } => {
             let sql = "INSERT INTO repositories (repository, sequence, state) VALUES ($1, 0, 'live')";
             vec![statement(sql, [Value::Text(repository)])]
@@ -430,8 +460,11 @@ fn write_object(write: &ObjectWrite) -> Vec<Statement<'_>> {
         ObjectWrite::DropRepository { repository } => {
             let objects = "DELETE FROM objects WHERE repository = $1";
             let bytes = "DELETE FROM stored_bytes WHERE repository = $1";
-            let [objects, bytes] = [objects, bytes].map(|sql| statement(sql, [Value::Text(repository)]));
-            vec![objects, bytes, set_state(repository, "dropped")]
+            // All its bytes go with it.
+            let purged = "DELETE FROM purged WHERE repository = $1";
+            let [objects, bytes, purged] =
+                [objects, bytes, purged].map(|sql| statement(sql, [Value::Text(repository)]));
+            vec![objects, bytes, purged, set_state(repository, "dropped")]
         }
         ObjectWrite::RepositoryGone { repository } => vec![set_state(repository, "gone")],
     }
