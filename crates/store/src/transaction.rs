@@ -100,6 +100,21 @@ impl Transaction {
         self.get(id.folded())
     }
 
+    /// Those of the resources with these ids that exist, asked for at once.
+    pub fn resources<D: Document>(&mut self, ids: &[&ResourceId]) -> Result<Vec<D>> {
+        if !self.batch.documents.is_empty() {
+            let found = ids.iter().map(|id| self.resource(id)).collect::<Result<Vec<Option<D>>>>()?;
+            return Ok(found.into_iter().flatten().collect());
+        }
+        let keys: Vec<String> = ids.iter().map(|id| id.folded().to_string()).collect();
+        let rows = self.snapshot.documents(D::KIND, &keys)?;
+        for key in keys {
+            let revision = rows.iter().find(|row| row.key() == key).map(Row::revision);
+            self.batch.conditions.push(Condition::Document { kind: D::KIND, key, revision });
+        }
+        rows.iter().map(Row::read).collect()
+    }
+
     /// All documents of the kind whose key lies below this resource, in key order. Writes of this decision are not
     /// among them.
     pub fn below<D: Document>(&mut self, scope: &ResourceId) -> Result<Vec<D>> {

@@ -6,16 +6,56 @@ use vault::RepositoryQuota;
 
 use super::admission::Admitted;
 
-/// The quotas that hold for an item, with whose bytes they count.
-fn quotas(tx: &mut Transaction, admitted: &Admitted) -> Result<Vec<(RepositoryQuota, Holder)>> {
-    let (item, vault) = (&admitted.item, &admitted.vault.id);
-    let mut found = Vec::new();
-    for (scope, holder) in [(&item.id, Holder::repository(&item.short)), (vault, Holder::below(vault))] {
-        if let Some(quota) = tx.resource::<RepositoryQuota>(scope)? {
-            found.push((quota, holder));
-        }
+/// The quotas that hold for an item: its own and its vault's, with whose bytes they count.
+pub struct Quotas(Vec<(RepositoryQuota, Holder)>);
+
+impl Quotas {
+    /// Finds them.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn of(tx: &mut Transaction, admitted: &Admitted) -> Result<Self> {
+        let (item, vault) = (&admitted.item, &admitted.vault.id);
+        let found: Vec<RepositoryQuota> = tx.resources(&[&item.id, vault])?;
+        let holder = |quota: &RepositoryQuota| match quota.scope == item.id {
+            true => Holder::repository(&item.short),
+            false => Holder::below(vault),
+        };
+        Ok(Self(found.into_iter().map(|quota| (quota.clone(), holder(&quota))).collect()))
     }
-    Ok(found)
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The least room that they leave; `None` without any.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn room(self, tx: &mut Transaction) -> Result<Option<Room>> {
+        let mut least: Option<Room> = None;
+        for (RepositoryQuota { limit, scope }, holder) in self.0 {
+            let left = limit.saturating_sub(tx.stored(&holder)?);
+            if least.as_ref().is_none_or(|least| left < least.left) {
+                least = Some(Room { left, scope, limit });
+            }
+        }
+        Ok(least)
+    }
+
+    /// Decides whether so many bytes more fit. The commit holds only if they still do.
+    ///
+    /// # Errors
+    /// 507 when they do not.
+    pub fn check(&self, tx: &mut Transaction, bytes: u64) -> Result<()> {
+        for (quota, holder) in &self.0 {
+            if !tx.has_space(holder, quota.limit, bytes)? {
+                return Err(full(&quota.scope, quota.limit));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What still fits, and the refusal for what does not.
@@ -27,46 +67,10 @@ pub struct Room {
 }
 
 impl Room {
-    /// The least room of all quotas that hold; `None` when there is none.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub fn of(tx: &mut Transaction, admitted: &Admitted) -> Result<Option<Self>> {
-        let mut least: Option<Self> = None;
-        for (RepositoryQuota { limit, scope }, holder) in quotas(tx, admitted)? {
-            let left = limit.saturating_sub(tx.stored(&holder)?);
-            if least.as_ref().is_none_or(|least| left < least.left) {
-                least = Some(Self { left, scope, limit });
-            }
-        }
-        Ok(least)
-    }
-
     /// Why nothing more is stored.
     pub fn full(&self) -> Error {
         full(&self.scope, self.limit)
     }
-}
-
-/// Whether any quota holds for an item.
-///
-/// # Errors
-/// When the store fails.
-pub fn is_limited(tx: &mut Transaction, admitted: &Admitted) -> Result<bool> {
-    Ok(!quotas(tx, admitted)?.is_empty())
-}
-
-/// Decides whether so many bytes more fit. The commit holds only if they still do.
-///
-/// # Errors
-/// 507 when they do not.
-pub fn check(tx: &mut Transaction, admitted: &Admitted, bytes: u64) -> Result<()> {
-    for (quota, holder) in quotas(tx, admitted)? {
-        if !tx.has_space(&holder, quota.limit, bytes)? {
-            return Err(full(&quota.scope, quota.limit));
-        }
-    }
-    Ok(())
 }
 
 fn full(scope: &ResourceId, limit: u64) -> Error {

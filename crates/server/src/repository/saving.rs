@@ -21,7 +21,7 @@ use super::admission::{Admitted, admit};
 use super::arrival;
 use super::refusal::Refusal;
 use super::rights::{Act, Reach, reach};
-use super::room::{self, Room};
+use super::room::{Quotas, Room};
 use crate::app::App;
 
 /// How long an upload may go without a byte.
@@ -227,9 +227,9 @@ impl Upload {
     /// bytes that are new to it.
     fn enter(&self, tx: &mut Transaction, declared: u64) -> Result<(String, Option<Room>)> {
         let admitted = self.admit(tx)?;
-        let room = match self.takes_room(tx, &admitted)? {
-            true => Room::of(tx, &admitted)?,
-            false => None,
+        let room = match self.quotas(tx, &admitted)? {
+            Some(quotas) => quotas.room(tx)?,
+            None => None,
         };
         match room {
             Some(room) if declared > room.left => Err(room.full()),
@@ -237,16 +237,20 @@ impl Upload {
         }
     }
 
-    /// Whether the bytes count against a quota: not those of locks, without which nobody could even restore, and not those
+    /// The quotas that the bytes count against: those of locks do not, without which nobody could even restore, nor those
     /// that are there already, in use or deleted.
-    fn takes_room(&self, tx: &mut Transaction, admitted: &Admitted) -> Result<bool> {
+    fn quotas(&self, tx: &mut Transaction, admitted: &Admitted) -> Result<Option<Quotas>> {
         let repository = &admitted.item.short;
-        Ok(match self.object_type {
-            ObjectType::Locks => false,
-            _ if !room::is_limited(tx, admitted)? => false,
+        if self.object_type == ObjectType::Locks {
+            return Ok(None);
+        }
+        let quotas = Quotas::of(tx, admitted)?;
+        let is_new = match self.object_type {
+            _ if quotas.is_empty() => false,
             ObjectType::Config => tx.object(repository, ObjectType::Config, &self.name)?.is_none(),
             other => !tx.object_known(repository, other, &self.name)?,
-        })
+        };
+        Ok(is_new.then_some(quotas))
     }
 
     /// Refuses a new object to whoever may only initialize, once that is done.
@@ -340,8 +344,8 @@ impl Upload {
         if !room {
             return Err(self.no_room());
         }
-        if self.takes_room(tx, &admitted)? {
-            room::check(tx, &admitted, object.size)?;
+        if let Some(quotas) = self.quotas(tx, &admitted)? {
+            quotas.check(tx, object.size)?;
         }
         Ok(Verdict::New { admitted: Box::new(admitted), old_locks })
     }
