@@ -5,6 +5,7 @@ mod ledger_command;
 mod mail_command;
 mod migrate_command;
 mod outbox_command;
+mod purge_command;
 mod routes_command;
 mod serve;
 
@@ -35,6 +36,8 @@ enum Command {
     Ledger(ledger_command::Ledger),
     /// Look at what was and is to be sent: mails, and messages to webhooks.
     Outbox(outbox_command::Outbox),
+    /// See what the next purge of deleted objects would remove, and what it keeps for which recovery point.
+    Purge(purge_command::Purge),
     /// Try out whether mail can be sent.
     #[command(subcommand)]
     Mail(mail_command::Mail),
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Ledger(ledger) => ledger.run(),
         Command::Outbox(outbox) => outbox.run(),
+        Command::Purge(purge) => purge.run(),
         Command::Mail(mail) => mail.run(),
         Command::Migrate(migrate) => migrate.run(),
         Command::Routes => routes_command::run(),

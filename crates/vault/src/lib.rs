@@ -27,6 +27,7 @@ mod vault;
 pub use change::{ChangeKind, Edit, ItemChange, ServerRemoval, VaultChange, VaultRemoval};
 pub use contents::{
     BackupPolicy, Container, Deletion, GuardProxy, ProtectedItem, Protection, PurgeWarning, RecoveryPoint,
+    Standstill,
 };
 pub use instance::Instance;
 pub use job::{Job, JobInstance, Operation};

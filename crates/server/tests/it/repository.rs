@@ -3,7 +3,7 @@
 mod conformance;
 mod freeing;
 mod item_state;
-mod keeping;
+pub mod keeping;
 mod objects;
 mod protocol;
 mod quotas;
