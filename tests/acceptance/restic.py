@@ -34,5 +34,5 @@ class Restic:
         return self.http.post(f"{self.base}{kind}/{name}", data=content)
 
 
-def credentials_of(person, item):
-    return person.rest("POST", f"{item}/repositoryCredentials", {})
+def credentials_of(person, item, **asked):
+    return person.rest("POST", f"{item}/repositoryCredentials", asked)

@@ -97,6 +97,8 @@ WRITES = [
         {"resourceGuardOperationRequests": [f"{GUARD}/deleteProtectedItemRequests/default"],
          "resourceToBeDeleted": target} for target in (None, 5, "", "x", VAULT)]),
     Route("POST", f"{ITEM}/repositoryCredentials"),
+    Route("PUT", f"{ITEM}/repositoryQuotas/default", props(limitInBytes=1), [
+        {}, *(props(limitInBytes=limit) for limit in ("x", -1, 1.5, [], 10 ** 30))]),
     Route("PUT", GUARD, {"location": REGION}, [{"location": "westeurope"}, {"location": 5}] + [
         {"location": REGION, **props(vaultCriticalOperationExclusionList=operations)} for operations in (
             "x", [5], ["everything"], ["Microsoft.RecoveryServices/vaults/backupconfig/write"])]),

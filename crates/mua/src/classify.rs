@@ -6,8 +6,8 @@
 
 use arm::ResourceId;
 use vault::{
-    ChangeKind, Edit, GuardProxy, Instance, ItemChange, ProtectedItem, Protection, SecurityPin,
-    ServerRemoval, SoftDelete, Vault, VaultChange, VaultKind,
+    ChangeKind, Edit, GuardProxy, Instance, ItemChange, ProtectedItem, Protection, RepositoryQuota,
+    SecurityPin, ServerRemoval, SoftDelete, Vault, VaultChange, VaultKind,
 };
 
 use crate::{CriticalOperation, Weakening};
@@ -45,6 +45,7 @@ pub fn classify(change: &VaultChange) -> Vec<Finding> {
         // Only a point whose retention is over can expire (the constructor sees to it).
         ChangeKind::Expiry(_) => Vec::new(),
         ChangeKind::Pin(edit) => pin(edit),
+        ChangeKind::Quota(edit) => quota(edit),
         ChangeKind::Restore(restore) => {
             let why = format!("backup data of '{}' would be read out of the vault", restore.item.name());
             found(Weakening::Restore.on(VaultKind::of(&restore.item)), why)
@@ -256,6 +257,21 @@ fn pin(edit: &Edit<SecurityPin>) -> Vec<Finding> {
             CriticalOperation::SecurityPin,
             "with a security PIN, a backup host does what the rules of its repository keep shut",
         ),
+    }
+}
+
+/// Where nothing more fits, backups stop.
+fn quota(edit: &Edit<RepositoryQuota>) -> Vec<Finding> {
+    let Some(RepositoryQuota { limit, scope }) = edit.after() else {
+        return Vec::new();
+    };
+    let is_tighter = |before: &RepositoryQuota| before.scope != *scope || *limit < before.limit;
+    match edit.before().is_none_or(is_tighter) {
+        true => {
+            let why = format!("backups would stop when '{}' holds {limit} bytes", scope.name());
+            found(Weakening::Stop.on(VaultKind::of(scope)), why)
+        }
+        false => Vec::new(),
     }
 }
 

@@ -20,8 +20,13 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long requests under way may take to finish after the server was told to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Bytes that an HTTP/2 client may send ahead of what was read. A backup client sends all its packs over one connection.
-const CONNECTION_WINDOW: u32 = 4 << 20;
+/// Requests under way on one HTTP/2 connection. A client that wants more waits, or opens another connection.
+const STREAMS: u32 = 32;
+/// Bytes that an HTTP/2 client may send ahead of what was read of one request.
+const STREAM_WINDOW: u32 = 512 << 10;
+/// The same of all requests on a connection. A backup client sends all its packs over one, and those that wait for their
+/// turn must not leave too little for the one that has it.
+const CONNECTION_WINDOW: u32 = STREAMS * STREAM_WINDOW;
 /// The largest HTTP/2 frame, in bytes. With the usual 16 KiB, packs arrive in crumbs.
 const FRAME: u32 = 128 << 10;
 
@@ -78,9 +83,10 @@ async fn connection(
         .http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(Duration::from_secs(60))
+        .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_frame_size(FRAME)
-        .max_concurrent_streams(128);
+        .max_concurrent_streams(STREAMS);
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%peer, %error, "connection ended early");

@@ -18,7 +18,10 @@ mod pin;
 mod range;
 mod reading;
 mod refusal;
+mod rights;
+mod room;
 mod saving;
+mod usage;
 mod view;
 mod view_locks;
 
@@ -35,9 +38,11 @@ use axum::{Extension, Router};
 use store::ObjectType;
 
 use self::address::{Address, Place};
-use self::admission::{Client, Purpose};
+use self::admission::Client;
 use self::gate::Gate;
 use self::refusal::Refusal;
+use self::rights::Act;
+use self::usage::Uses;
 use self::view_locks::ViewLocks;
 use crate::app::App;
 use crate::metrics::BlobLabels;
@@ -48,16 +53,24 @@ pub fn router() -> Router<App> {
         .route("/repositories", any(serve))
         .route("/repositories/", any(serve))
         .route("/repositories/{*path}", any(serve))
-        .layer(Extension(Arc::new(Gate::default())))
-        .layer(Extension(Arc::new(ViewLocks::default())))
+        .layer(Extension(Shared::default()))
 }
 
-/// One authenticated request to one repository.
+/// What the requests to all repositories share, in one process.
+#[derive(Clone, Default)]
+struct Shared {
+    gate: Arc<Gate>,
+    view_locks: Arc<ViewLocks>,
+    uses: Arc<Uses>,
+}
+
+/// One request to one repository.
 #[derive(Clone)]
 struct Visit {
     app: App,
     gate: Arc<Gate>,
     view_locks: Arc<ViewLocks>,
+    uses: Arc<Uses>,
     client: Arc<Client>,
     address: Arc<Address>,
 }
@@ -74,12 +87,11 @@ impl Visit {
 
 async fn serve(
     State(app): State<App>,
-    Extension(gate): Extension<Arc<Gate>>,
-    Extension(view_locks): Extension<Arc<ViewLocks>>,
+    Extension(shared): Extension<Shared>,
     request: axum::extract::Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let mut response = match answer(&app, gate, view_locks, &parts, body).await {
+    let mut response = match answer(&app, shared, &parts, body).await {
         Ok(response) => response,
         Err(refusal) => refusal.into_response(),
     };
@@ -90,24 +102,23 @@ async fn serve(
     response
 }
 
-async fn answer(
-    app: &App,
-    gate: Arc<Gate>,
-    view_locks: Arc<ViewLocks>,
-    parts: &Parts,
-    body: Body,
-) -> Result<Response, Refusal> {
+async fn answer(app: &App, shared: Shared, parts: &Parts, body: Body) -> Result<Response, Refusal> {
     let address = Address::parse(parts.uri.path()).ok_or_else(Refusal::no_such_address)?;
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map(|ConnectInfo(peer)| peer.ip());
     let client = Client::of(&parts.headers, peer, app.edge.uuid(), app.edge.now())?;
     let (client, address) = (Arc::new(client), Arc::new(address));
-    let visit = Visit { app: app.clone(), gate, view_locks, client, address };
+    let Shared { gate, view_locks, uses } = shared;
+    let visit = Visit { app: app.clone(), gate, view_locks, uses, client, address };
     match route(&visit, parts, body).await {
+        Ok(response) => {
+            usage::note(&visit).await;
+            Ok(response)
+        }
         Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED => {
             Err(gate::count_failure(app, &visit.client, refusal).await)
         }
-        outcome => outcome,
+        Err(refusal) => Err(refusal),
     }
 }
 
@@ -144,7 +155,8 @@ async fn create(visit: &Visit, query: Option<&str>) -> Result<Response, Refusal>
     visit
         .app
         .blocking(move |app| {
-            app.store.transact(|tx| admission::admit(tx, &client, &address, Purpose::Write).map(drop))
+            let config = ObjectType::Config;
+            app.store.transact(|tx| admission::admit(tx, &client, &address, Act::Store, config).map(drop))
         })
         .await?;
     Ok(StatusCode::OK.into_response())

@@ -54,9 +54,20 @@ pub(crate) enum Condition {
     ObjectKnown { repository: String, object_type: &'static str, name: String, known: bool },
     /// The latest lifetime of an object, alive or not.
     LastLifetime { repository: String, object_type: &'static str, name: String, sequence: Option<i64> },
+    /// Whether so many bytes at the most are stored. Not how many: two uploads that both fit do not disturb each other.
+    Space { within: Within, most: i64, room: bool },
     /// Whether fewer than so many objects of a type are alive. Not their number: two uploads that both find room do
     /// not disturb each other.
     Room { repository: String, object_type: &'static str, limit: i64, room: bool },
+}
+
+/// Where stored bytes are counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Within {
+    /// In one repository.
+    Repository(String),
+    /// In the repositories of all items whose keys are from `lower` up to, not including, `upper`.
+    Items { lower: String, upper: String },
 }
 
 /// What tells two readings of a range apart. Revisions never repeat and only grow, so any insertion or change raises

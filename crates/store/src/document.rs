@@ -84,6 +84,7 @@ document!(
     |credential| credential.user_name.clone(),
     lookup = Some(credential.repository.clone())
 );
+document!(vault::CredentialUse, "credentialUse", audited = false, |usage| usage.user_name.clone());
 document!(
     vault::GuardProxy,
     "proxy",
@@ -91,6 +92,7 @@ document!(
     lookup = Some(proxy.guard.folded().to_string())
 );
 
+document!(vault::RepositoryQuota, "repositoryQuota", |quota| quota.scope.folded().to_string());
 document!(vault::SecurityPin, "securityPin", |pin| pin.vault.folded().to_string());
 document!(mua::RestoreWindow, "restoreWindow", |window| window.item().folded().to_string());
 
@@ -161,6 +163,7 @@ free!(
     crate::ClockMark,
     vault::Job,
     vault::Operation,
+    vault::CredentialUse,
     vault::PurgeWarning,
 );
 

@@ -3,7 +3,7 @@
 //! Everything else, which documents there are and what a decision may write, lies above this line; connections,
 //! statements and the files of a database below it. Each engine passes the same suite.
 
-use crate::batch::{Batch, Row};
+use crate::batch::{Batch, Row, Within};
 use crate::error::{CommitError, StoreError};
 
 /// How many revisions of access can be followed change by change. Who is further behind reads everything.
@@ -138,6 +138,9 @@ pub(crate) trait Snapshot: Send {
 
     /// How many objects are alive, and their bytes.
     fn usage(&self, repository: &str) -> Result<(i64, i64), StoreError>;
+
+    /// How many bytes are stored, as quotas count them: each content once, also of what was deleted, without locks.
+    fn stored(&self, within: &Within) -> Result<i64, StoreError>;
 
     /// Repositories that were given up and whose bytes are not known to be gone.
     fn dropped(&self) -> Result<Vec<String>, StoreError>;

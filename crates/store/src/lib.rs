@@ -64,7 +64,7 @@ pub use past::{Arrivals, Past};
 pub use place::{Database, Place};
 pub use postgres::PostgresUrl;
 pub use tending::{Tended, Tending};
-pub use transaction::Transaction;
+pub use transaction::{Holder, Transaction};
 
 use crate::access::Current;
 use crate::batch::Batch;

@@ -8,8 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use ledger::{Chain, Head};
 use parking_lot::Mutex;
+use vault::ProtectedItem;
 
-use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row};
+use crate::ObjectType;
+use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row, Within};
+use crate::document::Document as _;
 use crate::engine::{
     ACCESS_LOG, AccessChange, Birth, DeletedRow, EachRow, Engine, LedgerRow, ObjectRow, PurgedBytes, Seen,
     Snapshot, Tally,
@@ -162,6 +165,7 @@ impl State {
                 let lifetimes = self.of_type(repository, object_type).filter(|l| l.row.name == *name);
                 lifetimes.map(|lifetime| lifetime.row.sequence).max() == *sequence
             }
+            Condition::Space { within, most, room } => (self.stored(within) <= *most) == *room,
             Condition::Room { repository, object_type, limit, room } => {
                 (self.alive(repository, object_type) < *limit) == *room
             }
@@ -323,6 +327,27 @@ impl State {
         self.living(repository, object_type).find(|lifetime| lifetime.row.name == name)
     }
 
+    fn stored(&self, within: &Within) -> i64 {
+        let repositories: Vec<String> = match within {
+            Within::Repository(repository) => vec![repository.clone()],
+            Within::Items { lower, upper } => {
+                let items = self.of_kind(ProtectedItem::KIND);
+                let items = items.filter(|(key, _)| (lower..upper).contains(key));
+                items.filter_map(|(_, item)| item.lookup.clone()).collect()
+            }
+        };
+        let counted = |one: &&Lifetime| {
+            repositories.contains(&one.repository) && one.object_type != ObjectType::Locks.as_str()
+        };
+        let contents: BTreeMap<_, i64> = self
+            .objects
+            .iter()
+            .filter(counted)
+            .map(|one| ((&one.repository, &one.object_type, &one.row.name, &one.row.content), one.row.size))
+            .collect();
+        contents.values().sum()
+    }
+
     fn alive(&self, repository: &str, object_type: &str) -> i64 {
         count(self.living(repository, object_type))
     }
@@ -476,6 +501,10 @@ impl Snapshot for View {
     fn usage(&self, repository: &str) -> Result<(i64, i64), StoreError> {
         let alive = || self.0.objects.iter().filter(|l| l.repository == repository && l.deleted.is_none());
         Ok((count(alive()), alive().map(|lifetime| lifetime.row.size).sum()))
+    }
+
+    fn stored(&self, within: &Within) -> Result<i64, StoreError> {
+        Ok(self.0.stored(within))
     }
 
     fn dropped(&self) -> Result<Vec<String>, StoreError> {

@@ -52,7 +52,7 @@ struct Table {
 
 use Kind::{Bytes, Int, Text};
 
-const TABLES: [Table; 6] = [
+const TABLES: [Table; 7] = [
     Table {
         name: "documents",
         columns: &[Text, Text, Text, Int, Text],
@@ -89,6 +89,14 @@ const TABLES: [Table; 6] = [
         next: "SELECT repository, sequence, state FROM repositories WHERE repository > $1
              ORDER BY repository LIMIT $2",
         insert: "INSERT INTO repositories (repository, sequence, state) VALUES ($1, $2, $3)",
+    },
+    Table {
+        name: "stored_bytes",
+        columns: &[Text, Int],
+        keys: 1,
+        first: "SELECT repository, bytes FROM stored_bytes ORDER BY repository LIMIT $1",
+        next: "SELECT repository, bytes FROM stored_bytes WHERE repository > $1 ORDER BY repository LIMIT $2",
+        insert: "INSERT INTO stored_bytes (repository, bytes) VALUES ($1, $2)",
     },
     Table {
         name: "objects",

@@ -10,9 +10,12 @@ use ledger::Entry;
 use mua::Clearance;
 use serde::Serialize;
 use vault::purge_rule::{Instant, Needs};
-use vault::{ChangeKind, Edit, ProtectedItem, RecoveryPoint, RepositoryCredential, SecurityPin};
+use vault::{
+    ChangeKind, CredentialUse, Edit, ProtectedItem, RecoveryPoint, RepositoryCredential, RepositoryQuota,
+    SecurityPin,
+};
 
-use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row, Written, read};
+use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row, Within, Written, read};
 use crate::document::{Document, Free};
 use crate::engine::{LedgerRow, ObjectRow, Snapshot};
 use crate::past::Arrivals;
@@ -23,6 +26,22 @@ const LATELY: usize = 16;
 
 /// How many deleted objects are held at a time.
 const DELETED_AT_ONCE: i64 = 10_000;
+
+/// Whose bytes are counted.
+#[derive(Clone, Debug)]
+pub struct Holder(Within);
+
+impl Holder {
+    /// The repository with this name.
+    pub fn repository(name: &str) -> Self {
+        Self(Within::Repository(name.into()))
+    }
+
+    /// The repositories of all items below a resource.
+    pub fn below(id: &ResourceId) -> Self {
+        Self(Within::Items { lower: format!("{}/", id.folded()), upper: format!("{}0", id.folded()) })
+    }
+}
 
 /// A decision under way. It sees the store as it was when the decision began, and its own writes. Nothing is written
 /// before the decision returns; then all of it is, if everything it read still holds.
@@ -84,6 +103,21 @@ impl Transaction {
     /// The resource with this id, if it exists.
     pub fn resource<D: Document>(&mut self, id: &ResourceId) -> Result<Option<D>> {
         self.get(id.folded())
+    }
+
+    /// Those of the resources with these ids that exist, asked for at once.
+    pub fn resources<D: Document>(&mut self, ids: &[&ResourceId]) -> Result<Vec<D>> {
+        if !self.batch.documents.is_empty() {
+            let found = ids.iter().map(|id| self.resource(id)).collect::<Result<Vec<Option<D>>>>()?;
+            return Ok(found.into_iter().flatten().collect());
+        }
+        let keys: Vec<String> = ids.iter().map(|id| id.folded().to_string()).collect();
+        let rows = self.snapshot.documents(D::KIND, &keys)?;
+        for key in keys {
+            let revision = rows.iter().find(|row| row.key() == key).map(Row::revision);
+            self.batch.conditions.push(Condition::Document { kind: D::KIND, key, revision });
+        }
+        rows.iter().map(Row::read).collect()
     }
 
     /// All documents of the kind whose key lies below this resource, in key order. Writes of this decision are not
@@ -179,7 +213,7 @@ impl Transaction {
             ChangeKind::Vault(edit) => self.edit(&edit),
             ChangeKind::Removal(removal) => {
                 self.edit(removal.vault())?;
-                self.erase_pin(removal.vault())?;
+                self.erase_of_vault(removal.vault())?;
                 removal.policies().iter().try_for_each(|edit| self.edit(edit))?;
                 removal.proxy().map_or(Ok(()), |edit| self.edit(edit))
             }
@@ -187,7 +221,7 @@ impl Transaction {
             ChangeKind::Container(edit) => self.edit(&edit),
             ChangeKind::Item(change) => self.edit_item(change.edit()),
             ChangeKind::RecoveryPoint(edit) => self.edit(&edit),
-            ChangeKind::Credential(edit) => self.edit(&edit),
+            ChangeKind::Credential(edit) => self.edit_credential(&edit),
             ChangeKind::Proxy(edit) => self.edit(&edit),
             ChangeKind::Server(removal) => {
                 removal.items().iter().try_for_each(|edit| self.edit_item(edit))?;
@@ -196,6 +230,7 @@ impl Transaction {
             ChangeKind::Purge(edit) => self.edit_item(&edit),
             ChangeKind::Expiry(edit) => self.edit(&edit),
             ChangeKind::Pin(edit) => self.edit(&edit),
+            ChangeKind::Quota(edit) => self.edit(&edit),
             ChangeKind::Restore(_) => Ok(()),
         }
     }
@@ -208,27 +243,41 @@ impl Transaction {
         self.edit(edit)
     }
 
-    /// A vault takes its security PIN with it, so that a later one of the same name does not inherit it.
-    fn erase_pin(&mut self, vault: &Edit<vault::Vault>) -> Result<()> {
+    /// A vault takes its security PIN and its quota with it, so that a later one of the same name does not inherit them.
+    fn erase_of_vault(&mut self, vault: &Edit<vault::Vault>) -> Result<()> {
         let key = vault.before().map(Document::key).unwrap_or_default();
         if self.get::<SecurityPin>(&key)?.is_some() {
-            self.erase::<SecurityPin>(key);
+            self.erase::<SecurityPin>(key.clone());
+        }
+        if self.get::<RepositoryQuota>(&key)?.is_some() {
+            self.erase::<RepositoryQuota>(key);
         }
         Ok(())
     }
 
-    /// An item that is gone for good takes its recovery points, credentials and consents with it.
+    /// An item that is gone for good takes its recovery points, credentials, quota and consents with it.
     fn erase_contents(&mut self, item: &ProtectedItem) -> Result<()> {
         for point in self.below::<RecoveryPoint>(&item.id)? {
             self.erase::<RecoveryPoint>(point.key());
         }
         for credential in self.find::<RepositoryCredential>(&item.short)? {
-            self.erase::<RepositoryCredential>(credential.key());
+            self.edit_credential(&Edit::delete(credential))?;
+        }
+        if self.resource::<RepositoryQuota>(&item.id)?.is_some() {
+            self.erase::<RepositoryQuota>(item.key());
         }
         if self.resource::<mua::RestoreWindow>(&item.id)?.is_some() {
             self.erase::<mua::RestoreWindow>(item.key());
         }
         Ok(())
+    }
+
+    /// What is known of its use goes with a credential.
+    fn edit_credential(&mut self, edit: &Edit<RepositoryCredential>) -> Result<()> {
+        if let (Some(before), None) = (edit.before(), edit.after()) {
+            self.erase::<CredentialUse>(before.key());
+        }
+        self.edit(edit)
     }
 
     fn edit<D: Document + PartialEq>(&mut self, edit: &Edit<D>) -> Result<()> {
@@ -421,6 +470,21 @@ impl Transaction {
     pub fn usage(&self, repository: &str) -> Result<(u64, u64)> {
         let (count, bytes) = self.snapshot.usage(repository)?;
         Ok((count.unsigned_abs(), bytes.unsigned_abs()))
+    }
+
+    /// How many bytes the repository of an item holds, or the repositories of all items of a vault: what was deleted
+    /// counts as long as it is kept, and locks do not. Not part of the commit's condition.
+    pub fn stored(&self, holder: &Holder) -> Result<u64> {
+        Ok(self.snapshot.stored(&holder.0)?.unsigned_abs())
+    }
+
+    /// Whether so many bytes more fit into what a holder may have.
+    pub fn has_space(&mut self, holder: &Holder, limit: u64, more: u64) -> Result<bool> {
+        // A negative number is what nothing fits into.
+        let most = i64::try_from(i128::from(limit) - i128::from(more)).unwrap_or(i64::MAX);
+        let room = self.snapshot.stored(&holder.0)? <= most;
+        self.batch.conditions.push(Condition::Space { within: holder.0.clone(), most, room });
+        Ok(room)
     }
 
     /// Makes an object visible whose bytes are already on disk and verified.

@@ -12,7 +12,7 @@ use crate::keeping::{Kept, later};
 use crate::policy::{Verdict, compare};
 use crate::{
     BackupPolicy, Container, Deletion, Feature, GuardProxy, Immutability, ProtectedItem, Protection,
-    RecoveryPoint, RepositoryCredential, Restore, SecurityPin, SoftDelete, Vault, VaultKind,
+    RecoveryPoint, RepositoryCredential, RepositoryQuota, Restore, SecurityPin, SoftDelete, Vault, VaultKind,
 };
 
 /// What becomes of one document: created, replaced or deleted. Never nothing to nothing.
@@ -182,6 +182,8 @@ pub enum ChangeKind {
     Pin(Edit<SecurityPin>),
     /// The end of a recovery point whose retention is over.
     Expiry(Box<Edit<RecoveryPoint>>),
+    /// A limit on what may be stored.
+    Quota(Edit<RepositoryQuota>),
     /// An order to restore a recovery point.
     Restore(Box<Restore>),
 }
@@ -445,9 +447,25 @@ impl VaultChange {
         Self(ChangeKind::Credential(Edit::create(credential)))
     }
 
+    /// Gives a repository credential another secret. The present one works until `retires`.
+    pub fn rotate(credential: RepositoryCredential, secret_hash: String, retires: Timestamp) -> Self {
+        let after = credential.rotated(secret_hash, retires);
+        Self(ChangeKind::Credential(Edit::replace(credential, after)))
+    }
+
     /// Revokes a repository credential.
     pub fn revoke(credential: RepositoryCredential) -> Self {
         Self(ChangeKind::Credential(Edit::delete(credential)))
+    }
+
+    /// Sets a quota, or another one.
+    pub fn quota(before: Option<RepositoryQuota>, after: RepositoryQuota) -> Self {
+        Self(ChangeKind::Quota(Edit { before, after: Some(after) }))
+    }
+
+    /// Removes a quota.
+    pub fn remove_quota(quota: RepositoryQuota) -> Self {
+        Self(ChangeKind::Quota(Edit::delete(quota)))
     }
 
     /// Links a guard, or another guard in place of the present one.
@@ -488,6 +506,7 @@ impl VaultChange {
             ChangeKind::Purge(edit) => either(edit, |item| &item.id),
             ChangeKind::Expiry(edit) => either(edit, |point| &point.id),
             ChangeKind::Pin(edit) => either(edit, |pin| &pin.vault),
+            ChangeKind::Quota(edit) => either(edit, |quota| &quota.scope),
             ChangeKind::Restore(restore) => Some(&restore.point),
         }
     }

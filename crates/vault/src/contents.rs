@@ -127,23 +127,6 @@ pub struct RecoveryPoint {
     pub written_by: String,
 }
 
-/// What a backup client signs in with at one item's repository.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RepositoryCredential {
-    /// When it was issued.
-    pub created: Timestamp,
-    /// Who asked for it.
-    pub created_by: String,
-    /// The item it opens.
-    pub item: ResourceId,
-    /// The item's short name.
-    pub repository: String,
-    /// SHA-256 of the secret, in hex. The secret itself has 256 bits of randomness and is shown once.
-    pub secret_hash: String,
-    /// The user name; unique.
-    pub user_name: String,
-}
-
 /// A vault's link to its guard: it exists while multi-user authorization is on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GuardProxy {

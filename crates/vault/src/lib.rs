@@ -16,6 +16,8 @@ pub mod keeping;
 mod kind;
 pub mod policy;
 pub mod purge_rule;
+mod repository_credential;
+mod repository_quota;
 mod restore;
 mod security_level;
 mod security_pin;
@@ -25,11 +27,13 @@ mod vault;
 pub use change::{ChangeKind, Edit, ItemChange, ServerRemoval, VaultChange, VaultRemoval};
 pub use contents::{
     BackupPolicy, Container, Deletion, GuardProxy, ProtectedItem, Protection, PurgeWarning, RecoveryPoint,
-    RepositoryCredential, Standstill,
+    Standstill,
 };
 pub use instance::Instance;
 pub use job::{Job, JobInstance, Operation};
 pub use kind::VaultKind;
+pub use repository_credential::{CredentialUse, RepositoryCredential, RepositoryRight, RetiringSecret};
+pub use repository_quota::RepositoryQuota;
 pub use restore::Restore;
 pub use security_level::SecurityLevel;
 pub use security_pin::SecurityPin;

@@ -9,8 +9,8 @@ mod tests {
     use vault::policy::{PolicyBody, mab_daily};
     use vault::{
         BackupPolicy, ChangeKind, Container, Deletion, Edit, Feature, FreeSettings, GuardProxy, Immutability,
-        Instance, ProtectedItem, Protection, RecoveryPoint, RepositoryCredential, SecurityLevel, SecurityPin,
-        SoftDelete, Stamp, Vault, VaultChange,
+        Instance, ProtectedItem, Protection, RecoveryPoint, RepositoryCredential, RepositoryQuota,
+        RepositoryRight, SecurityLevel, SecurityPin, SoftDelete, Stamp, Vault, VaultChange,
     };
 
     const VAULT: &str = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.RecoveryServices/vaults/v";
@@ -332,7 +332,9 @@ mod tests {
         };
         let credential = RepositoryCredential {
             item: protected().id,
+            previous: None,
             repository: "r".into(),
+            right: RepositoryRight::Append,
             user_name: "u".into(),
             secret_hash: "h".into(),
             created: now(),
@@ -355,10 +357,12 @@ mod tests {
             VaultChange::item(&vault(), Edit::create(instance), None, None),
             Ok(VaultChange::restore(&protected(), &point)),
             Ok(VaultChange::recovery_point(point)),
+            Ok(VaultChange::rotate(credential.clone(), "g".into(), later())),
             Ok(VaultChange::credential(credential)),
             Ok(VaultChange::link(None, proxy)),
             VaultChange::unregister(&vault(), container(), vec![protected()], deleted(protected()).deletion),
             VaultChange::purge(deleted(protected()), later()),
+            Ok(VaultChange::quota(None, RepositoryQuota { limit: 1, scope: protected().id })),
             Ok(VaultChange::issue_pin(None, pin())),
             VaultChange::try_pin(pin(), now()),
             Ok(VaultChange::use_pin(pin())),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use vault::policy::mab_daily;
 use vault::{
     BackupPolicy, Edit, Feature, FreeSettings, Immutability, ProtectedItem, Protection, RepositoryCredential,
-    SoftDelete, Vault, VaultChange,
+    RepositoryQuota, RepositoryRight, SoftDelete, Vault, VaultChange,
 };
 
 use crate::world::*;
@@ -50,12 +50,18 @@ fn every_operation_on_vaults_has_a_step() {
 fn credential() -> RepositoryCredential {
     RepositoryCredential {
         item: item(None, Protection::Stopped).id,
+        previous: None,
         repository: "item".into(),
+        right: RepositoryRight::default(),
         user_name: "c".into(),
         secret_hash: "00".into(),
         created: now(),
         created_by: "alice".into(),
     }
+}
+
+fn quota(limit: u64) -> RepositoryQuota {
+    RepositoryQuota { limit, scope: item(None, Protection::Protected).id }
 }
 
 /// Contract 8.2: who needs what. These need nothing on the guard.
@@ -91,6 +97,10 @@ fn what_does_not_weaken_is_not_critical() {
         ("link a guard", VaultChange::link(None, proxy(GUARD))),
         ("a recovery point arrives", VaultChange::recovery_point(point())),
         ("issue a credential", VaultChange::credential(credential())),
+        ("give a credential another secret", VaultChange::rotate(credential(), "11".into(), now())),
+        ("raise a quota", VaultChange::quota(Some(quota(5)), quota(6))),
+        ("set the same quota", VaultChange::quota(Some(quota(5)), quota(5))),
+        ("remove a quota", VaultChange::remove_quota(quota(5))),
         ("nothing", change_of(Some(stopped()), Some(stopped()), none())),
     ];
     for (what, change) in free {
@@ -109,6 +119,8 @@ fn what_weakens_an_item_is_critical_each_in_its_own_way() {
     let losing = || (Some(p.clone()), None);
     let stop = CriticalOperation::StopProtection;
     let table: Vec<(&str, VaultChange, Vec<CriticalOperation>)> = vec![
+        ("set a quota", VaultChange::quota(None, quota(5)), vec![stop]),
+        ("lower a quota", VaultChange::quota(Some(quota(5)), quota(4)), vec![stop]),
         (
             "suspend",
             change_of(Some(on(Protection::Protected)), Some(on(Protection::Suspended)), all()),

@@ -52,5 +52,6 @@ pub mod place;
 pub mod points;
 pub mod policies;
 mod protect;
+pub mod quotas;
 pub mod restore;
 pub mod summaries;

@@ -21,6 +21,7 @@ pub const ROUTES: &[&[Route]] = &[
     recovery::containers::ROUTES,
     recovery::items::ROUTES,
     recovery::credentials::ROUTES,
+    recovery::quotas::ROUTES,
     recovery::points::ROUTES,
     recovery::restore::ROUTES,
     recovery::jobs::ROUTES,

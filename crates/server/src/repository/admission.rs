@@ -9,12 +9,13 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use directory::SecretDigest;
 use jiff::Timestamp;
-use store::Transaction;
+use store::{ObjectType, Transaction};
 use uuid::Uuid;
-use vault::{ProtectedItem, Protection, RepositoryCredential, Vault};
+use vault::{ProtectedItem, Protection, RepositoryCredential, RepositoryRight, Vault};
 
 use super::address::Address;
 use super::pin;
+use super::rights::{self, Act, Reach};
 
 /// Who asks, and with what. Has no `Debug`: the secret is in it.
 pub struct Client {
@@ -28,18 +29,7 @@ pub struct Client {
     /// The security PIN that came along.
     pub pin: Option<String>,
     /// When the request came.
-    at: Timestamp,
-}
-
-/// What a request is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// Reading what is there.
-    Read,
-    /// Saying that a command runs, which every command of restic does, those that only read too.
-    Lock,
-    /// Storing something or hiding something.
-    Write,
+    pub at: Timestamp,
 }
 
 /// A client that may.
@@ -48,9 +38,48 @@ pub struct Admitted {
     pub vault: Vault,
     /// The item whose repository it is.
     pub item: ProtectedItem,
+    /// How far it may do what it asked for; never [`Reach::Refused`].
+    pub reach: Reach,
+    credential: RepositoryCredential,
+}
+
+impl Admitted {
+    /// Why the credential's right is not enough, and what would be.
+    pub fn refuse(
+        &self,
+        act: Act,
+        object_type: ObjectType,
+        is_enough: impl Fn(RepositoryRight) -> bool,
+    ) -> Error {
+        let what = match act {
+            Act::List => "list",
+            Act::Read => "read",
+            Act::Store => "store",
+            Act::Remove => "remove",
+        };
+        let text = format!(
+            "the right of this credential is {}, with which it may not {what} this ({}): that needs {}; POST \
+             {}/repositoryCredentials with {{\"right\": …}} issues a credential that has it",
+            self.credential.right.as_str(),
+            object_type.as_str(),
+            rights::enough(is_enough),
+            self.item.id
+        );
+        Error::forbidden("RightMissing", text)
+    }
 }
 
 impl Client {
+    /// What is kept of its secret.
+    pub fn secret_digest(&self) -> SecretDigest {
+        SecretDigest::of(&self.secret)
+    }
+
+    /// Whether this is the secret behind a hash.
+    pub fn shows(&self, secret_hash: &str) -> bool {
+        SecretDigest::from_hex(secret_hash).is_some_and(|stored| stored.matches(&self.secret))
+    }
+
     /// Reads HTTP Basic credentials.
     ///
     /// # Errors
@@ -98,35 +127,66 @@ fn unauthenticated() -> Error {
     )
 }
 
-/// Decides whether a client may. Whoever then writes in the same transaction writes only while it is so.
+/// Decides whether a client may do something with objects of a type. Whoever then writes in the same transaction writes
+/// only while it is so.
 ///
 /// # Errors
-/// 401 for credentials that are not of this repository; 404 for an item that is gone; and while it is soft-deleted 404
-/// for reading, so that it looks empty, and 403 for writing, so that clients say why they cannot.
-pub fn admit(tx: &mut Transaction, client: &Client, address: &Address, purpose: Purpose) -> Result<Admitted> {
-    let credential: Option<RepositoryCredential> = tx.get(&client.user)?;
-    // Compared even when there is nothing to compare with, so that the time it takes does not tell.
-    let stored = credential.as_ref().and_then(|credential| SecretDigest::from_hex(&credential.secret_hash));
-    let same = stored.unwrap_or_else(|| SecretDigest::of("")).matches(&client.secret);
-    let credential = credential
-        .filter(|credential| same && stored.is_some() && credential.repository == address.item)
-        .ok_or_else(unauthenticated)?;
+/// 401 for credentials that are not of this repository; 404 for an item that is gone; 403 when the credential's right is
+/// not enough; and while the item is soft-deleted 404 for reading, so that it looks empty, and 403 for writing, so that
+/// clients say why they cannot.
+pub fn admit(
+    tx: &mut Transaction,
+    client: &Client,
+    address: &Address,
+    act: Act,
+    object_type: ObjectType,
+) -> Result<Admitted> {
+    let credential = authenticate(tx, client)?;
+    let credential =
+        credential.filter(|credential| credential.repository == address.item).ok_or_else(unauthenticated)?;
     let items: Vec<ProtectedItem> = tx.find(&address.item)?;
     let vaults: Vec<Vault> = tx.find(&address.vault)?;
     let item = items.into_iter().find(|item| item.id == credential.item && !item.is_gone(client.at));
     let found = item.and_then(|item| {
         let vault = vaults.into_iter().find(|vault| item.id.is_within(&vault.id))?;
-        Some(Admitted { vault, item })
+        Some((vault, item))
     });
-    let admitted = found.ok_or_else(|| {
+    let (vault, item) = found.ok_or_else(|| {
         let text = "there is no such item in this vault any more";
         Error::not_found("ItemNotFound", text)
     })?;
-    check_state(&admitted.item, purpose)?;
+    let reach = rights::reach(credential.right, act, object_type);
+    let admitted = Admitted { vault, item, reach, credential };
+    let history = address.point.is_none() || rights::opens_views(admitted.credential.right);
+    if reach == Reach::Refused || !history {
+        return Err(admitted.refuse(act, object_type, |right| {
+            rights::reach(right, act, object_type) == Reach::All
+                && (address.point.is_none() || rights::opens_views(right))
+        }));
+    }
+    check_state(&admitted.item, act, object_type)?;
     Ok(admitted)
 }
 
-fn check_state(item: &ProtectedItem, purpose: Purpose) -> Result<()> {
+/// The credential that a client shows, if its secret is right. The secrets have 256 random bits, so that a plain hash
+/// keeps them, and a check costs a microsecond: there is nothing to cache, and one that was revoked is refused at once.
+///
+/// # Errors
+/// When the store fails.
+pub fn authenticate(tx: &mut Transaction, client: &Client) -> Result<Option<RepositoryCredential>> {
+    let credential: Option<RepositoryCredential> = tx.get(&client.user)?;
+    // Compared even when there is nothing to compare with, so that the time it takes does not tell.
+    let nothing = SecretDigest::of("");
+    let hashes = credential.iter().flat_map(|credential| credential.secret_hashes(client.at));
+    let mut stored: Vec<SecretDigest> = hashes.filter_map(SecretDigest::from_hex).collect();
+    let known = !stored.is_empty();
+    stored.resize(stored.len().max(2), nothing);
+    let same = stored.iter().fold(false, |same, stored| same | stored.matches(&client.secret));
+    Ok(credential.filter(|_| known && same && !client.secret.is_empty()))
+}
+
+fn check_state(item: &ProtectedItem, act: Act, object_type: ObjectType) -> Result<()> {
+    let reads = matches!(act, Act::List | Act::Read);
     let name = &item.friendly_name;
     if let Some(deletion) = &item.deletion {
         let text = format!(
@@ -134,13 +194,14 @@ fn check_state(item: &ProtectedItem, purpose: Purpose) -> Result<()> {
             arm::timestamp(deletion.at),
             arm::timestamp(deletion.until)
         );
-        return Err(match purpose {
-            Purpose::Read => Error::not_found("ItemDeleted", text),
-            Purpose::Lock | Purpose::Write => Error::forbidden("ItemDeleted", text),
+        return Err(match reads {
+            true => Error::not_found("ItemDeleted", text),
+            false => Error::forbidden("ItemDeleted", text),
         });
     }
-    match (item.protection, purpose) {
-        (Protection::Stopped | Protection::Suspended, Purpose::Write) => Err(Error::forbidden(
+    let writes = !reads && object_type != ObjectType::Locks;
+    match (item.protection, writes) {
+        (Protection::Stopped | Protection::Suspended, true) => Err(Error::forbidden(
             "ProtectionStopped",
             format!(
                 "protection of '{name}' is stopped: its backups can be read and restored, but nothing is stored or \

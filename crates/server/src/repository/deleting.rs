@@ -7,9 +7,10 @@ use store::{Object, ObjectType, Transaction};
 use vault::Immutability;
 
 use super::Visit;
-use super::admission::{Admitted, Purpose, admit};
+use super::admission::{Admitted, admit};
 use super::pin::{self, Shown};
 use super::refusal::Refusal;
+use super::rights::{Act, Reach, reach};
 use super::{arrival, saving};
 use crate::app::App;
 
@@ -46,7 +47,9 @@ pub async fn delete(visit: &Visit, object_type: ObjectType, name: &str) -> Resul
 pub async fn refuse_repository(visit: &Visit) -> Refusal {
     let asking = visit.clone();
     let admitted = visit.app.blocking(move |app| {
-        app.store.transact(|tx| admit(tx, &asking.client, &asking.address, Purpose::Write).map(drop))
+        app.store.transact(|tx| {
+            admit(tx, &asking.client, &asking.address, Act::Store, ObjectType::Locks).map(drop)
+        })
     });
     match admitted.await {
         Ok(()) => Refusal::new(
@@ -65,15 +68,15 @@ fn decide(
     name: &str,
     shown: Option<&Shown>,
 ) -> Result<Option<Object>> {
-    let purpose = match object_type {
-        ObjectType::Locks => Purpose::Lock,
-        _ => Purpose::Write,
-    };
-    let admitted = admit(tx, &visit.client, &visit.address, purpose)?;
+    let admitted = admit(tx, &visit.client, &visit.address, Act::Remove, object_type)?;
     let repository = &admitted.item.short;
     let Some(object) = tx.object(repository, object_type, name)? else {
         return Ok(None);
     };
+    if admitted.reach == Reach::Own && object.by != visit.client.user {
+        return Err(admitted
+            .refuse(Act::Remove, object_type, |right| reach(right, Act::Remove, object_type) == Reach::All));
+    }
     if object_type == ObjectType::Locks {
         tx.forget_lock(repository, name);
     } else {
@@ -94,7 +97,7 @@ fn decide(
 /// Looks at the security PIN that came along, for a config that is there.
 fn show_pin(app: &App, visit: &Visit) -> Result<Option<Shown>> {
     let counted = app.store.transact(|tx| {
-        let admitted = admit(tx, &visit.client, &visit.address, Purpose::Write)?;
+        let admitted = admit(tx, &visit.client, &visit.address, Act::Remove, ObjectType::Config)?;
         let config = tx.object(&admitted.item.short, ObjectType::Config, ObjectType::Config.as_str())?;
         if config.is_none() {
             return Ok(None);

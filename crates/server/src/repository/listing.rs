@@ -17,8 +17,9 @@ use store::{Object, ObjectType};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::Visit;
-use super::admission::{Purpose, admit};
+use super::admission::admit;
 use super::refusal::Refusal;
+use super::rights::{Act, Reach};
 use super::saving::is_old_lock;
 use super::view;
 use crate::app::App;
@@ -129,7 +130,10 @@ fn read_page(
     after: i64,
 ) -> Result<(Vec<Object>, Option<i64>)> {
     let (mut objects, next) = app.store.transact(|tx| {
-        let admitted = admit(tx, &visit.client, &visit.address, Purpose::Read)?;
+        let admitted = admit(tx, &visit.client, &visit.address, Act::List, object_type)?;
+        if admitted.reach == Reach::Nothing {
+            return Ok((Vec::new(), None));
+        }
         let repository = &admitted.item.short;
         match view::past(tx, visit, &admitted)? {
             Some(past) => tx.objects_at(&past, repository, object_type, after, PAGE),

@@ -18,10 +18,11 @@ use prometheus_client::metrics::counter::Counter;
 use store::{Object, ObjectType, Transaction};
 
 use super::Visit;
-use super::admission::{Admitted, Purpose, admit};
+use super::admission::{Admitted, admit};
 use super::arrival;
 use super::range::Wanted;
 use super::refusal::Refusal;
+use super::rights::Act;
 use super::saving::is_old_lock;
 use super::view;
 use crate::app::App;
@@ -139,7 +140,7 @@ fn find(
     name: &str,
     head: bool,
 ) -> Result<Result<Object>> {
-    let admitted = admit(tx, &visit.client, &visit.address, Purpose::Read)?;
+    let admitted = admit(tx, &visit.client, &visit.address, Act::Read, object_type)?;
     let now = app.edge.now();
     if object_type == ObjectType::Data && !head {
         let (vault, item) = (&admitted.vault.id, &admitted.item.id);

@@ -17,9 +17,11 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::Visit;
-use super::admission::{Admitted, Purpose, admit};
+use super::admission::{Admitted, admit};
 use super::arrival;
 use super::refusal::Refusal;
+use super::rights::{Act, Reach, reach};
+use super::room::{Quotas, Room};
 use crate::app::App;
 
 /// How long an upload may go without a byte.
@@ -50,20 +52,16 @@ pub async fn save(
     name: &str,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let limit = limit(object_type);
-    if body.size_hint().lower() > limit {
-        return Err(too_large(object_type, limit));
+    let largest = limit(object_type);
+    if body.size_hint().lower() > largest {
+        return Err(too_large(object_type, largest));
     }
     let upload = Upload { visit: visit.clone(), object_type, name: name.to_string() };
     // Asked before the bytes travel, and again in the commit.
-    let first = upload.clone();
-    let asked = visit.app.blocking(move |app| {
-        let admitted =
-            app.store.transact(|tx| admit(tx, &first.visit.client, &first.visit.address, first.purpose()));
-        admitted.map(|admitted| admitted.item.short)
-    });
-    let repository = match asked.await {
-        Ok(repository) => repository,
+    let (first, declared) = (upload.clone(), body.size_hint().lower());
+    let asked = visit.app.blocking(move |app| app.store.transact(|tx| first.enter(tx, declared)));
+    let (repository, room) = match asked.await {
+        Ok(entered) => entered,
         Err(error) => {
             if error.kind != ErrorKind::Unauthenticated {
                 drain(body).await;
@@ -75,7 +73,8 @@ pub async fn save(
     let beside = visit.app.works_beside();
     let (sender, pieces) = channel(if beside { PIECES } else { Semaphore::MAX_PERMITS });
     let work = upload.clone();
-    let feeding = feed(body, sender, object_type, IDLE);
+    let limit = Limit { object_type, room };
+    let feeding = feed(body, sender, &limit, IDLE);
     let taking = visit.app.blocking(move |app| work.take_in(app, &repository, pieces));
     let (fed, taken) = match beside {
         true => tokio::join!(feeding, taking),
@@ -103,6 +102,26 @@ fn too_large(object_type: ObjectType, limit: u64) -> Refusal {
     Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, text)
 }
 
+/// The most that an upload may have: what an object of its type may, and what still fits into the quotas.
+struct Limit {
+    object_type: ObjectType,
+    room: Option<Room>,
+}
+
+impl Limit {
+    fn bytes(&self) -> u64 {
+        let room = self.room.as_ref().map_or(u64::MAX, |room| room.left);
+        limit(self.object_type).min(room)
+    }
+
+    fn exceeded(&self) -> Refusal {
+        match &self.room {
+            Some(room) if room.left < limit(self.object_type) => room.full().into(),
+            Some(_) | None => too_large(self.object_type, limit(self.object_type)),
+        }
+    }
+}
+
 /// A piece of an upload. An upload that just ends, without saying so, broke off.
 struct Piece {
     bytes: Vec<Bytes>,
@@ -110,18 +129,17 @@ struct Piece {
 }
 
 /// Hands the body's bytes to the thread that writes them.
-async fn feed(
-    mut body: Body,
-    pieces: Sender<Piece>,
-    object_type: ObjectType,
-    idle: Duration,
-) -> Result<(), Refusal> {
-    let limit = limit(object_type);
-    let mut left = limit;
+async fn feed(mut body: Body, pieces: Sender<Piece>, limit: &Limit, idle: Duration) -> Result<(), Refusal> {
+    let mut left = limit.bytes();
     loop {
         let piece = next_piece(&mut body, idle).await?;
         let size: usize = piece.bytes.iter().map(Bytes::len).sum();
-        left = left.checked_sub(size as u64).ok_or_else(|| too_large(object_type, limit))?;
+        let Some(fits) = left.checked_sub(size as u64) else {
+            drop(pieces);
+            drain(body).await;
+            return Err(limit.exceeded());
+        };
+        left = fits;
         let is_last = piece.is_last;
         if pieces.send(piece).await.is_err() {
             // The writing has failed, and says why itself.
@@ -201,11 +219,50 @@ enum Verdict {
 }
 
 impl Upload {
-    fn purpose(&self) -> Purpose {
-        match self.object_type {
-            ObjectType::Locks => Purpose::Lock,
-            _ => Purpose::Write,
+    fn admit(&self, tx: &mut Transaction) -> Result<Admitted> {
+        admit(tx, &self.visit.client, &self.visit.address, Act::Store, self.object_type)
+    }
+
+    /// Lets an upload begin whose client says how many bytes will come at least. Returns the repository, and the room for
+    /// bytes that are new to it.
+    fn enter(&self, tx: &mut Transaction, declared: u64) -> Result<(String, Option<Room>)> {
+        let admitted = self.admit(tx)?;
+        let room = match self.quotas(tx, &admitted)? {
+            Some(quotas) => quotas.room(tx)?,
+            None => None,
+        };
+        match room {
+            Some(room) if declared > room.left => Err(room.full()),
+            room => Ok((admitted.item.short, room)),
         }
+    }
+
+    /// The quotas that the bytes count against: those of locks do not, without which nobody could even restore, nor those
+    /// that are there already, in use or deleted.
+    fn quotas(&self, tx: &mut Transaction, admitted: &Admitted) -> Result<Option<Quotas>> {
+        let repository = &admitted.item.short;
+        if self.object_type == ObjectType::Locks {
+            return Ok(None);
+        }
+        let quotas = Quotas::of(tx, admitted)?;
+        let is_new = match self.object_type {
+            _ if quotas.is_empty() => false,
+            ObjectType::Config => tx.object(repository, ObjectType::Config, &self.name)?.is_none(),
+            other => !tx.object_known(repository, other, &self.name)?,
+        };
+        Ok(is_new.then_some(quotas))
+    }
+
+    /// Refuses a new object to whoever may only initialize, once that is done.
+    fn check_first(&self, tx: &mut Transaction, admitted: &Admitted) -> Result<()> {
+        let config = ObjectType::Config;
+        if admitted.reach != Reach::First
+            || !tx.object_known(&admitted.item.short, config, config.as_str())?
+        {
+            return Ok(());
+        }
+        let is_enough = |right| reach(right, Act::Store, self.object_type) == Reach::All;
+        Err(admitted.refuse(Act::Store, self.object_type, is_enough))
     }
 
     /// Writes the pieces, checks the whole and makes it visible. Returns its size.
@@ -268,8 +325,7 @@ impl Upload {
 
     /// Decides what there is to do with the bytes.
     fn decide(&self, tx: &mut Transaction, object: &Object) -> Result<Verdict> {
-        let (client, address) = (&self.visit.client, &self.visit.address);
-        let admitted = admit(tx, client, address, self.purpose())?;
+        let admitted = self.admit(tx)?;
         let repository = &admitted.item.short;
         let old_locks = match self.object_type {
             ObjectType::Locks => old_locks(tx, repository, object.at)?,
@@ -284,6 +340,7 @@ impl Upload {
             None if self.object_type == ObjectType::Config || object.hash() == object.name => {}
             None => return Err(self.wrong_content(object)),
         }
+        self.check_first(tx, &admitted)?;
         let room = match self.object_type {
             ObjectType::Locks => {
                 !old_locks.is_empty() || tx.has_room(repository, ObjectType::Locks, LOCKS)?
@@ -293,6 +350,9 @@ impl Upload {
         };
         if !room {
             return Err(self.no_room());
+        }
+        if let Some(quotas) = self.quotas(tx, &admitted)? {
+            quotas.check(tx, object.size)?;
         }
         Ok(Verdict::New { admitted: Box::new(admitted), old_locks })
     }
@@ -394,7 +454,8 @@ mod tests {
 
     async fn fed(body: Body, object_type: ObjectType) -> (Result<(), Refusal>, usize, bool) {
         let (sender, mut pieces) = channel(64);
-        let fed = feed(body, sender, object_type, Duration::from_millis(50)).await;
+        let limit = Limit { object_type, room: None };
+        let fed = feed(body, sender, &limit, Duration::from_millis(50)).await;
         let (mut bytes, mut end) = (0, false);
         while let Ok(piece) = pieces.try_recv() {
             bytes += piece.bytes.iter().map(Bytes::len).sum::<usize>();

@@ -16,10 +16,11 @@ use vault::RecoveryPoint;
 
 use super::Visit;
 use super::address::Place;
-use super::admission::{Admitted, Purpose, admit};
+use super::admission::{Admitted, admit};
 use super::listing::{self, Version};
 use super::reading;
 use super::refusal::Refusal;
+use super::rights::Act;
 use super::saving;
 use super::view_locks::{LOCK_BYTES, Lock, ViewId};
 use crate::keeping;
@@ -46,7 +47,7 @@ pub async fn route(visit: &Visit, parts: &Parts, body: Body) -> Result<Response,
         }
         Place::Object(ObjectType::Locks, name) if post => keep_lock(visit, name, body).await,
         Place::Object(ObjectType::Locks, name) if delete => {
-            let view = enter(visit, Purpose::Lock).await?;
+            let view = enter(visit, Act::Remove).await?;
             visit.view_locks.remove(&view, name);
             Ok(StatusCode::OK.into_response())
         }
@@ -93,11 +94,11 @@ fn find_point(tx: &mut Transaction, admitted: &Admitted, name: &str) -> Result<R
     }
 }
 
-/// Lets a client into a view, and names it as its locks do.
-async fn enter(visit: &Visit, purpose: Purpose) -> Result<ViewId> {
+/// Lets a client do something with the locks of a view, and names the view as they do.
+async fn enter(visit: &Visit, act: Act) -> Result<ViewId> {
     let asking = visit.clone();
     let enter = move |tx: &mut Transaction| {
-        let admitted = admit(tx, &asking.client, &asking.address, purpose)?;
+        let admitted = admit(tx, &asking.client, &asking.address, act, ObjectType::Locks)?;
         let name = asking.address.point.as_deref().unwrap_or_default();
         let point = find_point(tx, &admitted, name)?;
         Ok(ViewId { repository: admitted.item.short, point: point.snapshot })
@@ -106,13 +107,13 @@ async fn enter(visit: &Visit, purpose: Purpose) -> Result<ViewId> {
 }
 
 async fn list_locks(visit: &Visit, version: Version) -> Result<Response, Refusal> {
-    let view = enter(visit, Purpose::Read).await?;
+    let view = enter(visit, Act::List).await?;
     let locks = visit.view_locks.list(&view, visit.app.edge.now());
     Ok(listing::whole(&locks, version))
 }
 
 async fn find_lock(visit: &Visit, name: &str) -> Result<Lock, Refusal> {
-    let view = enter(visit, Purpose::Read).await?;
+    let view = enter(visit, Act::Read).await?;
     visit
         .view_locks
         .get(&view, name, visit.app.edge.now())
@@ -121,7 +122,7 @@ async fn find_lock(visit: &Visit, name: &str) -> Result<Lock, Refusal> {
 
 /// Keeps a lock for as long as clients honour one. It keeps nobody from anything: a view does not change.
 async fn keep_lock(visit: &Visit, name: &str, body: Body) -> Result<Response, Refusal> {
-    let view = enter(visit, Purpose::Lock).await?;
+    let view = enter(visit, Act::Store).await?;
     let _turn = visit.gate.turn(&view.repository).await?;
     let whole = tokio::time::timeout(saving::IDLE, Limited::new(body, LOCK_BYTES).collect()).await;
     let bytes = match whole {
@@ -148,7 +149,7 @@ async fn keep_lock(visit: &Visit, name: &str, body: Body) -> Result<Response, Re
 
 /// Why a view takes nothing: for those who may read it, a line that clients show.
 async fn refuse_write(visit: &Visit, body: Body) -> Refusal {
-    if let Err(error) = enter(visit, Purpose::Read).await {
+    if let Err(error) = enter(visit, Act::Read).await {
         return error.into();
     }
     saving::drain(body).await;

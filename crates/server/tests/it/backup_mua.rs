@@ -10,7 +10,7 @@ use rbac::role_ids;
 use serde_json::{Value, json};
 use server::arm::route::{Method, Route};
 use server::arm::routes::{ROUTES, TABLE};
-use vault::{BackupPolicy, GuardProxy, ProtectedItem, Vault};
+use vault::{BackupPolicy, GuardProxy, ProtectedItem, RepositoryQuota, Vault};
 
 use crate::backup_vaults::{backup_vault, disk_policy};
 use crate::estate::guard_path;
@@ -128,6 +128,29 @@ const STEPS: &[Step] = &[
         body: nothing,
         requests: ROOT,
         neighbour: ("POST", |vault| format!("{}/resumeProtection", instance_at(vault)), nothing, 200),
+    },
+    Step {
+        name: "quota",
+        operation: CriticalOperation::StopInstance,
+        method: "PUT",
+        path: |vault| format!("{}/repositoryQuotas/default", instance_at(vault)),
+        body: |_| json!({"properties": {"limitInBytes": 0}}),
+        requests: PROPERTIES,
+        neighbour: (
+            "DELETE",
+            |vault| format!("{}/repositoryQuotas/default", instance_at(vault)),
+            nothing,
+            204,
+        ),
+    },
+    Step {
+        name: "quota-of-the-vault",
+        operation: CriticalOperation::StopInstance,
+        method: "PUT",
+        path: |vault| format!("{vault}/repositoryQuotas/default"),
+        body: |_| json!({"properties": {"limitInBytes": 0}}),
+        requests: PROPERTIES,
+        neighbour: ("DELETE", |vault| format!("{vault}/repositoryQuotas/default"), nothing, 204),
     },
     Step {
         name: "suspend",
@@ -260,6 +283,10 @@ fn state(server: &Harness, vault: &str) -> String {
             "instance": instance,
             "policy": tx.resource::<BackupPolicy>(&id(&long_policy(vault)))?,
             "proxy": tx.resource::<GuardProxy>(&id(&proxy(vault)))?,
+            "quotas": (
+                tx.resource::<RepositoryQuota>(&id(vault))?,
+                tx.resource::<RepositoryQuota>(&id(&instance_at(vault)))?,
+            ),
             "window": tx.resource::<RestoreWindow>(&id(&instance_at(vault)))?,
         }))
     });
@@ -497,6 +524,9 @@ const FREE: &[(&str, &str, &str)] = &[
     ("POST", "/deletedBackupInstances/disk1-disk1/undelete", "what was lost comes back"),
     ("POST", "{instance}/backup", "the client makes backups"),
     ("POST", "{instance}/repositoryCredentials", "it opens a repository in which nothing can be destroyed"),
+    ("POST", "{instance}/repositoryCredentials/u/rotate", "it opens no more than before"),
+    ("DELETE", "{instance}/repositoryQuotas/default", "nothing is limited any more"),
+    ("DELETE", "/repositoryQuotas/default", "nothing is limited any more"),
     ("DELETE", "{instance}/repositoryCredentials/u", "it takes access away"),
 ];
 

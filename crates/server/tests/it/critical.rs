@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use server::arm::route::Route;
 use server::arm::routes::{ROUTES, TABLE};
 use vault::{
-    BackupPolicy, Container, GuardProxy, ProtectedItem, RecoveryPoint, SecurityPin, Vault, VaultChange,
+    BackupPolicy, Container, GuardProxy, ProtectedItem, RecoveryPoint, RepositoryQuota, SecurityPin, Vault,
+    VaultChange,
 };
 
 use crate::estate::{guard_path, vault_path};
@@ -134,6 +135,19 @@ fn stories_of_items(vault: &str) -> Vec<Story> {
                 step("PUT", FILES, file(json!({"protectionState": "BackupsSuspended"}))),
             )
         },
+        Story {
+            free: vec![step("DELETE", format!("{FILES}/repositoryQuotas/default"), Value::Null)],
+            ..story(
+                "quota",
+                Op::StopProtection,
+                step("PUT", format!("{FILES}/repositoryQuotas/default"), json!({"limitInBytes": 0})),
+            )
+        },
+        story(
+            "quota-of-the-vault",
+            Op::StopProtection,
+            step("PUT", "repositoryQuotas/default", json!({"limitInBytes": 1_000_000})),
+        ),
         story(
             "restore",
             Op::Restore,
@@ -225,6 +239,7 @@ fn state(server: &Harness, vault: &str) -> BTreeMap<&'static str, Value> {
             ("points", all::<RecoveryPoint>(tx, &vault)?),
             ("proxies", all::<GuardProxy>(tx, &vault)?),
             ("pins", all::<SecurityPin>(tx, &vault)?),
+            ("quotas", all::<RepositoryQuota>(tx, &vault)?),
             ("windows", all::<RestoreWindow>(tx, &vault)?),
             ("jobs", all::<vault::Job>(tx, &vault)?),
         ]))
@@ -448,6 +463,9 @@ const FREE: &[(&str, &str, &str)] = &[
     ("POST", "backupResourceGuardProxies/VaultProxy/unlockDelete", "it is how consent is given"),
     ("POST", "{item}/backup", "the client makes backups"),
     ("POST", "{item}/repositoryCredentials", "it opens a repository in which nothing can be destroyed"),
+    ("POST", "{item}/repositoryCredentials/u/rotate", "it opens no more than before"),
+    ("DELETE", "{item}/repositoryQuotas/default", "nothing is limited any more"),
+    ("DELETE", "repositoryQuotas/default", "nothing is limited any more"),
     ("DELETE", "{item}/repositoryCredentials/u", "it takes access away"),
 ];
 

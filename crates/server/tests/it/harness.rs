@@ -191,6 +191,7 @@ impl Harness {
         let http = reqwest::Client::builder()
             .tls_certs_only([reqwest::Certificate::from_pem(&ca).unwrap()])
             .redirect(reqwest::redirect::Policy::none())
+            .http1_only()
             .resolve(PUBLIC_NAME, listen)
             .build()
             .unwrap();

@@ -34,6 +34,7 @@ mod pins;
 mod points;
 mod policies;
 mod purging;
+mod quotas;
 mod repository;
 mod resources;
 mod restores;

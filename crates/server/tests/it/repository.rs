@@ -1,10 +1,13 @@
 //! restic's REST protocol, as clients meet it: what is stored, what is refused, what is never lost.
 
+mod conformance;
 mod freeing;
 mod item_state;
 pub mod keeping;
 mod objects;
 mod protocol;
+mod quotas;
+mod rights;
 mod uploads;
 mod views;
 pub mod world;

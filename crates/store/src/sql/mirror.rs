@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, Row};
+use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, Row, Within};
 use crate::engine::{
     AccessChange, Birth, DeletedRow, EachRow, LedgerRow, ObjectRow, PurgedBytes, Seen, Snapshot,
 };
@@ -233,6 +233,7 @@ impl Mirror {
             | Condition::Object { .. }
             | Condition::ObjectKnown { .. }
             | Condition::LastLifetime { .. }
+            | Condition::Space { .. }
             | Condition::Room { .. } => None,
         }
     }
@@ -366,6 +367,10 @@ impl Snapshot for Glance {
     }
 
     fn usage(&self, _: &str) -> Result<(i64, i64), StoreError> {
+        self.known(None)
+    }
+
+    fn stored(&self, _: &Within) -> Result<i64, StoreError> {
         self.known(None)
     }
 

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::mirror::{Mirror, Point};
 use super::pool::Lent;
-use super::{Columns, Run, Value, query, query_count, query_first};
-use crate::batch::Row;
+use super::{Columns, Run, Statement, Value, query, query_count, query_first};
+use crate::batch::{Row, Within};
 use crate::engine::{
     AccessChange, Birth, DeletedRow, EachRow, LedgerRow, ObjectRow, PurgedBytes, Seen, Snapshot,
 };
 use crate::error::StoreError;
 use crate::object::hash_of;
-use crate::sql::writing::{ALIVE, KNOWN};
+use crate::sql::writing::{ALIVE, KNOWN, stored};
 
 /// Where the database stands.
 pub(super) const COUNTERS: &str = "SELECT name, value FROM counters";
@@ -63,6 +63,10 @@ impl Snapshot for Reading {
     }
 
     fn documents(&self, kind: &str, keys: &[String]) -> Result<Vec<Row>, StoreError> {
+        if self.mirror.is_some() {
+            // Nothing is far away, and the mirror learns.
+            return keys.iter().filter_map(|key| self.document(kind, key).transpose()).collect();
+        }
         let sql = "SELECT key, revision, body FROM documents WHERE kind = $1 AND key = $2";
         let statements: Vec<_> =
             keys.iter().map(|key| super::statement(sql, [Value::Text(kind), Value::Text(key)])).collect();
@@ -223,6 +227,11 @@ impl Snapshot for Reading {
         let read = |row: &dyn Columns| Ok((row.int(0)?, row.int(1)?));
         let usage = query_first(&self.connection, sql, &[Value::Text(repository)], read)?;
         Ok(usage.unwrap_or_default())
+    }
+
+    fn stored(&self, within: &Within) -> Result<i64, StoreError> {
+        let Statement { sql, values } = stored(within);
+        query_count(&self.connection, sql, &values)
     }
 
     fn dropped(&self) -> Result<Vec<String>, StoreError> {

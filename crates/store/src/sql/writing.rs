@@ -8,7 +8,8 @@ use ledger::{Chain, Digest, Entry, Head, Link};
 use super::mirror::{Mirror, Point};
 use super::reading::COUNTERS;
 use super::{Columns, Connection, Statement, Value, statement};
-use crate::batch::{Batch, Condition, DocumentWrite, ObjectWrite};
+use crate::ObjectType;
+use crate::batch::{Batch, Condition, DocumentWrite, ObjectWrite, Within};
 use crate::engine::ACCESS_LOG;
 use crate::error::{CommitError, StoreError};
 
@@ -19,6 +20,21 @@ pub(super) const KNOWN: &str = "SELECT count(*) FROM (SELECT 1 FROM objects
 /// How many objects of one type are alive.
 pub(super) const ALIVE: &str =
     "SELECT count(*) FROM objects WHERE repository = $1 AND type = $2 AND deleted_sequence IS NULL";
+
+/// How many bytes are stored: one row with one number.
+pub(super) fn stored(within: &Within) -> Statement<'_> {
+    match within {
+        Within::Repository(repository) => statement(
+            "SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM stored_bytes WHERE repository = $1",
+            [Value::Text(repository)],
+        ),
+        Within::Items { lower, upper } => statement(
+            "SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM stored_bytes WHERE repository IN
+                 (SELECT lookup FROM documents WHERE kind = 'item' AND key >= $1 AND key < $2)",
+            [Value::Text(lower), Value::Text(upper)],
+        ),
+    }
+}
 
 /// What a batch that fails goes back to. It is set from the beginning of a flush to its end.
 pub(super) const SAVEPOINT: &str = "SAVEPOINT batch";
@@ -254,6 +270,7 @@ fn question(condition: &Condition) -> Option<Statement<'_>> {
             "SELECT max(sequence) FROM objects WHERE repository = $1 AND type = $2 AND name = $3",
             [Value::Text(repository), Value::Text(object_type), Value::Text(name)],
         ),
+        Condition::Space { within, .. } => stored(within),
         Condition::Room { repository, object_type, .. } => {
             statement(ALIVE, [Value::Text(repository), Value::Text(object_type)])
         }
@@ -271,6 +288,7 @@ fn holds(condition: &Condition, answer: [Option<i64>; 2]) -> bool {
             answer == [*sequence, None]
         }
         Condition::ObjectKnown { known, .. } => answer == [Some(i64::from(*known)), None],
+        Condition::Space { most, room, .. } => answer[0].is_some_and(|stored| (stored <= *most) == *room),
         Condition::Room { limit, room, .. } => answer[0].is_some_and(|alive| (alive < *limit) == *room),
     }
 }
@@ -369,6 +387,22 @@ fn put<'a>(kind: &'a str, key: &'a str, write: &'a DocumentWrite, revision: i64)
 const NEXT_SEQUENCE: &str = "UPDATE repositories SET sequence = sequence + 1
      WHERE repository = $1 AND state = 'live' RETURNING sequence";
 
+/// Counts the bytes of an object that arrives, unless an earlier lifetime of it has them already.
+const COUNT_BYTES: &str = "INSERT INTO stored_bytes (repository, bytes)
+     SELECT $1, CAST($2 AS BIGINT) WHERE NOT EXISTS (SELECT 1 FROM objects
+         WHERE repository = $3 AND type = $4 AND name = $5 AND content = $6)
+     ON CONFLICT (repository) DO UPDATE SET bytes = stored_bytes.bytes + excluded.bytes";
+
+/// Takes the bytes of a deleted lifetime off, unless another one has them as well.
+const UNCOUNT_BYTES: &str =
+    "UPDATE stored_bytes SET bytes = bytes - coalesce((SELECT one.size FROM objects AS one
+         WHERE one.repository = $1 AND one.type = $2 AND one.name = $3 AND one.sequence = $4
+           AND one.deleted_sequence IS NOT NULL
+           AND NOT EXISTS (SELECT 1 FROM objects AS other
+               WHERE other.repository = $1 AND other.type = $2 AND other.name = $3
+                 AND other.content = one.content AND other.sequence <> $4)), 0)
+     WHERE repository = $1";
+
 /// Which of the statements must have answered with a row for the rest to mean anything.
 fn needed_answers(statements: &[Statement<'_>]) -> Vec<usize> {
     let next = |(_, statement): &(usize, &Statement<'_>)| statement.sql == NEXT_SEQUENCE;
@@ -384,7 +418,13 @@ fn write_object(write: &ObjectWrite) -> Vec<Statement<'_>> {
                 [repository, *object_type, name, content, by].map(Value::Text);
             let [size, at] = [*size, *at].map(Value::Int);
             let insert = [place, object_type, name, place, content, size, at, by];
-            vec![statement(NEXT_SEQUENCE, [place]), statement(sql, insert)]
+            let mut statements = vec![statement(NEXT_SEQUENCE, [place])];
+            if object_type != Value::Text(ObjectType::Locks.as_str()) {
+                let count = [place, size, place, object_type, name, content];
+                statements.push(statement(COUNT_BYTES, count));
+            }
+            statements.push(statement(sql, insert));
+            statements
         }
         ObjectWrite::Tombstone { repository, object_type, name, at, by } => {
             let sql = "UPDATE objects
@@ -414,7 +454,7 @@ fn write_object(write: &ObjectWrite) -> Vec<Statement<'_>> {
                  AND deleted_sequence IS NOT NULL";
             let [place, object_type, name] = [repository, *object_type, name].map(Value::Text);
             let lifetime = [place, object_type, name, Value::Int(*sequence)];
-            vec![statement(list, lifetime), statement(remove, lifetime)]
+            vec![statement(UNCOUNT_BYTES, lifetime), statement(list, lifetime), statement(remove, lifetime)]
         }
         ObjectWrite::BytesGone { bytes } => {
             let sql = "DELETE FROM purged WHERE repository = $1 AND type = $2 AND content = $3";
@@ -427,10 +467,12 @@ fn write_object(write: &ObjectWrite) -> Vec<Statement<'_>> {
         }
         ObjectWrite::DropRepository { repository } => {
             let objects = "DELETE FROM objects WHERE repository = $1";
+            let bytes = "DELETE FROM stored_bytes WHERE repository = $1";
             // All its bytes go with it.
             let purged = "DELETE FROM purged WHERE repository = $1";
-            let [objects, purged] = [objects, purged].map(|sql| statement(sql, [Value::Text(repository)]));
-            vec![objects, purged, set_state(repository, "dropped")]
+            let [objects, bytes, purged] =
+                [objects, bytes, purged].map(|sql| statement(sql, [Value::Text(repository)]));
+            vec![objects, bytes, purged, set_state(repository, "dropped")]
         }
         ObjectWrite::RepositoryGone { repository } => vec![set_state(repository, "gone")],
     }

@@ -156,6 +156,7 @@ fn migrations_may_run_twice() {
     let store = Store::open(folder.path()).unwrap();
     assert_eq!(ledger(&store), ["item"]);
     assert_eq!(store.transact(|tx| tx.usage(ITEM)), Ok((1, 5)));
+    assert_eq!(store.transact(|tx| tx.stored(&store::Holder::repository(ITEM))), Ok(5));
     assert!(save(&store, DATA, b"more").is_ok());
 }
 

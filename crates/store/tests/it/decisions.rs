@@ -4,12 +4,12 @@ use std::sync::Barrier;
 
 use arm::{Error, ErrorKind};
 use resources::ResourceGroup;
-use store::{ObjectType, Store, Transaction};
+use store::{Holder, ObjectType, Store, Transaction};
 use vault::{Edit, VaultChange};
 
 use crate::world::{
     Engine, ITEM, SUBSCRIPTION, clear, edit_item, entry, group, item, ledger, object, operation, tenant,
-    vault,
+    vault, vault_id,
 };
 
 on_every_engine!(
@@ -188,6 +188,17 @@ fn objects_are_part_of_the_condition(engine: Engine) {
     assert_eq!(raced(&store, room, |store| hide(store, b"two")).1, [true]);
     assert_eq!(raced(&store, room, |store| add(store, b"two")).1, [true]);
     assert_eq!(raced(&store, room, |store| add(store, b"one")).1, [true, false]);
+    // As many bytes as there are, and one more, fit until more are stored; less does not change it.
+    let item = Holder::repository(ITEM);
+    let stored = store.transact(|tx| tx.stored(&item)).unwrap();
+    let space = |tx: &mut Transaction| tx.has_space(&item, stored + 4, 3);
+    assert_eq!(raced(&store, space, |store| add(store, b"1")).1, [true]);
+    assert_eq!(raced(&store, space, |store| hide(store, b"1")).1, [true]);
+    assert_eq!(raced(&store, space, |store| add(store, b"2")).1, [true, false]);
+    let below = Holder::below(&vault_id());
+    let space = |tx: &mut Transaction| tx.has_space(&below, stored + 2, 0);
+    assert_eq!(raced(&store, space, |store| add(store, b"1")).1, [true], "it was counted before");
+    assert_eq!(raced(&store, space, |store| add(store, b"3")).1, [true, false]);
     let fresh = |tx: &mut Transaction| tx.object_known(ITEM, data, &object(b"new").name);
     let flash = |store: &Store| {
         add(store, b"new");

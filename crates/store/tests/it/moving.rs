@@ -70,6 +70,8 @@ fn everything_moves_to_another_database_and_back() {
     put(&store, "back").unwrap();
     assert_eq!(ledger(&store), ["item", "tenants", "there", "back"]);
     assert_eq!(store.transact(|tx| tx.usage(ITEM)), Ok((2, 9)));
+    let stored = store.transact(|tx| tx.stored(&store::Holder::repository(ITEM)));
+    assert_eq!(stored, Ok(13), "the dead one is kept");
     assert!(folder.path().join("countersign.db.moved").exists(), "the first one is kept");
     drop(store);
     let inspector = Inspector::open(folder.path(), &Database::Sqlite).unwrap();

@@ -1,13 +1,14 @@
 //! Deleted objects that nobody needs: their rows go with a commit, their bytes afterwards, and nothing else does.
 
 use jiff::{SignedDuration, Timestamp};
-use store::{Object, ObjectType, Purged, Store};
+use store::{Holder, Object, ObjectType, Purged, Store};
 use vault::purge_rule::{Instant, Needs, capture_window};
 
 use crate::world::{Engine, ITEM, edit_item, entry, file, item, now, object, save, upload};
 
 on_every_engine!(
     deleted_objects_are_purged_at_the_second_and_their_bytes_with_them,
+    what_is_purged_takes_no_room_any_more,
     what_a_protected_point_needs_stays,
     bytes_that_another_lifetime_has_stay,
     bytes_that_are_just_being_sent_again_stay,
@@ -67,6 +68,22 @@ fn deleted_objects_are_purged_at_the_second_and_their_bytes_with_them(engine: En
     assert!(!known(&store, &gone) && !file(world.path(), DATA, &gone).exists());
     assert!(known(&store, &live) && file(world.path(), DATA, &live).exists(), "what is live stays");
     assert_eq!(purge_all(&store, over() + second), Purged::default());
+}
+
+fn what_is_purged_takes_no_room_any_more(engine: Engine) {
+    let (store, _world) = engine.store_with_item();
+    let stored = || store.transact(|tx| tx.stored(&Holder::repository(ITEM))).unwrap();
+    let [gone, live] = [b"gone", b"live"].map(|bytes| save(&store, DATA, bytes).unwrap());
+    for object in [&gone, &live, &gone] {
+        hide(&store, DATA, object, now());
+        save(&store, DATA, if object.name == gone.name { b"gone" } else { b"live" }).unwrap();
+    }
+    hide(&store, DATA, &gone, now());
+    assert_eq!(stored(), 8, "of each, all lifetimes together take the room of one");
+    assert_eq!(purge_all(&store, over()).objects, 4);
+    assert_eq!(stored(), 4, "the last lifetime's bytes go, and those that a live one has stay");
+    save(&store, DATA, b"gone").unwrap();
+    assert_eq!(stored(), 8);
 }
 
 fn what_a_protected_point_needs_stays(engine: Engine) {

@@ -3,15 +3,16 @@
 use std::fs;
 use std::sync::Barrier;
 
-use store::{Object, ObjectType, Store, StoreError};
+use store::{Holder, Object, ObjectType, Store, StoreError, Transaction};
 use vault::Edit;
 
-use crate::world::{Engine, ITEM, edit_item, file, item, named_item, now, object, save, upload};
+use crate::world::{Engine, ITEM, edit_item, file, item, named_item, now, object, save, upload, vault_id};
 
 on_every_engine!(
     an_upload_is_nothing_until_it_is_kept,
     bytes_of_another_length_are_not_handed_out,
     order_is_a_sequence_and_lists_come_in_pages,
+    stored_bytes_count_once_and_as_long_as_they_are_kept,
     bytes_are_removed_only_when_no_row_and_no_upload_needs_them,
     locks_that_come_and_go_at_once_never_lose_bytes_that_a_row_needs,
     a_repository_that_is_given_up_loses_its_rows_at_once_and_its_bytes_for_good,
@@ -82,6 +83,54 @@ fn order_is_a_sequence_and_lists_come_in_pages(engine: Engine) {
     assert_eq!(seen, wanted);
     assert_eq!(store.transact(|tx| tx.usage(ITEM)), Ok((7, 7)));
     assert_eq!(store.transact(|tx| tx.objects(ITEM, ObjectType::Keys, 0, 3)), Ok((vec![], None)));
+}
+
+fn stored_bytes_count_once_and_as_long_as_they_are_kept(engine: Engine) {
+    let (store, _world) = engine.store_with_item();
+    let stored = || {
+        let [one, all] = [Holder::repository(ITEM), Holder::below(&vault_id())];
+        let [one, all] = [one, all].map(|holder| store.transact(|tx| tx.stored(&holder)).unwrap());
+        assert_eq!(one, all);
+        one
+    };
+    let hide = |object_type, name: &str| {
+        store
+            .transact(|tx| {
+                tx.tombstone_object(ITEM, object_type, name, now(), "test");
+                Ok(())
+            })
+            .unwrap();
+    };
+    assert_eq!(stored(), 0);
+    let pack = save(&store, DATA, b"12345").unwrap();
+    save(&store, ObjectType::Index, b"123").unwrap();
+    assert_eq!(stored(), 8);
+    for _ in 0..2 {
+        hide(DATA, &pack.name);
+        assert_eq!(stored(), 8, "what was deleted is kept");
+        save(&store, DATA, b"12345").unwrap();
+        assert_eq!(stored(), 8, "what comes back takes no more room");
+    }
+    // The same bytes as something else, and a config that takes the place of another.
+    save(&store, ObjectType::Keys, b"123").unwrap();
+    assert_eq!(stored(), 11);
+    let config = |bytes: &[u8]| Object { name: "config".into(), ..object(bytes) };
+    for (bytes, sum) in [(b"1234".as_slice(), 15), (b"12", 17), (b"1234", 17)] {
+        store.transact(|tx| tx.put_object(ITEM, ObjectType::Config, &config(bytes))).unwrap();
+        assert_eq!(stored(), sum);
+        hide(ObjectType::Config, "config");
+    }
+    let lock = save(&store, ObjectType::Locks, b"lock").unwrap();
+    assert_eq!(stored(), 17);
+    let forget = |tx: &mut Transaction| {
+        tx.forget_lock(ITEM, &lock.name);
+        Ok(())
+    };
+    store.transact(forget).unwrap();
+    assert_eq!(stored(), 17);
+    assert_eq!(store.transact(|tx| tx.stored(&Holder::repository("none"))), Ok(0));
+    drop_item(&store);
+    assert_eq!(stored(), 0);
 }
 
 fn bytes_are_removed_only_when_no_row_and_no_upload_needs_them(engine: Engine) {

@@ -72,6 +72,12 @@ pub const ROUTES: &[Route] = &[
         credentials::get,
     ),
     route(
+        Method::Post,
+        instance_path!("/repositoryCredentials/{user}/rotate"),
+        instance_action!("repositoryCredentials/action"),
+        credentials::rotate,
+    ),
+    route(
         Method::Delete,
         instance_path!("/repositoryCredentials/{user}"),
         instance_action!("repositoryCredentials/delete"),

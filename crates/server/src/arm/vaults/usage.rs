@@ -2,23 +2,27 @@
 
 use arm::Result;
 use serde_json::{Value, json};
-use vault::{Container, RecoveryPoint};
+use store::Holder;
+use vault::{Container, RecoveryPoint, RepositoryQuota};
 
 use super::load;
 use crate::arm::call::Call;
 use crate::arm::recovery::place;
 use crate::arm::reply::Reply;
 
-/// `GET usages`. There are no limits, so none are named.
+/// `GET usages`. What is stored may have a limit, a quota; nothing else has one.
 pub fn list(call: &mut Call<'_>) -> Result<Reply> {
     let vault = load(call)?;
     let items = place::items(call, &vault.id)?;
     let containers: Vec<Container> = call.tx.below(&vault.id)?;
     let mut points: Vec<RecoveryPoint> = call.tx.below(&vault.id)?;
     points.retain(|point| items.iter().any(|item| item.short == point.repository));
-    let mut bytes = 0_u64;
-    for item in &items {
-        bytes = bytes.saturating_add(call.tx.usage(&item.short)?.1);
+    let mut stored =
+        usage("StorageUsed", "Stored bytes", "Bytes", json!(call.tx.stored(&Holder::below(&vault.id))?));
+    if let (Some(quota), Some(stored)) =
+        (call.tx.resource::<RepositoryQuota>(&vault.id)?, stored.as_object_mut())
+    {
+        stored.insert("limit".into(), quota.limit.into());
     }
     let deleted = items.iter().filter(|item| item.deletion.is_some()).count();
     Ok(Reply::list(vec![
@@ -26,7 +30,7 @@ pub fn list(call: &mut Call<'_>) -> Result<Reply> {
         usage("SoftDeletedItemCount", "Soft-deleted items", "Count", json!(deleted)),
         usage("ProtectedServerCount", "Registered containers", "Count", json!(containers.len())),
         usage("RecoveryPointCount", "Recovery points", "Count", json!(points.len())),
-        usage("StorageUsed", "Stored bytes", "Bytes", json!(bytes)),
+        stored,
     ]))
 }
 

@@ -140,13 +140,13 @@ async fn what_is_too_large_is_refused() {
     assert_eq!(world.unfinished().await, 0);
 }
 
-fn base64(text: &str) -> String {
+pub fn base64(text: &str) -> String {
     use base64::Engine;
     base64::prelude::BASE64_STANDARD.encode(text)
 }
 
 /// A connection that a test writes to byte by byte.
-async fn connect(world: &World) -> tokio_rustls::client::TlsStream<tokio::net::TcpStream> {
+pub async fn connect(world: &World) -> tokio_rustls::client::TlsStream<tokio::net::TcpStream> {
     use rustls_pki_types::pem::PemObject;
     let mut roots = rustls::RootCertStore::empty();
     let ca = world.server.folder.path().join("tls/ca.pem");

@@ -14,8 +14,8 @@ use reqwest::header::{CONTENT_LENGTH, HeaderMap};
 use store::{Store, Transaction};
 use uuid::Uuid;
 use vault::{
-    Edit, Feature, FreeSettings, Immutability, ProtectedItem, Protection, RepositoryCredential, SoftDelete,
-    Stamp, Vault, VaultChange,
+    Edit, Feature, FreeSettings, Immutability, ProtectedItem, Protection, RepositoryCredential,
+    RepositoryRight, SoftDelete, Stamp, Vault, VaultChange,
 };
 
 use crate::harness::{BACKUP_SUB, Harness};
@@ -83,7 +83,9 @@ impl World {
             world.apply(|tx| VaultChange::item(&vault(tx), Edit::create(item.clone()), None, None));
             let credential = RepositoryCredential {
                 item: item_id(short),
+                previous: None,
                 repository: short.into(),
+                right: RepositoryRight::Full,
                 user_name: short.into(),
                 secret_hash: SecretDigest::of(SECRET).to_hex(),
                 created: now,

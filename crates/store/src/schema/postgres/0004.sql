@@ -1,0 +1,12 @@
+CREATE TABLE IF NOT EXISTS stored_bytes (
+    repository TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    bytes      BIGINT NOT NULL
+);
+INSERT INTO stored_bytes (repository, bytes)
+    SELECT one.repository, CAST(sum(one.size) AS BIGINT) FROM objects AS one
+    WHERE one.type <> 'locks'
+      AND NOT EXISTS (SELECT 1 FROM objects AS earlier
+          WHERE earlier.repository = one.repository AND earlier.type = one.type AND earlier.name = one.name
+            AND earlier.content = one.content AND earlier.sequence < one.sequence)
+    GROUP BY one.repository
+    ON CONFLICT (repository) DO UPDATE SET bytes = excluded.bytes;
