@@ -1,5 +1,6 @@
 //! The program `countersign`: the server, and the commands for people.
 
+mod clock_command;
 mod demo;
 mod ledger_command;
 mod mail_command;
@@ -33,6 +34,9 @@ enum Command {
     /// Look at the ledger of a data folder, or check it.
     #[command(subcommand)]
     Ledger(ledger_command::Ledger),
+    /// Look at the time by which servers go, or vouch for the clock of this host.
+    #[command(subcommand)]
+    Clock(clock_command::Clock),
     /// Look at what was and is to be sent: mails, and messages to webhooks.
     Outbox(outbox_command::Outbox),
     /// Try out whether mail can be sent.
@@ -49,6 +53,7 @@ fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Demo(demo) => demo.run(),
         Command::Ledger(ledger) => ledger.run(),
+        Command::Clock(clock) => clock.run(),
         Command::Outbox(outbox) => outbox.run(),
         Command::Mail(mail) => mail.run(),
         Command::Migrate(migrate) => migrate.run(),

@@ -30,7 +30,7 @@ mod tls;
 pub mod toml_file;
 mod turn;
 
-pub use clock_mark::clock_mark;
+pub use clock_mark::{Accepted, accept_clock, clock_mark, in_words, keep_once as keep_clock};
 pub use listen::serve as serve_router;
 pub use run::{Config, Running, StartError, arm_router, assemble, graph_router, start};
 pub use tls::configure as configure_tls;

@@ -91,6 +91,8 @@ pub struct Metrics {
     pub outgoing: Family<OutgoingLabels, Counter>,
     /// What waits in the outbox.
     pub outbox_open: Family<ChannelLabels, Gauge>,
+    /// By how many seconds the time by which things are destroyed is behind.
+    pub clock_lag: Gauge,
     store: StoreGauges,
     registry: Arc<Registry>,
 }
@@ -154,6 +156,9 @@ impl Default for Metrics {
         let outbox_open = Family::default();
         let text = "What waits in the outbox, as this server saw it last";
         registry.register("countersign_outbox_open", text, outbox_open.clone());
+        let clock_lag = Gauge::default();
+        let text = "Seconds that nobody saw pass, by which expiry and purges are later";
+        registry.register("countersign_clock_lag_seconds", text, clock_lag.clone());
         let store = StoreGauges::register(&mut registry);
         let mut blob = |name: &str, text: &str| {
             let family: Family<BlobLabels, Counter> = Family::default();
@@ -172,6 +177,7 @@ impl Default for Metrics {
             failed_sign_ins,
             outgoing,
             outbox_open,
+            clock_lag,
             store,
             registry: Arc::new(registry),
         }

@@ -100,7 +100,7 @@ async fn answer(
     let address = Address::parse(parts.uri.path()).ok_or_else(Refusal::no_such_address)?;
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map(|ConnectInfo(peer)| peer.ip());
-    let client = Client::of(&parts.headers, peer, app.edge.uuid(), app.edge.now())?;
+    let client = Client::of(&parts.headers, peer, app.edge.uuid(), app.edge.settled())?;
     let (client, address) = (Arc::new(client), Arc::new(address));
     let visit = Visit { app: app.clone(), gate, view_locks, client, address };
     match route(&visit, parts, body).await {

@@ -9,6 +9,7 @@ use crate::batch::Row;
 use crate::document::Document;
 use crate::engine::{LedgerRow, Snapshot};
 use crate::error::StoreError;
+use crate::mark::ClockMark;
 use crate::outgoing::Outgoing;
 use crate::place::Database;
 use crate::postgres::Postgres;
@@ -64,5 +65,15 @@ impl Inspector {
         let mut all: Vec<Outgoing> = rows.iter().map(read).collect::<Result<_, _>>()?;
         all.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
         Ok(all)
+    }
+
+    /// The high-water mark of time that servers left, if any has run.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn clock_mark(&self) -> Result<Option<ClockMark>, StoreError> {
+        let row = self.snapshot.document(ClockMark::KIND, ClockMark::KEY)?;
+        let read = |row: &Row| row.read().map_err(|e| StoreError::Corrupt(e.internal.unwrap_or(e.message)));
+        row.as_ref().map(read).transpose()
     }
 }

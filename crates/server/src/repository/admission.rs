@@ -27,8 +27,8 @@ pub struct Client {
     pub correlation: Uuid,
     /// The security PIN that came along.
     pub pin: Option<String>,
-    /// When the request came.
-    at: Timestamp,
+    /// The settled time when the request came.
+    settled: Timestamp,
 }
 
 /// What a request is for.
@@ -59,12 +59,12 @@ impl Client {
         headers: &HeaderMap,
         address: Option<IpAddr>,
         correlation: Uuid,
-        at: Timestamp,
+        settled: Timestamp,
     ) -> Result<Self> {
         let credentials = headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok()).and_then(basic);
         let (user, secret) = credentials.ok_or_else(unauthenticated)?;
         let (user, pin) = pin::split(user, headers);
-        Ok(Self { user, secret, address, correlation, pin, at })
+        Ok(Self { user, secret, address, correlation, pin, settled })
     }
 
     /// The form that the decision about consent takes.
@@ -113,7 +113,7 @@ pub fn admit(tx: &mut Transaction, client: &Client, address: &Address, purpose: 
         .ok_or_else(unauthenticated)?;
     let items: Vec<ProtectedItem> = tx.find(&address.item)?;
     let vaults: Vec<Vault> = tx.find(&address.vault)?;
-    let item = items.into_iter().find(|item| item.id == credential.item && !item.is_gone(client.at));
+    let item = items.into_iter().find(|item| item.id == credential.item && !item.is_gone(client.settled));
     let found = item.and_then(|item| {
         let vault = vaults.into_iter().find(|vault| item.id.is_within(&vault.id))?;
         Some(Admitted { vault, item })
