@@ -42,6 +42,8 @@ pub fn classify(change: &VaultChange) -> Vec<Finding> {
         ChangeKind::Server(removal) => server(removal),
         // Only what is gone already can be purged (the constructor sees to it).
         ChangeKind::Purge(_) => Vec::new(),
+        // Only a point whose retention is over can expire (the constructor sees to it).
+        ChangeKind::Expiry(_) => Vec::new(),
         ChangeKind::Pin(edit) => pin(edit),
         ChangeKind::Restore(restore) => {
             let why = format!("backup data of '{}' would be read out of the vault", restore.item.name());

@@ -81,7 +81,7 @@ fn purge_one(tx: &mut Transaction, id: &ResourceId, edge: &Edge, correlation: Uu
 }
 
 /// What the ledger says of what the server does to an item by itself.
-fn entry(item: &ProtectedItem, now: Timestamp, reason: String) -> Entry {
+pub(crate) fn entry(item: &ProtectedItem, now: Timestamp, reason: String) -> Entry {
     Entry {
         sequence: 0,
         at: now,
@@ -106,10 +106,10 @@ fn entry(item: &ProtectedItem, now: Timestamp, reason: String) -> Entry {
 }
 
 /// `/subscriptions/{}/resourceGroups/{}/providers/{}/vaults/{}`
-const VAULT_SEGMENTS: usize = 8;
+pub(crate) const VAULT_SEGMENTS: usize = 8;
 
 /// What the ledger calls it.
-fn operation(item: &ResourceId, verb: &str) -> String {
+pub(crate) fn operation(item: &ResourceId, verb: &str) -> String {
     let items = match VaultKind::of(item) {
         VaultKind::RecoveryServices => {
             "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems"

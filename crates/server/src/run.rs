@@ -113,6 +113,8 @@ pub async fn start(config: &Config, store: Store, edge: Edge) -> Result<Running,
         tokio::spawn(crate::login::TIDYING.keep(app.clone(), stopped.clone())),
     ];
     tasks.push(tokio::spawn(crate::clock_mark::keep(app.clone(), stopped.clone())));
+    tasks.push(tokio::spawn(crate::freeing::TURN.keep(app.clone(), stopped.clone())));
+    tasks.push(tokio::spawn(crate::keeping::TURN.keep(app.clone(), stopped.clone())));
     tasks.push(tokio::spawn(crate::purging::TURN.keep(app.clone(), stopped.clone())));
     for channel in [Channel::Mail, Channel::Webhook] {
         tasks.push(tokio::spawn(crate::mail::keep(app.clone(), channel, stopped.clone())));

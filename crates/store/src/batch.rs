@@ -8,6 +8,7 @@ use arm::{Error, Result};
 use ledger::Entry;
 
 use crate::document::Document;
+use crate::engine::PurgedBytes;
 
 /// Everything a decision read and everything it wants written. All of it is committed, or none of it.
 #[derive(Debug, Default)]
@@ -23,10 +24,12 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Whether it gives up a repository, whose bytes are to be removed afterwards.
-    pub(crate) fn drops_repository(&self) -> bool {
-        let drops = |write: &ObjectWrite| matches!(write, ObjectWrite::DropRepository { .. });
-        self.objects.iter().any(drops)
+    /// Whether it leaves bytes that are to be removed afterwards.
+    pub(crate) fn frees_bytes(&self) -> bool {
+        let frees = |write: &ObjectWrite| {
+            matches!(write, ObjectWrite::DropRepository { .. } | ObjectWrite::Purge { .. })
+        };
+        self.objects.iter().any(frees)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -179,6 +182,18 @@ pub(crate) enum ObjectWrite {
         repository: String,
         object_type: &'static str,
         name: String,
+    },
+    /// Removes one lifetime of a deleted object for good, and lists its bytes for removal.
+    Purge {
+        repository: String,
+        object_type: &'static str,
+        name: String,
+        sequence: i64,
+        content: String,
+    },
+    /// Notes that bytes that were listed for removal are gone, or needed again.
+    BytesGone {
+        bytes: PurgedBytes,
     },
     /// Gives a repository up: its objects are gone at once, its bytes afterwards.
     DropRepository {

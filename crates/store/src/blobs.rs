@@ -157,6 +157,20 @@ impl Blobs {
         }
     }
 
+    /// Makes the removal of bytes durable.
+    pub(crate) fn flush_removal(
+        &self,
+        repository: &str,
+        object_type: ObjectType,
+        content: &str,
+    ) -> Result<(), StoreError> {
+        let folder = self.shared.folder(repository, object_type, content);
+        match flush_folder(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::Io(folder, error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Removes all bytes of a repository for good. Absent is fine. Returns whether all of them are gone, durably: not
     /// when an upload to it is just being decided or another process is at it, nor when asked to stop on the way.
     pub(crate) fn remove_repository(&self, repository: &str, stop: &AtomicBool) -> Result<bool, StoreError> {

@@ -98,6 +98,9 @@ pub(crate) trait Snapshot: Send {
     /// Whether any lifetime of an object, alive or not, refers to these bytes.
     fn refers_to(&self, repository: &str, object_type: &str, content: &str) -> Result<bool, StoreError>;
 
+    /// The first lifetime that each object of a type had, alive or not.
+    fn first_lifetimes(&self, repository: &str, object_type: &str) -> Result<Vec<Birth>, StoreError>;
+
     /// How many objects of one type are alive.
     fn alive(&self, repository: &str, object_type: &str) -> Result<i64, StoreError>;
 
@@ -144,6 +147,12 @@ pub(crate) trait Snapshot: Send {
     /// Repositories that were given up and whose bytes are not known to be gone.
     fn dropped(&self) -> Result<Vec<String>, StoreError>;
 
+    /// Deleted objects, from behind the sequence of a deletion on, in the order of their deletions.
+    fn deleted(&self, repository: &str, after: i64, limit: i64) -> Result<Vec<DeletedRow>, StoreError>;
+
+    /// Bytes whose row was purged and that are not known to be gone: those behind a place in the list, in its order.
+    fn purged(&self, after: &PurgedBytes, limit: i64) -> Result<Vec<PurgedBytes>, StoreError>;
+
     /// Ledger entries from a sequence on, oldest first.
     fn ledger(&self, from: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError>;
 
@@ -175,6 +184,34 @@ pub(crate) struct ObjectRow {
     pub(crate) size: i64,
     pub(crate) created_at: i64,
     pub(crate) created_by: String,
+}
+
+/// When an object arrived first.
+#[derive(Clone, Debug)]
+pub(crate) struct Birth {
+    pub(crate) name: String,
+    pub(crate) sequence: i64,
+    pub(crate) at: i64,
+}
+
+/// A deleted repository object as far as its purge depends on it.
+#[derive(Clone, Debug)]
+pub(crate) struct DeletedRow {
+    pub(crate) object_type: String,
+    pub(crate) name: String,
+    pub(crate) sequence: i64,
+    pub(crate) content: String,
+    pub(crate) size: i64,
+    pub(crate) deleted_sequence: i64,
+    pub(crate) deleted_at: i64,
+}
+
+/// Bytes that are listed for removal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct PurgedBytes {
+    pub(crate) repository: String,
+    pub(crate) object_type: String,
+    pub(crate) content: String,
 }
 
 /// Which lifetimes of objects were to be seen at an earlier moment: those created until then that were not deleted, or

@@ -58,7 +58,7 @@ pub use lease::Lease;
 pub use mark::ClockMark;
 pub use memory::Memory;
 pub use moving::{Moved, Progress, migrate};
-pub use object::{Object, ObjectType};
+pub use object::{Object, ObjectType, Purged};
 pub use outgoing::{Bookmark, Content, Delivery, Destination, Outgoing};
 pub use past::Past;
 pub use place::{Database, Place};
@@ -279,7 +279,7 @@ impl Store {
 
     /// What to ring after the commit of a batch that leaves bytes to be removed.
     fn bell_for(&self, batch: &Batch) -> Option<Bell> {
-        batch.drops_repository().then(|| self.shared.purger.bell())
+        batch.frees_bytes().then(|| self.shared.purger.bell())
     }
 
     /// The bytes of repository objects.

@@ -10,7 +10,10 @@ use ledger::{Chain, Head};
 use parking_lot::Mutex;
 
 use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row};
-use crate::engine::{ACCESS_LOG, AccessChange, EachRow, Engine, LedgerRow, ObjectRow, Seen, Snapshot, Tally};
+use crate::engine::{
+    ACCESS_LOG, AccessChange, Birth, DeletedRow, EachRow, Engine, LedgerRow, ObjectRow, PurgedBytes, Seen,
+    Snapshot, Tally,
+};
 use crate::error::{CommitError, StoreError};
 
 /// A database in memory. Its clones are the same database: several stores may use it, as servers share one, and it is
@@ -89,6 +92,7 @@ struct State {
     /// Every lifetime of every object, in the order of their sequences.
     objects: Vec<Lifetime>,
     repositories: BTreeMap<String, Repository>,
+    purged: BTreeSet<PurgedBytes>,
 }
 
 impl Default for State {
@@ -102,6 +106,7 @@ impl Default for State {
             ledger: Vec::new(),
             objects: Vec::new(),
             repositories: BTreeMap::new(),
+            purged: BTreeSet::new(),
         }
     }
 }
@@ -226,7 +231,18 @@ impl State {
             ObjectWrite::Forget { repository, object_type, name } => {
                 self.objects.retain(|l| !(l.is(&repository, object_type) && l.row.name == name));
             }
+            ObjectWrite::Purge { repository, object_type, name, sequence, content } => {
+                self.objects.retain(|l| {
+                    let found = l.is(&repository, object_type) && l.row.name == name;
+                    !(found && l.row.sequence == sequence && l.deleted.is_some())
+                });
+                self.purged.insert(PurgedBytes { repository, object_type: object_type.into(), content });
+            }
+            ObjectWrite::BytesGone { bytes } => {
+                self.purged.remove(&bytes);
+            }
             ObjectWrite::DropRepository { repository } => {
+                self.purged.retain(|bytes| bytes.repository != repository);
                 self.objects.retain(|lifetime| lifetime.repository != repository);
                 self.set_state(&repository, RepositoryState::Dropped);
             }
@@ -308,6 +324,19 @@ impl Lifetime {
         self.repository == repository && self.object_type == object_type
     }
 
+    fn deleted_row(&self) -> Option<DeletedRow> {
+        let (deleted_sequence, deleted_at) = self.deleted?;
+        Some(DeletedRow {
+            object_type: self.object_type.clone(),
+            name: self.row.name.clone(),
+            sequence: self.row.sequence,
+            content: self.row.content.clone(),
+            size: self.row.size,
+            deleted_sequence,
+            deleted_at,
+        })
+    }
+
     fn is_in(&self, seen: Seen) -> bool {
         let lasted = |(sequence, at)| sequence > seen.until || at >= seen.deleted_since;
         self.row.sequence <= seen.until && self.deleted.is_none_or(lasted)
@@ -370,6 +399,15 @@ impl Snapshot for View {
         Ok(self.0.of_type(repository, object_type).any(|lifetime| lifetime.row.content == content))
     }
 
+    fn first_lifetimes(&self, repository: &str, object_type: &str) -> Result<Vec<Birth>, StoreError> {
+        let mut names = BTreeSet::new();
+        let lifetimes = self.0.of_type(repository, object_type).map(|lifetime| &lifetime.row);
+        let first = lifetimes.filter(|row| names.insert(&row.name));
+        Ok(first
+            .map(|row| Birth { name: row.name.clone(), sequence: row.sequence, at: row.created_at })
+            .collect())
+    }
+
     fn alive(&self, repository: &str, object_type: &str) -> Result<i64, StoreError> {
         Ok(self.0.alive(repository, object_type))
     }
@@ -429,6 +467,18 @@ impl Snapshot for View {
     fn dropped(&self) -> Result<Vec<String>, StoreError> {
         let dropped = self.0.repositories.iter().filter(|(_, found)| found.state == RepositoryState::Dropped);
         Ok(dropped.map(|(repository, _)| repository.clone()).collect())
+    }
+
+    fn deleted(&self, repository: &str, after: i64, limit: i64) -> Result<Vec<DeletedRow>, StoreError> {
+        let of_repository = self.0.objects.iter().filter(|lifetime| lifetime.repository == repository);
+        let mut rows: Vec<DeletedRow> = of_repository.filter_map(Lifetime::deleted_row).collect();
+        rows.retain(|row| row.deleted_sequence > after);
+        rows.sort_unstable_by_key(|row| row.deleted_sequence);
+        Ok(limited(rows.into_iter(), limit))
+    }
+
+    fn purged(&self, after: &PurgedBytes, limit: i64) -> Result<Vec<PurgedBytes>, StoreError> {
+        Ok(limited(self.0.purged.iter().filter(|bytes| *bytes > after).cloned(), limit))
     }
 
     fn ledger(&self, from: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError> {

@@ -52,7 +52,7 @@ struct Table {
 
 use Kind::{Bytes, Int, Text};
 
-const TABLES: [Table; 5] = [
+const TABLES: [Table; 6] = [
     Table {
         name: "documents",
         columns: &[Text, Text, Text, Int, Text],
@@ -104,6 +104,15 @@ const TABLES: [Table; 5] = [
         insert:
             "INSERT INTO objects (repository, type, name, sequence, content, size, created_at, created_by,
              deleted_sequence, deleted_at, deleted_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    },
+    Table {
+        name: "purged",
+        columns: &[Text, Text, Text],
+        keys: 3,
+        first: "SELECT repository, type, content FROM purged ORDER BY repository, type, content LIMIT $1",
+        next: "SELECT repository, type, content FROM purged WHERE (repository, type, content) > ($1, $2, $3)
+             ORDER BY repository, type, content LIMIT $4",
+        insert: "INSERT INTO purged (repository, type, content) VALUES ($1, $2, $3)",
     },
 ];
 

@@ -1,8 +1,10 @@
 //! The objects of a repository, as their rows know them.
 
 use jiff::Timestamp;
+use vault::purge_rule::{Deleted, Lifetime, ObjectKind};
 
-use crate::engine::ObjectRow;
+use crate::batch::ObjectWrite;
+use crate::engine::{DeletedRow, ObjectRow};
 use crate::error::StoreError;
 
 /// The types of object in a restic repository.
@@ -38,6 +40,11 @@ impl ObjectType {
         }
     }
 
+    /// The type that a row names.
+    pub(crate) fn stored(name: &str) -> Option<Self> {
+        if name == Self::Config.as_str() { Some(Self::Config) } else { Self::parse(name) }
+    }
+
     /// The type with this name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::FOLDERS.into_iter().find(|folder| folder.as_str() == name)
@@ -68,6 +75,71 @@ impl TryFrom<ObjectRow> for Object {
             size: u64::try_from(row.size).map_err(|_| damaged())?,
             at: Timestamp::from_microsecond(row.created_at).map_err(|_| damaged())?,
             by: row.created_by.clone(),
+            content: row.content,
+            name: row.name,
+        })
+    }
+}
+
+/// What one purge came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// How many deleted objects it removed.
+    pub objects: u64,
+    /// Their size in bytes. Bytes that another object shares stay.
+    pub bytes: u64,
+    /// The cursor behind what it looked at, or none when it looked at everything.
+    pub next: Option<i64>,
+}
+
+/// A deleted object.
+pub(crate) struct DeletedVersion {
+    object_type: ObjectType,
+    name: String,
+    content: String,
+    sequence: i64,
+    pub(crate) size: u64,
+    pub(crate) lifetime: Lifetime,
+}
+
+impl DeletedVersion {
+    /// What it is to the purge rule.
+    pub(crate) fn kind(&self) -> ObjectKind {
+        match self.object_type {
+            ObjectType::Config => ObjectKind::Config,
+            ObjectType::Keys => ObjectKind::Key,
+            ObjectType::Snapshots => ObjectKind::Snapshot,
+            ObjectType::Data | ObjectType::Index | ObjectType::Locks => ObjectKind::Content,
+        }
+    }
+
+    /// Its removal.
+    pub(crate) fn purge(self, repository: &str) -> ObjectWrite {
+        ObjectWrite::Purge {
+            repository: repository.to_string(),
+            object_type: self.object_type.as_str(),
+            name: self.name,
+            sequence: self.sequence,
+            content: self.content,
+        }
+    }
+}
+
+impl TryFrom<DeletedRow> for DeletedVersion {
+    type Error = StoreError;
+
+    fn try_from(row: DeletedRow) -> Result<Self, StoreError> {
+        let damaged = || StoreError::Corrupt(format!("the row of the deleted object `{}`", row.name));
+        let number = |number: i64| u64::try_from(number).map_err(|_| damaged());
+        let deleted = Deleted {
+            sequence: number(row.deleted_sequence)?,
+            at: Timestamp::from_microsecond(row.deleted_at).map_err(|_| damaged())?,
+        };
+        Ok(Self {
+            object_type: ObjectType::stored(&row.object_type).ok_or_else(damaged)?,
+            sequence: row.sequence,
+            size: number(row.size)?,
+            lifetime: Lifetime { created: number(row.sequence)?, deleted: Some(deleted) },
             content: row.content,
             name: row.name,
         })

@@ -1,5 +1,6 @@
-//! The removal of bytes whose repository was given up, off everybody's way.
+//! The removal of bytes whose object was purged or whose repository was given up, off everybody's way.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -8,16 +9,19 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::Blobs;
 use crate::batch::{Batch, ObjectWrite};
-use crate::engine::Engine;
+use crate::engine::{Engine, PurgedBytes};
 use crate::error::{CommitError, StoreError};
+use crate::{Blobs, ObjectType};
 
 /// When to try again what could not be removed, because an upload was just being decided or the disk failed.
 const RETRY: Duration = Duration::from_secs(60);
 
+/// How many purged objects are held at a time.
+const PAGE: i64 = 1000;
+
 /// What removes the bytes. The list of what there is to remove is in the database, so that a crash loses nothing: it is
-/// written by the commit that gives a repository up, and shortened when the bytes are gone.
+/// written by the commit that purges an object or gives a repository up, and shortened when the bytes are gone.
 pub(crate) struct Purger {
     worker: Arc<Worker>,
     wake: Mutex<Option<Sender<()>>>,
@@ -100,7 +104,7 @@ impl Worker {
             left = match self.finish() {
                 Ok(all) => !all,
                 Err(error) => {
-                    tracing::error!(%error, "the bytes of a repository that was given up could not be removed yet");
+                    tracing::error!(%error, "bytes that nothing refers to any more could not be removed yet");
                     true
                 }
             };
@@ -110,6 +114,11 @@ impl Worker {
     /// Returns whether nothing is left to remove.
     fn finish(&self) -> Result<bool, StoreError> {
         let _turn = self.turn.lock();
+        let repositories = self.remove_repositories()?;
+        Ok(self.remove_purged()? && repositories)
+    }
+
+    fn remove_repositories(&self) -> Result<bool, StoreError> {
         let dropped = self.engine.snapshot()?.dropped()?;
         let mut all = true;
         for repository in dropped {
@@ -117,16 +126,76 @@ impl Worker {
                 all = false;
                 continue;
             }
-            let mut batch = Batch::default();
-            batch.objects.push(ObjectWrite::RepositoryGone { repository });
-            match self.engine.commit(batch) {
-                Ok(()) => {}
-                Err(CommitError::Failed(error)) => return Err(error),
-                Err(CommitError::Conflict) => {
-                    return Err(StoreError::Corrupt("a batch without conditions conflicted".into()));
-                }
-            }
+            self.note([ObjectWrite::RepositoryGone { repository }])?;
         }
         Ok(all)
     }
+
+    /// Removes the bytes of purged objects, page by page.
+    fn remove_purged(&self) -> Result<bool, StoreError> {
+        let mut all = true;
+        let mut after = PurgedBytes::default();
+        loop {
+            let page = self.engine.snapshot()?.purged(&after, PAGE)?;
+            let Some(last) = page.last() else {
+                return Ok(all);
+            };
+            after = last.clone();
+            let mut gone = Vec::new();
+            for bytes in page {
+                if self.stop.load(Ordering::Relaxed) {
+                    all = false;
+                    break;
+                }
+                match self.remove_bytes(&bytes)? {
+                    true => gone.push(bytes),
+                    false => all = false,
+                }
+            }
+            // First the disk, then the list: names that come back with the power would be nobody's.
+            let mut folders = BTreeSet::new();
+            for bytes in &gone {
+                let folder = (&bytes.repository, &bytes.object_type, bytes.content.get(..2));
+                if folders.insert(folder) {
+                    self.blobs.flush_removal(&bytes.repository, object_type(bytes)?, &bytes.content)?;
+                }
+            }
+            self.note(gone.iter().cloned().map(|bytes| ObjectWrite::BytesGone { bytes }))?;
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Returns whether there is nothing more to do about them: they are gone, or an object needs them again.
+    fn remove_bytes(&self, bytes: &PurgedBytes) -> Result<bool, StoreError> {
+        let PurgedBytes { repository, content, .. } = bytes;
+        let object_type = object_type(bytes)?;
+        let mut needed = false;
+        let referred_to = || {
+            needed = self.engine.snapshot()?.refers_to(repository, object_type.as_str(), content)?;
+            Ok(needed)
+        };
+        let gone = self.blobs.remove_unclaimed(repository, object_type, content, referred_to)?;
+        Ok(gone || needed)
+    }
+
+    fn note(&self, writes: impl IntoIterator<Item = ObjectWrite>) -> Result<(), StoreError> {
+        let batch = Batch { objects: writes.into_iter().collect(), ..Batch::default() };
+        if batch.is_empty() {
+            return Ok(());
+        }
+        match self.engine.commit(batch) {
+            Ok(()) => Ok(()),
+            Err(CommitError::Failed(error)) => Err(error),
+            Err(CommitError::Conflict) => {
+                Err(StoreError::Corrupt("a batch without conditions conflicted".into()))
+            }
+        }
+    }
+}
+
+fn object_type(bytes: &PurgedBytes) -> Result<ObjectType, StoreError> {
+    let damaged = || StoreError::Corrupt(format!("the type `{}` of purged bytes", bytes.object_type));
+    ObjectType::stored(&bytes.object_type).ok_or_else(damaged)
 }

@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/sqlite/0001.sql"),
     include_str!("schema/sqlite/0002.sql"),
     include_str!("schema/sqlite/0003.sql"),
+    include_str!("schema/sqlite/0004.sql"),
 ];
 
 /// How many prepared statements a connection keeps.

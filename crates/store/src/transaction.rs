@@ -1,17 +1,20 @@
 //! One decision: what it reads, what it wants written, and what it says in the ledger.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arm::{Error, ResourceId, Result};
+use jiff::Timestamp;
 use ledger::Entry;
 use mua::Clearance;
 use serde::Serialize;
-use vault::purge_rule::Instant;
+use vault::purge_rule::{Instant, Needs};
 use vault::{ChangeKind, Edit, ProtectedItem, RecoveryPoint, RepositoryCredential, SecurityPin};
 
 use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row, Written, read};
 use crate::document::{Document, Free};
-use crate::engine::{LedgerRow, ObjectRow, Snapshot};
+use crate::engine::{Birth, LedgerRow, ObjectRow, Snapshot};
+use crate::object::{DeletedVersion, Purged};
 use crate::{Access, Object, ObjectType, Past, Store, retryable};
 
 /// How far back in what was read it is looked whether a document was read before.
@@ -178,6 +181,7 @@ impl Transaction {
                 self.edit(removal.container())
             }
             ChangeKind::Purge(edit) => self.edit_item(&edit),
+            ChangeKind::Expiry(edit) => self.edit(&edit),
             ChangeKind::Pin(edit) => self.edit(&edit),
             ChangeKind::Restore(_) => Ok(()),
         }
@@ -364,6 +368,21 @@ impl Transaction {
         Ok(Some(Instant { sequence, at: Object::try_from(row)?.at }))
     }
 
+    /// When each object of a type arrived first, by its name: as [`first_arrival`](Self::first_arrival).
+    pub fn first_arrivals(
+        &self,
+        repository: &str,
+        object_type: ObjectType,
+    ) -> Result<BTreeMap<String, Instant>> {
+        let births = self.snapshot.first_lifetimes(repository, object_type.as_str())?;
+        let instant = |birth: Birth| {
+            let damaged = || Error::internal(format!("the row of object `{}`", birth.name));
+            let at = Timestamp::from_microsecond(birth.at).map_err(|_| damaged())?;
+            Ok((birth.name.clone(), Instant { sequence: birth.sequence.unsigned_abs(), at }))
+        };
+        births.into_iter().map(instant).collect()
+    }
+
     /// The object of this name that a recovery point sees. Not part of the commit's condition.
     pub fn object_at(
         &self,
@@ -424,7 +443,7 @@ impl Transaction {
         repository: &str,
         object_type: ObjectType,
         name: &str,
-        at: jiff::Timestamp,
+        at: Timestamp,
         by: &str,
     ) {
         self.batch.objects.push(ObjectWrite::Tombstone {
@@ -434,6 +453,33 @@ impl Transaction {
             at: at.as_microsecond(),
             by: by.to_string(),
         });
+    }
+
+    /// Purges, of at most `limit` objects that were deleted after the cursor `after`, those that nobody needs: their rows
+    /// are gone with this commit, and their bytes afterwards. It asks the rule itself, so that nobody can purge what the
+    /// rule does not allow. Locks have no such rows.
+    pub fn purge_deleted(
+        &mut self,
+        repository: &str,
+        needs: &Needs,
+        now: Timestamp,
+        after: i64,
+        limit: u32,
+    ) -> Result<Purged> {
+        let rows = self.snapshot.deleted(repository, after, i64::from(limit))?;
+        let full = rows.len() >= limit as usize;
+        let next = rows.last().filter(|_| full).map(|row| row.deleted_sequence);
+        let mut purged = Purged { next, ..Purged::default() };
+        for row in rows {
+            let version = DeletedVersion::try_from(row)?;
+            if needs.may_purge(version.kind(), &version.lifetime, now) {
+                purged.objects += 1;
+                purged.bytes += version.size;
+                self.batch.objects.push(version.purge(repository));
+            }
+        }
+        self.audited |= purged.objects > 0;
+        Ok(purged)
     }
 
     /// Removes a lock for real. Only locks may go this way.

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use ledger::Digest;
 use serde::Serialize;
 
+use crate::keeping::{is_protected, later};
 use crate::policy::{Verdict, compare};
 use crate::{
     BackupPolicy, Container, Deletion, Feature, GuardProxy, Immutability, ProtectedItem, Protection,
@@ -179,6 +180,8 @@ pub enum ChangeKind {
     Purge(Box<Edit<ProtectedItem>>),
     /// A security PIN: issued, tried or used.
     Pin(Edit<SecurityPin>),
+    /// The end of a recovery point whose retention is over.
+    Expiry(Box<Edit<RecoveryPoint>>),
     /// An order to restore a recovery point.
     Restore(Box<Restore>),
 }
@@ -406,6 +409,36 @@ impl VaultChange {
         Self(ChangeKind::RecoveryPoint(Edit::create(point)))
     }
 
+    /// Extends the retention of a recovery point. The end of it, `None` for never, is the later one for all times.
+    ///
+    /// # Errors
+    /// `UserErrorRetentionCannotBeShortened` for an end that is not later than the present one.
+    pub fn extend_retention(point: RecoveryPoint, until: Option<Timestamp>) -> Result<Self> {
+        if until == point.retain_until || later(until, point.retain_until) != until {
+            return Err(Error::invalid(
+                "UserErrorRetentionCannotBeShortened",
+                format!("the recovery point '{}' can only be kept longer", point.id.name()),
+            ));
+        }
+        let after = RecoveryPoint { retain_until: until, ..point.clone() };
+        Ok(Self(ChangeKind::RecoveryPoint(Edit::replace(point, after))))
+    }
+
+    /// Removes a recovery point whose retention is over.
+    ///
+    /// # Errors
+    /// `UserErrorRecoveryPointRetained` before that, and for a point of an item that was stopped with its data retained,
+    /// whoever asks.
+    pub fn expire(item: &ProtectedItem, point: RecoveryPoint, now: Timestamp) -> Result<Self> {
+        if is_protected(item, &point, now) || !point.id.is_within(&item.id) {
+            return Err(Error::invalid(
+                "UserErrorRecoveryPointRetained",
+                format!("the recovery point '{}' is kept until its retention is over", point.id.name()),
+            ));
+        }
+        Ok(Self(ChangeKind::Expiry(Box::new(Edit::delete(point)))))
+    }
+
     /// Issues a repository credential.
     pub fn credential(credential: RepositoryCredential) -> Self {
         Self(ChangeKind::Credential(Edit::create(credential)))
@@ -452,6 +485,7 @@ impl VaultChange {
             ChangeKind::Proxy(edit) => either(edit, |proxy| &proxy.id),
             ChangeKind::Server(removal) => either(removal.container(), |container| &container.id),
             ChangeKind::Purge(edit) => either(edit, |item| &item.id),
+            ChangeKind::Expiry(edit) => either(edit, |point| &point.id),
             ChangeKind::Pin(edit) => either(edit, |pin| &pin.vault),
             ChangeKind::Restore(restore) => Some(&restore.point),
         }

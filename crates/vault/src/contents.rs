@@ -102,6 +102,9 @@ pub struct RecoveryPoint {
     pub policy: Option<ResourceId>,
     /// The item's repository, by the item's short name.
     pub repository: String,
+    /// Until when it is kept, whatever becomes of the policy; `None`: without end.
+    #[serde(default)]
+    pub retain_until: Option<Timestamp>,
     /// The name of the snapshot object: its SHA-256 in hex.
     pub snapshot: String,
     /// Which repository credential wrote it.

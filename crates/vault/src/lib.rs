@@ -12,6 +12,7 @@ mod change;
 mod contents;
 mod instance;
 mod job;
+pub mod keeping;
 mod kind;
 pub mod policy;
 pub mod purge_rule;

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use arm::{Region, ResourceId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::purge_rule::capture_window;
 use crate::{Feature, Immutability, SoftDelete};
 
 /// Who touched a resource last or first, for ARM's `systemData`.
@@ -43,6 +44,17 @@ pub struct Vault {
     pub short: String,
     /// Whether and how long deleted backups are kept.
     pub soft_delete: SoftDelete,
+}
+
+impl Vault {
+    /// How long before a recovery point a deletion may have been that the point's backup could not know of. Its views and
+    /// the purge go by it alike.
+    pub fn capture_window(&self) -> SignedDuration {
+        capture_window(match self.soft_delete.state {
+            Feature::Disabled => 0,
+            Feature::Enabled | Feature::AlwaysOn => self.soft_delete.retention_days.into(),
+        })
+    }
 }
 
 /// Settings of a vault whose change never weakens a backup, kept as the client sent them.

@@ -323,6 +323,7 @@ mod tests {
             id: below("recoveryPoints/1"),
             repository: "r".into(),
             at: now(),
+            retain_until: None,
             snapshot: "s".into(),
             written_by: "w".into(),
             policy: Some(long.id.clone()),

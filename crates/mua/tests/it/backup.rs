@@ -142,6 +142,7 @@ const CRITICAL: &[Step] = &[
                 id: instance.id.child("recoveryPoints/1").unwrap(),
                 repository: instance.short.clone(),
                 at: world::now(),
+                retain_until: None,
                 snapshot: "00".into(),
                 written_by: "c".into(),
                 policy: None,

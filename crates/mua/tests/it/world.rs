@@ -254,6 +254,7 @@ pub fn point() -> RecoveryPoint {
         id: item.id.child("recoveryPoints/a1").unwrap(),
         policy: None,
         repository: item.short,
+        retain_until: None,
         snapshot: "a1".into(),
         written_by: "client".into(),
     }

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use ledger::{Actor, ActorKind, Digest, Entry, Verdict};
 use store::{Object, ObjectType, Transaction};
 use uuid::Uuid;
-use vault::{Job, RecoveryPoint, VaultChange};
+use vault::keeping::{self, Group};
+use vault::{BackupPolicy, Job, RecoveryPoint, VaultChange};
 
 use super::admission::{Admitted, Client};
 use crate::arm::door;
@@ -29,7 +30,16 @@ pub fn snapshot_arrived(
     if tx.object_known(&item.short, ObjectType::Snapshots, &snapshot.name)? {
         return Ok(());
     }
+    let policy = match &item.policy {
+        Some(policy) => tx.resource::<BackupPolicy>(policy)?,
+        None => None,
+    };
+    // Whoever else writes to the repository moves nobody's retention.
+    let mut earlier: Vec<RecoveryPoint> = tx.below(&item.id)?;
+    earlier.retain(|point| point.written_by == client.user);
+    let earlier = Group::of(earlier.iter().map(|point| point.at));
     let point = RecoveryPoint {
+        retain_until: keeping::retain_until(item, policy.as_ref(), snapshot.at, &earlier),
         id: item.id.child(&format!("recoveryPoints/{}", snapshot.name))?,
         repository: item.short.clone(),
         at: snapshot.at,

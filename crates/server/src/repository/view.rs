@@ -10,11 +10,9 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, Limited};
-use jiff::SignedDuration;
 use ledger::Digest;
 use store::{Object, ObjectType, Past, Transaction};
-use vault::purge_rule::capture_window;
-use vault::{Feature, RecoveryPoint, Vault};
+use vault::RecoveryPoint;
 
 use super::Visit;
 use super::address::Place;
@@ -71,15 +69,7 @@ pub fn past(tx: &mut Transaction, visit: &Visit, admitted: &Admitted) -> Result<
         let text = "the snapshot of this recovery point is not kept any more, so that it cannot be viewed";
         Error::not_found("RecoveryPointNotFound", text)
     })?;
-    Ok(Some(Past::new(arrival, window(&admitted.vault))))
-}
-
-/// How long before a point a deletion may have been that its backup could not know of.
-fn window(vault: &Vault) -> SignedDuration {
-    capture_window(match vault.soft_delete.state {
-        Feature::Disabled => 0,
-        _ => vault.soft_delete.retention_days.into(),
-    })
+    Ok(Some(Past::new(arrival, admitted.vault.capture_window())))
 }
 
 fn find_point(tx: &mut Transaction, admitted: &Admitted, name: &str) -> Result<RecoveryPoint> {

@@ -259,6 +259,7 @@ async fn furnished(server: &Harness, place: &Place, story: &Story, name: &str) -
         id: item.id.child(&format!("recoveryPoints/{POINT}")).unwrap(),
         policy: item.policy.clone(),
         repository: item.short.clone(),
+        retain_until: None,
         snapshot: "a".repeat(64),
         written_by: "client".into(),
     };

@@ -142,6 +142,7 @@ impl Fixture {
                 id: item.child(&format!("recoveryPoints/{name}"))?,
                 repository: tx.resource::<vault::ProtectedItem>(&item)?.unwrap().short,
                 at,
+                retain_until: Some(at + SignedDuration::from_hours(720)),
                 snapshot: format!("{name:f<64}"),
                 written_by: "client".into(),
                 policy: None,

@@ -43,6 +43,7 @@ pub fn arrive(server: &Harness, vault: &str, name: &str) {
             id: instance.id.child(&format!("recoveryPoints/{name}"))?,
             repository: instance.short.clone(),
             at,
+            retain_until: Some(at + jiff::SignedDuration::from_hours(24)),
             snapshot: format!("{name:f<64}"),
             written_by: "client".into(),
             policy: instance.policy.clone(),

@@ -33,6 +33,10 @@ async fn points_are_listed_newest_first() {
     assert_eq!(properties["recoveryPointTime"], ago(1).to_string());
     assert_eq!(properties["friendlyName"], "newestff");
     assert_eq!(properties["recoveryPointProperties"]["isSoftDeleted"], false);
+    assert_eq!(
+        properties["recoveryPointProperties"]["expiryTime"],
+        (now + SignedDuration::from_hours(696)).to_string()
+    );
     assert_eq!(alice.get(&points("/NEWEST")).await.expect(200), list["value"][0]);
     assert_eq!(alice.get(&points("/none")).await.code(), "ResourceNotFound");
 

@@ -1,6 +1,8 @@
 //! restic's REST protocol, as clients meet it: what is stored, what is refused, what is never lost.
 
+mod freeing;
 mod item_state;
+mod keeping;
 mod objects;
 mod protocol;
 mod uploads;

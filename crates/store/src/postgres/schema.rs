@@ -8,8 +8,11 @@ use crate::error::StoreError;
 use crate::sql::query_first;
 
 /// The newest schema this program knows. Each number has a file in `schema/postgres/`.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../schema/postgres/0001.sql"), include_str!("../schema/postgres/0002.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../schema/postgres/0001.sql"),
+    include_str!("../schema/postgres/0002.sql"),
+    include_str!("../schema/postgres/0003.sql"),
+];
 
 const NUMBER: &str = "CREATE TABLE IF NOT EXISTS schema_number (
     id     BIGINT NOT NULL PRIMARY KEY,

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, Row};
-use crate::engine::{AccessChange, EachRow, LedgerRow, ObjectRow, Seen, Snapshot};
+use crate::engine::{
+    AccessChange, Birth, DeletedRow, EachRow, LedgerRow, ObjectRow, PurgedBytes, Seen, Snapshot,
+};
 use crate::error::StoreError;
 use crate::moving::FENCE;
 use crate::sql::Columns;
@@ -338,6 +340,10 @@ impl Snapshot for Glance {
         self.known(None)
     }
 
+    fn first_lifetimes(&self, _: &str, _: &str) -> Result<Vec<Birth>, StoreError> {
+        self.known(None)
+    }
+
     fn alive(&self, _: &str, _: &str) -> Result<i64, StoreError> {
         self.known(None)
     }
@@ -363,6 +369,14 @@ impl Snapshot for Glance {
     }
 
     fn dropped(&self) -> Result<Vec<String>, StoreError> {
+        self.known(None)
+    }
+
+    fn deleted(&self, _: &str, _: i64, _: i64) -> Result<Vec<DeletedRow>, StoreError> {
+        self.known(None)
+    }
+
+    fn purged(&self, _: &PurgedBytes, _: i64) -> Result<Vec<PurgedBytes>, StoreError> {
         self.known(None)
     }
 

@@ -7,7 +7,9 @@ use super::mirror::{Mirror, Point};
 use super::pool::Lent;
 use super::{Columns, Run, Value, query, query_count, query_first};
 use crate::batch::Row;
-use crate::engine::{AccessChange, EachRow, LedgerRow, ObjectRow, Seen, Snapshot};
+use crate::engine::{
+    AccessChange, Birth, DeletedRow, EachRow, LedgerRow, ObjectRow, PurgedBytes, Seen, Snapshot,
+};
 use crate::error::StoreError;
 use crate::sql::writing::{ALIVE, KNOWN};
 
@@ -143,6 +145,19 @@ impl Snapshot for Reading {
         Ok(query_count(&self.connection, sql, &values)? > 0)
     }
 
+    fn first_lifetimes(&self, repository: &str, object_type: &str) -> Result<Vec<Birth>, StoreError> {
+        // In the order of the primary key.
+        let sql = "SELECT name, sequence, created_at FROM objects WHERE repository = $1 AND type = $2
+             ORDER BY name, sequence";
+        let values = [Value::Text(repository), Value::Text(object_type)];
+        let read = |row: &dyn Columns| {
+            Ok(Birth { name: row.text(0)?.to_string(), sequence: row.int(1)?, at: row.int(2)? })
+        };
+        let mut births = query(&self.connection, sql, &values, read)?;
+        births.dedup_by(|later, first| later.name == first.name);
+        Ok(births)
+    }
+
     fn alive(&self, repository: &str, object_type: &str) -> Result<i64, StoreError> {
         query_count(&self.connection, ALIVE, &[Value::Text(repository), Value::Text(object_type)])
     }
@@ -224,6 +239,40 @@ impl Snapshot for Reading {
     fn dropped(&self) -> Result<Vec<String>, StoreError> {
         let sql = "SELECT repository FROM repositories WHERE state = 'dropped'";
         query(&self.connection, sql, &[], |row| Ok(row.text(0)?.to_string()))
+    }
+
+    fn deleted(&self, repository: &str, after: i64, limit: i64) -> Result<Vec<DeletedRow>, StoreError> {
+        let sql = "SELECT type, name, sequence, content, size, deleted_sequence, deleted_at FROM objects
+             WHERE repository = $1 AND deleted_sequence IS NOT NULL AND deleted_sequence > $2
+             ORDER BY deleted_sequence LIMIT $3";
+        let values = [Value::Text(repository), Value::Int(after), Value::Int(limit)];
+        query(&self.connection, sql, &values, |row| {
+            Ok(DeletedRow {
+                object_type: row.text(0)?.to_string(),
+                name: row.text(1)?.to_string(),
+                sequence: row.int(2)?,
+                content: row.text(3)?.to_string(),
+                size: row.int(4)?,
+                deleted_sequence: row.int(5)?,
+                deleted_at: row.int(6)?,
+            })
+        })
+    }
+
+    fn purged(&self, after: &PurgedBytes, limit: i64) -> Result<Vec<PurgedBytes>, StoreError> {
+        let sql =
+            "SELECT repository, type, content FROM purged WHERE (repository, type, content) > ($1, $2, $3)
+             ORDER BY repository, type, content LIMIT $4";
+        let PurgedBytes { repository, object_type, content } = after;
+        let [repository, object_type, content] =
+            [repository, object_type, content].map(|text| Value::Text(text));
+        query(&self.connection, sql, &[repository, object_type, content, Value::Int(limit)], |row| {
+            Ok(PurgedBytes {
+                repository: row.text(0)?.to_string(),
+                object_type: row.text(1)?.to_string(),
+                content: row.text(2)?.to_string(),
+            })
+        })
     }
 
     fn ledger(&self, from: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError> {

@@ -393,13 +393,34 @@ fn write_object(write: &ObjectWrite) -> Vec<Statement<'_>> {
             let sql = "DELETE FROM objects WHERE repository = $1 AND type = $2 AND name = $3";
             vec![statement(sql, [repository, *object_type, name].map(Value::Text))]
         }
+        ObjectWrite::Purge { repository, object_type, name, sequence, content } => {
+            let remove =
+                "DELETE FROM objects WHERE repository = $1 AND type = $2 AND name = $3 AND sequence = $4
+                 AND deleted_sequence IS NOT NULL";
+            let list = "INSERT INTO purged (repository, type, content) VALUES ($1, $2, $3)
+                 ON CONFLICT (repository, type, content) DO NOTHING";
+            let [place, object_type, name, content] =
+                [repository, *object_type, name, content].map(Value::Text);
+            vec![
+                statement(remove, [place, object_type, name, Value::Int(*sequence)]),
+                statement(list, [place, object_type, content]),
+            ]
+        }
+        ObjectWrite::BytesGone { bytes } => {
+            let sql = "DELETE FROM purged WHERE repository = $1 AND type = $2 AND content = $3";
+            let place = [&bytes.repository, &bytes.object_type, &bytes.content];
+            vec![statement(sql, place.map(|text| Value::Text(text)))]
+        }
         ObjectWrite::CreateRepository { repository } => {
             let sql = "INSERT INTO repositories (repository, sequence, state) VALUES ($1, 0, 'live')";
             vec![statement(sql, [Value::Text(repository)])]
         }
         ObjectWrite::DropRepository { repository } => {
             let objects = "DELETE FROM objects WHERE repository = $1";
-            vec![statement(objects, [Value::Text(repository)]), set_state(repository, "dropped")]
+            // All its bytes go with it.
+            let purged = "DELETE FROM purged WHERE repository = $1";
+            let [objects, purged] = [objects, purged].map(|sql| statement(sql, [Value::Text(repository)]));
+            vec![objects, purged, set_state(repository, "dropped")]
         }
         ObjectWrite::RepositoryGone { repository } => vec![set_state(repository, "gone")],
     }

@@ -23,6 +23,8 @@ mod postgres;
 #[cfg(test)]
 mod proxy;
 #[cfg(test)]
+mod purging;
+#[cfg(test)]
 mod repositories;
 #[cfg(test)]
 mod servers;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::plan::Plan;
 use super::rules::{OBJECT_TYPE, Rules};
 use crate::VaultKind;
+use crate::keeping::Arrival;
 
 /// The error code for a policy that makes no sense.
 const CODE: &str = "BMSUserErrorInvalidPolicyInput";
@@ -105,6 +106,18 @@ impl PolicyBody {
             Some(Meaning::Plan(plan)) => plan.days_kept(day),
             Some(Meaning::Rules(rules)) => rules.most_days(),
             None => u32::MAX,
+        }
+    }
+
+    /// For how many days a recovery point is kept, given its arrival; `None`: without end, because the policy cannot be read.
+    ///
+    /// Recovery Services plans go by the day alone, see [`Self::days_kept`]. Of a Backup vault's policy all rules count whose
+    /// tag the point gets; where anything is not understood, the longest of all.
+    pub fn kept(&self, arrival: &Arrival<'_>) -> Option<u32> {
+        match &self.meaning {
+            Some(Meaning::Plan(plan)) => Some(plan.days_kept(arrival.day())),
+            Some(Meaning::Rules(rules)) => Some(rules.kept(arrival)),
+            None => None,
         }
     }
 

@@ -31,6 +31,11 @@ impl Rest {
         }
     }
 
+    /// Whether everything was understood.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The names of the members that differ, appear or vanish.
     pub(super) fn differences<'a>(&'a self, other: &'a Self) -> Vec<&'a str> {
         let same = |key: &String, value: &Value| other.0.get(key).is_some_and(|(_, is)| is == value);

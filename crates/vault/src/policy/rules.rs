@@ -14,9 +14,13 @@ use super::days::Weekday;
 use super::read::{COUNTS, Moment, each, moment, required_word};
 use super::rest::{Rest, plain, refuse_ambiguity};
 use super::schedule::{Cycle, DAY, Schedule, week_number};
+use crate::keeping::{Arrival, Period};
 
 /// The discriminator `objectType` of a policy.
 pub(super) const OBJECT_TYPE: &str = "BackupPolicy";
+
+/// The name of the rule for whatever no other rule keeps, in lower case.
+const DEFAULT_RULE: &str = "default";
 
 /// More weeks between two backups than anybody plans.
 const MAX_WEEKS: i64 = 52;
@@ -139,6 +143,56 @@ impl Rules {
         let lifecycles = self.retentions.values().flat_map(BTreeMap::values);
         lifecycles.map(|lifecycle| lifecycle.days).max().unwrap_or_default()
     }
+}
+
+impl Rules {
+    /// For how many days a point with this arrival is kept: the longest of the default rule and of the rules of all tags
+    /// that it gets. Which of several backup rules made it cannot be told, so the tags of all of them count. Where anything
+    /// is not understood, and where nothing is tagged, it is the longest of all rules.
+    pub(super) fn kept(&self, arrival: &Arrival<'_>) -> u32 {
+        if !self.rest.is_empty() || !self.tags_anything() {
+            return self.most_days();
+        }
+        let tags = self.backups.values().flat_map(|rule| &rule.tags);
+        let given = tags.filter(|(_, selection)| selection.selects(arrival)).map(|(tag, _)| tag.as_str());
+        let rules = given.chain([DEFAULT_RULE]).filter_map(|tag| self.retentions.get(tag));
+        rules.flat_map(BTreeMap::values).map(|lifecycle| lifecycle.days).max().unwrap_or_default()
+    }
+
+    /// Whether any backup gets a tag.
+    pub(super) fn tags_anything(&self) -> bool {
+        self.backups.values().any(|rule| !rule.tags.is_empty())
+    }
+}
+
+impl Selection {
+    fn selects(&self, arrival: &Arrival<'_>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(criteria) => criteria.iter().any(|criterion| criterion_selects(criterion, arrival)),
+        }
+    }
+}
+
+/// Whether a criterion, as it is written in lower case, selects a point. One that is not understood selects all.
+fn criterion_selects(criterion: &str, arrival: &Arrival<'_>) -> bool {
+    let Ok(Value::Object(members)) = serde_json::from_str(criterion) else {
+        return true;
+    };
+    let understood = members.keys().all(|name| ["objecttype", "absolutecriteria"].contains(&name.as_str()))
+        && members.get("objecttype").and_then(Value::as_str) == Some("schedulebasedbackupcriteria");
+    let words = members.get("absolutecriteria").and_then(Value::as_array).filter(|words| !words.is_empty());
+    let Some(words) = words.filter(|_| understood) else {
+        return true;
+    };
+    words.iter().any(|word| match word.as_str() {
+        Some("firstofday") => arrival.is_first_of(Period::Day),
+        Some("firstofweek") => arrival.is_first_of(Period::Week),
+        Some("firstofmonth") => arrival.is_first_of(Period::Month),
+        Some("firstofyear") => arrival.is_first_of(Period::Year),
+        // `AllBackup`, and what nobody knows.
+        Some(_) | None => true,
+    })
 }
 
 /// Names an element of a list by one of its own members.

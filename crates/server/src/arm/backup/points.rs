@@ -83,6 +83,7 @@ fn time_ranges(call: &mut Call<'_>) -> Result<Reply> {
 
 fn view(point: &RecoveryPoint, instance: &ProtectedItem) -> Value {
     let at = arm::long_timestamp(point.at);
+    let expiry = point.retain_until.map(arm::long_timestamp);
     json!({
         "id": point.id,
         "name": point.id.name(),
@@ -95,12 +96,14 @@ fn view(point: &RecoveryPoint, instance: &ProtectedItem) -> Value {
             "friendlyName": short_name(point),
             "policyName": point.policy.as_ref().map(|policy| policy.name()),
             "policyVersion": null,
+            "expiryTime": expiry,
             "recoveryPointState": "Completed",
             "recoveryPointDataStoresDetails": [{
                 "id": instance.short,
                 "type": "VaultStore",
                 "state": "COMMITTED",
                 "creationTime": at,
+                "expiryTime": expiry,
                 "visible": true,
             }],
         },

@@ -69,6 +69,7 @@ fn view(point: &RecoveryPoint, item: &ProtectedItem) -> Value {
             "recoveryPointTime": arm::timestamp(point.at),
             "recoveryPointAdditionalInfo": point.snapshot,
             "recoveryPointProperties": {
+                "expiryTime": point.retain_until.map(arm::timestamp),
                 "isSoftDeleted": item.deletion.is_some(),
             },
         },

@@ -232,6 +232,7 @@ async fn a_point_that_is_not_certain_is_not_shown() {
                 snapshot: name.clone(),
                 written_by: ITEM.into(),
                 policy: None,
+                retain_until: None,
             }))
         });
     }

@@ -28,6 +28,10 @@ pub(super) fn compare(before: &Rules, after: &Rules) -> Vec<What> {
             Some(after) => found.extend(of_rule(tag, retention_rule(lifecycles, after))),
         }
     }
+    // Where nothing is tagged, the longest rule keeps everything.
+    if !before.tags_anything() && after.tags_anything() {
+        found.push(What::KeptDays { what: "what has no tag".into(), gone: None });
+    }
     let differences = rest.differences(&after.rest).into_iter();
     found.extend(differences.map(|name| What::NotUnderstood { name: name.to_string() }));
     found

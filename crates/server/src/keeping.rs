@@ -1,0 +1,82 @@
+//! Extending the retention of recovery points to what their item's state and policy say now, whichever of them changed.
+//!
+//! It is done beside what is served and not in the change: a policy may rule ten thousand points. Nothing is lost in
+//! between, because a point stays protected for longer after its end than this waits.
+
+use std::time::Duration;
+
+use arm::{ResourceId, Result};
+use jiff::{SignedDuration, Timestamp};
+use ledger::Entry;
+use store::Transaction;
+use uuid::Uuid;
+use vault::{BackupPolicy, ProtectedItem, RecoveryPoint};
+
+use crate::app::App;
+use crate::arm::door;
+use crate::purging::{VAULT_SEGMENTS, entry, operation};
+use crate::turn::Turn;
+
+/// When it is done, and by whom.
+pub static TURN: Turn = Turn {
+    every: Duration::from_secs(300),
+    lease: "extend-retention",
+    term: SignedDuration::from_secs(750),
+    failed: "the retention of recovery points could not be extended",
+    work: extend,
+};
+
+/// The most points that one commit extends.
+const AT_ONCE: usize = 200;
+
+/// Extends every recovery point whose item would now keep it longer.
+///
+/// # Errors
+/// When the store fails, after all that could be extended was.
+pub fn extend(app: &App) -> Result<()> {
+    let items: Vec<ProtectedItem> = app.store.transact(|tx| tx.all())?;
+    let mut outcome = Ok(());
+    for item in &items {
+        outcome = outcome.and(extend_item(app, &item.id));
+    }
+    outcome
+}
+
+/// Extends the points of one item.
+///
+/// # Errors
+/// When the store fails.
+pub fn extend_item(app: &App, item: &ResourceId) -> Result<()> {
+    let correlation = app.edge.uuid();
+    // Every commit leaves fewer of them: an end only ever moves up, to where it then is.
+    while app.store.transact(|tx| extend_some(tx, item, app.edge.now(), correlation))? {}
+    Ok(())
+}
+
+/// Returns whether there may be more.
+fn extend_some(tx: &mut Transaction, id: &ResourceId, now: Timestamp, correlation: Uuid) -> Result<bool> {
+    let item: Option<ProtectedItem> = tx.resource(id)?;
+    // Of a deleted one nothing is promised but that it can be undeleted.
+    let Some(item) = item.filter(|item| item.deletion.is_none()) else {
+        return Ok(false);
+    };
+    let policy = match &item.policy {
+        Some(policy) => tx.resource::<BackupPolicy>(policy)?,
+        None => None,
+    };
+    let points: Vec<RecoveryPoint> = tx.below(id)?;
+    let changes = vault::keeping::extensions(&item, policy.as_ref(), points, now, AT_ONCE);
+    let count = changes.len();
+    if count == 0 {
+        return Ok(false);
+    }
+    let vault = id.first(VAULT_SEGMENTS);
+    for change in changes {
+        door::change_by_server(tx, &vault, change, now)?;
+    }
+    let change = tx.digest();
+    let reason = format!("{count} recovery point(s) are kept longer, as the item's policy says now");
+    let operation = operation(id, "recoveryPoints/extend");
+    tx.record(Entry { correlation, operation, change, ..entry(&item, now, reason) });
+    Ok(count >= AT_ONCE)
+}
