@@ -7,6 +7,7 @@ mod mail_command;
 mod migrate_command;
 mod outbox_command;
 mod routes_command;
+mod scrub_command;
 mod serve;
 
 use std::process::ExitCode;
@@ -44,6 +45,8 @@ enum Command {
     Mail(mail_command::Mail),
     /// Move everything from one database to another, ledger and all, and compare the two.
     Migrate(migrate_command::Migrate),
+    /// Verify everything that is stored against the hash of its bytes, now.
+    Scrub(scrub_command::ScrubCommand),
     /// List every route of the control plane, with the right it needs.
     Routes,
 }
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Command::Outbox(outbox) => outbox.run(),
         Command::Mail(mail) => mail.run(),
         Command::Migrate(migrate) => migrate.run(),
+        Command::Scrub(scrub) => scrub.run(),
         Command::Routes => routes_command::run(),
     };
     match outcome {

@@ -149,6 +149,18 @@ fn the_ledger_is_checked_against_what_somebody_noted() {
 
 /// A new database on the server that the tests were given.
 #[test]
+fn all_that_is_stored_is_verified_beside_a_server() {
+    let home = tempfile::tempdir().unwrap();
+    let server = Server::start(bootstrapped(home.path()));
+    let mut scrub = countersign();
+    scrub.args(["scrub", "--data"]).arg(home.path().join("data"));
+    let done = run(scrub);
+    assert!(done.status.success(), "{done:?}");
+    assert!(String::from_utf8_lossy(&done.stdout).contains("all 0 objects are whole"), "{done:?}");
+    assert!(server.terminate().success());
+}
+
+#[test]
 fn the_clock_is_shown_and_vouched_for_when_no_server_runs() {
     let home = tempfile::tempdir().unwrap();
     let clock = |word: &str| {

@@ -116,6 +116,9 @@ rules! {
     ApproversUnreachable = 25, "Approvers Unreachable", Sev1;
     ClockInDoubt = 30, "Clock in Doubt", Sev2;
     ClockAccepted = 31, "Clock Accepted", Sev1;
+    ItemFrozen = 32, "Backup Item Frozen", Sev0;
+    RecoveryPointsMissed = 33, "Recovery Points Missed", Sev1;
+    DataDamaged = 34, "Backup Data Damaged", Sev0;
 }
 
 impl AlertRule {
@@ -213,7 +216,13 @@ fn done(entry: &Entry, rules: &mut Vec<AlertRule>) {
     if by_vault("backupResourceGuardProxies/unlockDelete/action") {
         rules.push(AlertRule::DeletionUnlocked);
     }
-    for (verb, rule) in [("purge", AlertRule::PurgeComplete), ("upcomingPurge", AlertRule::UpcomingPurge)] {
+    for (verb, rule) in [
+        ("purge", AlertRule::PurgeComplete),
+        ("upcomingPurge", AlertRule::UpcomingPurge),
+        ("freeze", AlertRule::ItemFrozen),
+        ("recoveryPoints/missed", AlertRule::RecoveryPointsMissed),
+        ("repository/damage", AlertRule::DataDamaged),
+    ] {
         let items = ["backupFabrics/protectionContainers/protectedItems", "backupInstances"];
         if items.into_iter().any(|items| by_vault(&format!("{items}/{verb}"))) {
             rules.push(rule);

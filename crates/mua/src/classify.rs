@@ -152,6 +152,7 @@ fn item(change: &ItemChange) -> Vec<Finding> {
         short,
         item_type,
         friendly_name: _,
+        frozen,
         source,
         policy: _,
         protection,
@@ -178,6 +179,10 @@ fn item(change: &ItemChange) -> Vec<Finding> {
         findings.extend(found(Weakening::Delete.on(kind), why));
     }
     if let Some(why) = change.weaker_policy() {
+        findings.extend(found(Weakening::ModifyItem.on(kind), why));
+    }
+    if before.frozen.is_some() && frozen.is_none() {
+        let why = "the item would be thawed, and what was deleted in its repository be destroyed in time";
         findings.extend(found(Weakening::ModifyItem.on(kind), why));
     }
     if parameters_change {

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use arm::{Error, ResourceId, Result};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use ledger::Entry;
 use store::{ObjectType, Purged, Transaction};
 use uuid::Uuid;
@@ -17,6 +17,7 @@ use vault::{ProtectedItem, RecoveryPoint, Vault, VaultChange};
 
 use crate::app::App;
 use crate::arm::door;
+use crate::edge::Edge;
 use crate::purging::{VAULT_SEGMENTS, entry, operation};
 use crate::turn::Turn;
 
@@ -53,14 +54,15 @@ fn free_item(app: &App, item: &ResourceId) -> Result<()> {
     let correlation = app.edge.uuid();
     let mut after = Some(0);
     while let Some(from) = after {
-        after = app.store.transact(|tx| purge_page(tx, item, from, app.edge.now(), correlation))?.next;
+        after = app.store.transact(|tx| purge_page(tx, item, from, &app.edge, correlation))?.next;
     }
-    while app.store.transact(|tx| expire_some(tx, item, app.edge.now(), correlation))? {}
+    while app.store.transact(|tx| expire_some(tx, item, &app.edge, correlation))? {}
     Ok(())
 }
 
 /// An item of whose repository something may be purged now, with its vault and its points. Nothing is of one that can be
 /// undeleted, because that brings all of it back.
+/// Nothing is of a frozen one either.
 struct Freeable {
     item: ProtectedItem,
     vault: Vault,
@@ -70,7 +72,7 @@ struct Freeable {
 impl Freeable {
     fn read(tx: &mut Transaction, id: &ResourceId) -> Result<Option<Self>> {
         let item: Option<ProtectedItem> = tx.resource(id)?;
-        let Some(item) = item.filter(|item| item.deletion.is_none()) else {
+        let Some(item) = item.filter(|item| item.deletion.is_none() && item.frozen.is_none()) else {
             return Ok(None);
         };
         let vault = tx.resource(&id.first(VAULT_SEGMENTS))?;
@@ -83,13 +85,14 @@ fn purge_page(
     tx: &mut Transaction,
     id: &ResourceId,
     after: i64,
-    now: Timestamp,
+    edge: &Edge,
     correlation: Uuid,
 ) -> Result<Purged> {
+    let (now, settled) = (edge.now(), edge.settled());
     let Some(Freeable { item, vault, points }) = Freeable::read(tx, id)? else {
         return Ok(Purged::default());
     };
-    let protected: Vec<_> = points.iter().filter(|point| is_protected(&item, point, now)).collect();
+    let protected: Vec<_> = points.iter().filter(|point| is_protected(&item, point, settled)).collect();
     // A point is where its snapshot arrived. One of which that is not certain may need anything.
     let arrivals = tx.first_arrivals(&item.short, ObjectType::Snapshots)?;
     let place = |point: &&RecoveryPoint| {
@@ -99,7 +102,7 @@ fn purge_page(
         return Ok(Purged::default());
     };
     let needs = Needs::of(instants, vault.capture_window());
-    let purged = tx.purge_deleted(&item.short, &needs, now, after, PAGE)?;
+    let purged = tx.purge_deleted(&item.short, &needs, settled, after, PAGE)?;
     if purged.objects > 0 {
         let reason = "deleted objects that no retained recovery point needs are gone";
         let mut entry = entry(&item, now, reason.into());
@@ -112,18 +115,19 @@ fn purge_page(
 
 /// Removes points whose retention is over and whose snapshot is purged: nobody could restore them. One whose snapshot is
 /// still there stays, as its client can still use it. Returns whether there may be more.
-fn expire_some(tx: &mut Transaction, id: &ResourceId, now: Timestamp, correlation: Uuid) -> Result<bool> {
+fn expire_some(tx: &mut Transaction, id: &ResourceId, edge: &Edge, correlation: Uuid) -> Result<bool> {
+    let (now, settled) = (edge.now(), edge.settled());
     let Some(Freeable { item, vault, points }) = Freeable::read(tx, id)? else {
         return Ok(false);
     };
     let mut expired = 0;
     for point in points {
-        if is_protected(&item, &point, now)
+        if is_protected(&item, &point, settled)
             || tx.object_known(&item.short, ObjectType::Snapshots, &point.snapshot)?
         {
             continue;
         }
-        door::change_by_server(tx, &vault.id, VaultChange::expire(&item, point, now)?, now)?;
+        door::change_by_server(tx, &vault.id, VaultChange::expire(&item, point, settled)?, now)?;
         expired += 1;
         if expired >= AT_ONCE {
             break;

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use arm::{ResourceId, Result};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use ledger::Entry;
 use store::Transaction;
 use uuid::Uuid;
@@ -14,6 +14,7 @@ use vault::{BackupPolicy, ProtectedItem, RecoveryPoint};
 
 use crate::app::App;
 use crate::arm::door;
+use crate::edge::Edge;
 use crate::purging::{VAULT_SEGMENTS, entry, operation};
 use crate::turn::Turn;
 
@@ -49,12 +50,13 @@ pub fn extend(app: &App) -> Result<()> {
 pub fn extend_item(app: &App, item: &ResourceId) -> Result<()> {
     let correlation = app.edge.uuid();
     // Every commit leaves fewer of them: an end only ever moves up, to where it then is.
-    while app.store.transact(|tx| extend_some(tx, item, app.edge.now(), correlation))? {}
+    while app.store.transact(|tx| extend_some(tx, item, &app.edge, correlation))? {}
     Ok(())
 }
 
 /// Returns whether there may be more.
-fn extend_some(tx: &mut Transaction, id: &ResourceId, now: Timestamp, correlation: Uuid) -> Result<bool> {
+fn extend_some(tx: &mut Transaction, id: &ResourceId, edge: &Edge, correlation: Uuid) -> Result<bool> {
+    let (now, settled) = (edge.now(), edge.settled());
     let item: Option<ProtectedItem> = tx.resource(id)?;
     // Of a deleted one nothing is promised but that it can be undeleted.
     let Some(item) = item.filter(|item| item.deletion.is_none()) else {
@@ -65,7 +67,7 @@ fn extend_some(tx: &mut Transaction, id: &ResourceId, now: Timestamp, correlatio
         None => None,
     };
     let points: Vec<RecoveryPoint> = tx.below(id)?;
-    let changes = vault::keeping::extensions(&item, policy.as_ref(), points, now, AT_ONCE);
+    let changes = vault::keeping::extensions(&item, policy.as_ref(), points, settled, AT_ONCE);
     let count = changes.len();
     if count == 0 {
         return Ok(false);

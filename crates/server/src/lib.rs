@@ -27,10 +27,12 @@ mod people;
 pub mod purging;
 mod repository;
 mod run;
+pub mod scrub;
 pub mod settings;
 mod tls;
 pub mod toml_file;
 mod turn;
+pub mod watching;
 
 pub use clock_mark::{Accepted, accept_clock, clock_mark, in_words, keep_once as keep_clock};
 pub use listen::serve as serve_router;

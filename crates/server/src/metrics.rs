@@ -93,6 +93,18 @@ pub struct Metrics {
     pub outbox_open: Family<ChannelLabels, Gauge>,
     /// By how many seconds the time by which things are destroyed is behind.
     pub clock_lag: Gauge,
+    /// Items of which nothing is destroyed, as this server saw it last.
+    pub frozen_items: Gauge,
+    /// Items that no recovery points arrive for, as this server saw it last.
+    pub silent_items: Gauge,
+    /// Objects that were verified in the present pass.
+    pub scrubbed_objects: Gauge,
+    /// Bytes that were verified in the present pass.
+    pub scrubbed_bytes: Gauge,
+    /// When the last whole pass over all that is stored ended, in seconds since 1970.
+    pub scrub_finished: Gauge,
+    /// Objects whose bytes are damaged and were not sent again.
+    pub damaged_objects: Gauge,
     store: StoreGauges,
     registry: Arc<Registry>,
 }
@@ -156,9 +168,33 @@ impl Default for Metrics {
         let outbox_open = Family::default();
         let text = "What waits in the outbox, as this server saw it last";
         registry.register("countersign_outbox_open", text, outbox_open.clone());
-        let clock_lag = Gauge::default();
-        let text = "Seconds that nobody saw pass, by which expiry and purges are later";
-        registry.register("countersign_clock_lag_seconds", text, clock_lag.clone());
+        let mut gauge = |name: &str, text: &str| {
+            let gauge = Gauge::default();
+            registry.register(name, text, gauge.clone());
+            gauge
+        };
+        let clock_lag = gauge(
+            "countersign_clock_lag_seconds",
+            "Seconds that nobody saw pass, by which expiry and purges are later",
+        );
+        let frozen_items = gauge(
+            "countersign_frozen_items",
+            "Items that are frozen because something out of the ordinary was noticed",
+        );
+        let silent_items = gauge(
+            "countersign_silent_items",
+            "Items without a recovery point for more than two periods of their schedule",
+        );
+        let scrubbed_objects =
+            gauge("countersign_scrubbed_objects", "Objects that were verified in the present pass");
+        let scrubbed_bytes =
+            gauge("countersign_scrubbed_bytes", "Bytes that were verified in the present pass");
+        let scrub_finished = gauge(
+            "countersign_scrub_finished_timestamp_seconds",
+            "When the last whole pass over all that is stored ended, in seconds since 1970",
+        );
+        let damaged_objects =
+            gauge("countersign_damaged_objects", "Objects whose bytes are damaged and were not sent again");
         let store = StoreGauges::register(&mut registry);
         let mut blob = |name: &str, text: &str| {
             let family: Family<BlobLabels, Counter> = Family::default();
@@ -178,6 +214,12 @@ impl Default for Metrics {
             outgoing,
             outbox_open,
             clock_lag,
+            frozen_items,
+            silent_items,
+            scrubbed_objects,
+            scrubbed_bytes,
+            scrub_finished,
+            damaged_objects,
             store,
             registry: Arc::new(registry),
         }

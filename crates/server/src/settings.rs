@@ -12,6 +12,10 @@
 //! name = "security-team"
 //! kind = "slack"                               # or teams, or json
 //! url = { file = "/etc/countersign/slack-url" }
+//!
+//! [scrub]                                      # verifying all that is stored, over and over
+//! bytes_per_second = 10485760                  # the most that is read for it
+//! days = 30                                    # from the beginning of one pass to that of the next
 //! ```
 //!
 //! Every key is known or an error. Secrets can stand in files or environment variables of their own.
@@ -19,16 +23,19 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
+use std::num::{NonZeroU16, NonZeroU64};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use jiff::SignedDuration;
 use lettre::message::Mailbox;
 use reqwest::Url;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::scrub::Pace;
 use crate::toml_file::{FileError, SecretEntry, Span, TomlFile};
 
 /// Where a signing secret begins that is written as the Standard Webhooks specification has it.
@@ -45,6 +52,8 @@ pub struct Settings {
     pub smtp: Option<Smtp>,
     /// Where events are told besides.
     pub webhooks: Vec<Webhook>,
+    /// How what is stored is verified.
+    pub scrub: Pace,
 }
 
 /// How a connection to the SMTP server is protected.
@@ -167,6 +176,26 @@ struct File {
     mail: Option<Spanned<MailEntry>>,
     #[serde(default)]
     webhook: Vec<Spanned<WebhookEntry>>,
+    scrub: Option<ScrubEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScrubEntry {
+    bytes_per_second: Option<NonZeroU64>,
+    days: Option<NonZeroU16>,
+}
+
+impl ScrubEntry {
+    fn pace(&self) -> Pace {
+        let default = Pace::default();
+        Pace {
+            bytes_per_second: self.bytes_per_second.map_or(default.bytes_per_second, NonZeroU64::get),
+            every: self
+                .days
+                .map_or(default.every, |days| SignedDuration::from_hours(24 * i64::from(days.get()))),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -212,7 +241,8 @@ impl Settings {
             }
             webhooks.push(webhook);
         }
-        Ok(Self { public_url: public_url.transpose()?, smtp: smtp.transpose()?, webhooks })
+        let scrub = file.scrub.as_ref().map(ScrubEntry::pace).unwrap_or_default();
+        Ok(Self { public_url: public_url.transpose()?, smtp: smtp.transpose()?, webhooks, scrub })
     }
 
     /// What a server says at start: where mail goes, and which webhooks there are.

@@ -9,12 +9,13 @@ use ledger::Entry;
 use mua::Clearance;
 use serde::Serialize;
 use vault::purge_rule::{Instant, Needs};
+use vault::watch::{Flow, Moves, Traffic};
 use vault::{ChangeKind, Edit, ProtectedItem, RecoveryPoint, RepositoryCredential, SecurityPin};
 
 use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row, Written, read};
 use crate::document::{Document, Free};
 use crate::engine::{Birth, LedgerRow, ObjectRow, Snapshot};
-use crate::object::{DeletedVersion, Purged};
+use crate::object::{DeletedVersion, Purged, kept_in_order};
 use crate::{Access, Object, ObjectType, Past, Store, retryable};
 
 /// How far back in what was read it is looked whether a document was read before.
@@ -211,6 +212,12 @@ impl Transaction {
         }
         for credential in self.find::<RepositoryCredential>(&item.short)? {
             self.erase::<RepositoryCredential>(credential.key());
+        }
+        if self.get::<vault::damage::Damaged>(&item.short)?.is_some() {
+            self.erase::<vault::damage::Damaged>(item.short.clone());
+        }
+        if self.resource::<vault::watch::Watch>(&item.id)?.is_some() {
+            self.erase::<vault::watch::Watch>(item.key());
         }
         if self.resource::<mua::RestoreWindow>(&item.id)?.is_some() {
             self.erase::<mua::RestoreWindow>(item.key());
@@ -420,6 +427,46 @@ impl Transaction {
     pub fn usage(&self, repository: &str) -> Result<(u64, u64)> {
         let (count, bytes) = self.snapshot.usage(repository)?;
         Ok((count.unsigned_abs(), bytes.unsigned_abs()))
+    }
+
+    /// What happened in a repository behind a place in the order of its commits. Not part of the commit's condition.
+    pub fn traffic(&self, repository: &str, after: u64) -> Result<Traffic> {
+        let mut traffic = Traffic { last: after, ..Traffic::default() };
+        for row in self.snapshot.traffic(repository, i64::try_from(after).unwrap_or(i64::MAX))? {
+            let flow = |(objects, bytes): (i64, i64)| Flow {
+                objects: objects.unsigned_abs(),
+                bytes: bytes.unsigned_abs(),
+            };
+            let moves =
+                Moves { arrived: flow(row.arrived), deleted: flow(row.deleted), lost: flow(row.lost) };
+            traffic.last = traffic.last.max(row.last.unsigned_abs());
+            match ObjectType::stored(&row.object_type) {
+                Some(ObjectType::Data) => traffic.data = moves,
+                Some(ObjectType::Index) => traffic.index = moves,
+                Some(ObjectType::Keys) => traffic.keys = moves,
+                Some(ObjectType::Snapshots) => traffic.snapshots = moves,
+                Some(ObjectType::Config | ObjectType::Locks) | None => {}
+            }
+        }
+        Ok(traffic)
+    }
+
+    /// How many objects of one type are alive. Not part of the commit's condition.
+    pub fn alive(&self, repository: &str, object_type: ObjectType) -> Result<u64> {
+        Ok(self.snapshot.alive(repository, object_type.as_str())?.unsigned_abs())
+    }
+
+    /// Everything of one type whose bytes are kept, deleted or not, oldest first: at most `limit` of those behind a place in
+    /// the order of commits, each with its own. Of several lifetimes of one name the first one, and of the config that which
+    /// is there besides.
+    pub fn kept_in_order(
+        &self,
+        repository: &str,
+        object_type: ObjectType,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, Object)>> {
+        kept_in_order(&*self.snapshot, repository, object_type, after, limit)
     }
 
     /// Makes an object visible whose bytes are already on disk and verified.

@@ -110,6 +110,7 @@ fn retention_only_goes_up_and_nothing_that_runs_expires() {
         policy: None,
         protection: Protection::Protected,
         deletion: None,
+        frozen: None,
         instance: None,
         created: start,
     };

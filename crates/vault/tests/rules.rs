@@ -70,6 +70,7 @@ mod tests {
             policy: policy.map(|policy| policy.id.clone()),
             protection,
             deletion: None,
+            frozen: None,
             instance: None,
             created: now(),
         }

@@ -258,6 +258,9 @@ fn description(raised: &Raised<'_>) -> String {
         | AlertRule::SecurityPinWrong
         | AlertRule::RepositoryConfigRemoved
         | AlertRule::ApproversUnreachable
+        | AlertRule::ItemFrozen
+        | AlertRule::RecoveryPointsMissed
+        | AlertRule::DataDamaged
         | AlertRule::ClockInDoubt
         | AlertRule::ClockAccepted => entry.reason.as_str(),
         AlertRule::DutiesNotSeparated => said(mua::alert::SEPARATION_OF_DUTIES),

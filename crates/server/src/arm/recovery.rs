@@ -44,6 +44,7 @@ macro_rules! item_action {
 
 pub mod containers;
 pub mod credentials;
+pub mod integrity;
 pub mod item_view;
 pub mod items;
 pub mod jobs;
@@ -54,3 +55,4 @@ pub mod policies;
 mod protect;
 pub mod restore;
 pub mod summaries;
+pub mod thaw;

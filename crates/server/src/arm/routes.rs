@@ -21,6 +21,8 @@ pub const ROUTES: &[&[Route]] = &[
     recovery::containers::ROUTES,
     recovery::items::ROUTES,
     recovery::credentials::ROUTES,
+    recovery::thaw::ROUTES,
+    recovery::integrity::ROUTES,
     recovery::points::ROUTES,
     recovery::restore::ROUTES,
     recovery::jobs::ROUTES,

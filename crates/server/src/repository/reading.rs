@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use directory::throttle::Pace;
 use hyper::body::{Frame, SizeHint};
 use jiff::Timestamp;
-use ledger::Verdict;
+use ledger::{Digester, Verdict};
 use prometheus_client::metrics::counter::Counter;
 use store::{Object, ObjectType, Transaction};
 use tokio::io::AsyncReadExt;
@@ -28,6 +28,7 @@ use super::saving::is_old_lock;
 use super::view;
 use crate::app::App;
 use crate::arm::door;
+use crate::scrub;
 
 /// Bytes that are read from the disk at a time.
 const PIECE: usize = 256 << 10;
@@ -48,7 +49,11 @@ pub async fn read(
     let part = Part::of(range, object.size)?;
     let body = match head {
         true => Body::empty(),
-        false => Body::new(send(visit, object_type, file, part.first, part.length).await?),
+        false => {
+            let whole = part.first == 0 && part.length == object.size;
+            let check = whole.then(|| Check::of(visit, object_type, object));
+            Body::new(send(visit, object_type, file, part.first, part.length, check).await?)
+        }
     };
     Ok(part.response(body))
 }
@@ -148,6 +153,9 @@ fn find(
             let text = format!("there is no such object in {}", object_type.as_str());
             Error::not_found("ObjectNotFound", text)
         });
+    if let Ok(object) = &found {
+        scrub::refuse_damaged(tx, repository, object_type, object)?;
+    }
     Ok(found)
 }
 
@@ -181,6 +189,7 @@ async fn send(
     mut file: File,
     first: u64,
     length: u64,
+    check: Option<Check>,
 ) -> Result<Download, Refusal> {
     let file = visit
         .app
@@ -196,13 +205,54 @@ async fn send(
     Ok(Download {
         pieces: Body::from_stream(stream),
         left: length,
+        check,
         sent: metrics.blob_read_bytes.get_or_create(&labels).clone(),
     })
 }
 
-/// The bytes of an object on their way out: exactly as many as were promised, or an error that ends the connection.
+/// What all bytes of an object are compared with while they are sent.
+struct Check {
+    app: App,
+    repository: String,
+    object_type: ObjectType,
+    object: Object,
+    hash: Digester,
+}
+
+impl Check {
+    fn of(visit: &Visit, object_type: ObjectType, object: Object) -> Self {
+        let (app, repository) = (visit.app.clone(), visit.address.item.clone());
+        Self { app, repository, object_type, object, hash: Digester::default() }
+    }
+
+    /// Whether the bytes are what they should be. If not, they are looked at once more, and told of.
+    fn is_passed(self) -> bool {
+        let Self { app, repository, object_type, object, hash } = self;
+        if hash.finish().to_string() == scrub::hash_of(&object) {
+            return true;
+        }
+        let name = object.name.clone();
+        tracing::error!(
+            repository,
+            r#type = object_type.as_str(),
+            name,
+            "an object was damaged when it was read"
+        );
+        tokio::spawn(async move {
+            let looked = app.blocking(move |app| scrub::suspect(app, &repository, object_type, &object));
+            if let Err(error) = looked.await {
+                tracing::error!(internal = error.internal, "a damaged object could not be noted");
+            }
+        });
+        false
+    }
+}
+
+/// The bytes of an object on their way out: exactly as many as were promised, or an error that ends the connection. Of a
+/// whole object the last ones are held back until all of them are known to be right.
 struct Download {
     pieces: Body,
+    check: Option<Check>,
     left: u64,
     sent: Counter,
 }
@@ -220,6 +270,12 @@ impl hyper::body::Body for Download {
             Poll::Ready(Some(Ok(frame))) => {
                 let length = frame.data_ref().map_or(0, |bytes| bytes.len() as u64);
                 self.left = self.left.saturating_sub(length);
+                if let (Some(check), Some(bytes)) = (&mut self.check, frame.data_ref()) {
+                    check.hash.update(bytes);
+                }
+                if self.left == 0 && self.check.take().is_some_and(|check| !check.is_passed()) {
+                    return Poll::Ready(Some(Err(axum::Error::new("the object is damaged"))));
+                }
                 self.sent.inc_by(length);
             }
             Poll::Ready(None) if self.left > 0 => {

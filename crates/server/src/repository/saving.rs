@@ -15,12 +15,14 @@ use jiff::{SignedDuration, Timestamp};
 use store::{Finished, Object, ObjectType, Transaction};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use vault::damage::Damaged;
 
 use super::Visit;
 use super::admission::{Admitted, Purpose, admit};
 use super::arrival;
 use super::refusal::Refusal;
 use crate::app::App;
+use crate::scrub;
 
 /// How long an upload may go without a byte.
 pub const IDLE: Duration = Duration::from_secs(60);
@@ -294,6 +296,7 @@ impl Upload {
             ObjectType::Config | ObjectType::Data | ObjectType::Index | ObjectType::Locks => {}
         }
         tx.put_object(repository, self.object_type, object)?;
+        self.note_whole(tx, app, object)?;
         Ok(old_locks)
     }
 
@@ -302,11 +305,23 @@ impl Upload {
         let repository = &self.visit.address.item;
         let opened =
             app.store.blobs().open_object(repository, self.object_type, &present.content, present.size);
-        if let Err(damage) = opened {
-            tracing::warn!(%damage, "an object was damaged and has been sent again; its bytes are put back");
+        let known = app.store.transact(|tx| {
+            let damaged: Option<Damaged> = tx.get(repository)?;
+            Ok(damaged.is_some_and(|known| known.of(self.object_type.as_str(), &present.content).is_some()))
+        })?;
+        if opened.is_err() || known {
+            tracing::warn!("an object was damaged and has been sent again; its bytes are put back");
             drop(finished.keep()?);
+            app.store.transact(|tx| self.note_whole(tx, app, present))?;
         }
         Ok(())
+    }
+
+    /// These bytes are on the disk now and were verified on the way.
+    fn note_whole(&self, tx: &mut Transaction, app: &App, object: &Object) -> Result<()> {
+        let place = Damaged::place(self.object_type.as_str(), &object.content);
+        let repository = &self.visit.address.item;
+        scrub::note_whole(tx, repository, &place, app.edge.now(), self.visit.client.correlation)
     }
 
     fn path(&self) -> String {

@@ -196,12 +196,9 @@ fn alerts(fixture: &Fixture, rule: AlertRule) -> usize {
 async fn a_clock_that_is_set_forward_purges_nothing_after_a_restart_either() {
     let fixture = Fixture::start().await;
     deleted(&fixture).await;
-    server::keep_clock(fixture.server.running.app(), false).unwrap();
     fixture.server.set_wall(PERIOD * 30);
     purge(&fixture);
     assert_eq!(stored(&fixture.server), [1, 1, 1]);
-    assert!(server::keep_clock(fixture.server.running.app(), false).unwrap());
-    assert!(server::keep_clock(fixture.server.running.app(), true).unwrap());
     let fixture = Fixture { server: fixture.server.restart().await };
     let app = fixture.server.running.app().clone();
     assert!(app.edge.now() > app.edge.settled() + PERIOD * 29, "the restart begins at the wall clock");

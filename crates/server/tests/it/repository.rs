@@ -5,6 +5,8 @@ mod item_state;
 mod keeping;
 mod objects;
 mod protocol;
+mod scrubbing;
 mod uploads;
 mod views;
+mod watching;
 pub mod world;

@@ -12,7 +12,7 @@ use parking_lot::RwLock;
 
 use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, Row};
 use crate::engine::{
-    AccessChange, Birth, DeletedRow, EachRow, LedgerRow, ObjectRow, PurgedBytes, Seen, Snapshot,
+    AccessChange, Birth, DeletedRow, EachRow, LedgerRow, ObjectRow, PurgedBytes, Seen, Snapshot, TrafficRow,
 };
 use crate::error::StoreError;
 use crate::moving::FENCE;
@@ -365,6 +365,10 @@ impl Snapshot for Glance {
     }
 
     fn usage(&self, _: &str) -> Result<(i64, i64), StoreError> {
+        self.known(None)
+    }
+
+    fn traffic(&self, _: &str, _: i64) -> Result<Vec<TrafficRow>, StoreError> {
         self.known(None)
     }
 

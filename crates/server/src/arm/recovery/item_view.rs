@@ -93,6 +93,7 @@ impl Views {
             "name": item.id.name(),
             "type": "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems",
             "repositoryUrl": repository_url(&self.origin, &self.vault, item),
+            "frozen": super::thaw::view(item),
             "properties": properties,
         });
         if let (Some(deletion), Some(view)) = (&item.deletion, view.as_object_mut()) {

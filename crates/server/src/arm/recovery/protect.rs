@@ -92,6 +92,7 @@ impl<'a> Ask<'a> {
             .unwrap_or_default();
         let after = ProtectedItem {
             friendly_name: name.to_string(),
+            frozen: None,
             short,
             item_type: item_type.to_string(),
             source: self.source.clone(),
