@@ -4,7 +4,7 @@
 PROFILE ?= release
 PROGRAM := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/countersign
 
-.PHONY: demo test lint unit simulate nightly acceptance demo-test bench restic help
+.PHONY: demo test lint unit simulate nightly acceptance demo-test bench bench-repository restic help
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -54,6 +54,13 @@ bench:
 	cargo build --locked --release --manifest-path bench/Cargo.toml --target-dir target/bench-build
 	@failed=; for bench in $(BENCHES); do target/bench-build/release/$$bench || failed="$$failed $$bench"; done; \
 	test -z "$$failed" || { echo "limits that do not hold:$$failed" >&2; exit 1; }
+
+# Real restic with a data set of 2 GB: a local directory, Countersign and the peers; about 12 minutes on a quiet machine.
+bench-repository:
+	scripts/install-test-tools
+	bench/repository/install-peers
+	cargo build --locked --release -p countersign
+	target/test-tools/venv/bin/python bench/repository/measure.py $(ARGS)
 
 restic:
 	@command -v restic >/dev/null || scripts/install-restic

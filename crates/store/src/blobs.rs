@@ -13,7 +13,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, IoSlice, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -214,11 +214,13 @@ impl Shared {
 }
 
 impl Upload {
-    /// Adds bytes.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.hash.update(bytes);
-        self.size += bytes.len() as u64;
-        self.file.write_all(bytes).map_err(|error| StoreError::Io(self.temporary.clone(), error))
+    /// Adds bytes, which lie in so many places.
+    pub fn write(&mut self, bytes: &[impl AsRef<[u8]>]) -> Result<(), StoreError> {
+        for bytes in bytes {
+            self.hash.update(bytes);
+            self.size += bytes.as_ref().len() as u64;
+        }
+        write_all(&mut self.file, bytes).map_err(|error| StoreError::Io(self.temporary.clone(), error))
     }
 
     /// Flushes the bytes and says what they hash to. The caller compares that with the name it was promised.
@@ -251,6 +253,23 @@ impl Drop for Upload {
         // After a successful rename the temporary name is gone already.
         let _ = fs::remove_file(&self.temporary);
     }
+}
+
+/// Writes all of them, with as few calls as it takes.
+fn write_all(file: &mut File, bytes: &[impl AsRef<[u8]>]) -> io::Result<()> {
+    let mut slices: Vec<IoSlice<'_>> = bytes.iter().map(|bytes| IoSlice::new(bytes.as_ref())).collect();
+    let mut rest = slices.as_mut_slice();
+    // Those without a byte are passed over.
+    IoSlice::advance_slices(&mut rest, 0);
+    while !rest.is_empty() {
+        match file.write_vectored(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut rest, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Makes the names in a folder durable.
@@ -325,7 +344,7 @@ mod tests {
 
     fn upload(blobs: &Blobs, unique: &str, bytes: &[u8]) -> Finished {
         let mut upload = blobs.begin("item", DATA, unique).unwrap();
-        upload.write(bytes).unwrap();
+        upload.write(&[bytes]).unwrap();
         upload.finish().unwrap()
     }
 
@@ -339,14 +358,14 @@ mod tests {
         let root = folder.path().join("repositories");
         let uploads = || fs::read_dir(root.join(TEMPORARY)).unwrap().count();
         let mut begun = a.begin("item", DATA, "begun").unwrap();
-        begun.write(b"half").unwrap();
+        begun.write(&[b"half"]).unwrap();
         let finished = upload(&a, "finished", b"bytes");
         // What a process left that is gone.
         fs::write(root.join(TEMPORARY).join("abandoned"), b"x").unwrap();
         assert_eq!(uploads(), 3);
         let c = Blobs::open(&root).unwrap();
         assert_eq!(uploads(), 2);
-        begun.write(b" and half").unwrap();
+        begun.write(&[b" and half"]).unwrap();
         drop(begun.finish().unwrap().keep().unwrap());
         drop(finished.keep().unwrap());
         assert!(is_there(&c, &sha256(b"half and half"), 13) && is_there(&c, &sha256(b"bytes"), 5));

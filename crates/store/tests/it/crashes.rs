@@ -67,7 +67,7 @@ fn crashes_in_the_middle_of_uploads() {
         return;
     };
     let mut begun = store.blobs().begin(ITEM, DATA, "begun").unwrap();
-    begun.write(b"half of it").unwrap();
+    begun.write(&[b"half of it"]).unwrap();
     let _finished = upload(&store, DATA, b"finished, not kept");
     std::process::abort();
 }

@@ -185,13 +185,13 @@ fn unfinished_uploads_of_servers_that_live_are_left_alone(engine: Engine) {
     let (first, world) = engine.store_with_item();
     let data = store::ObjectType::Data;
     let mut slow = first.blobs().begin(ITEM, data, "slow").unwrap();
-    slow.write(b"begun, ").unwrap();
+    slow.write(&[b"begun, "]).unwrap();
     // Others come and go meanwhile.
     let (second, folder) = world.another();
     drop((second, folder));
     std::fs::write(world.path().join("repositories/.uploads/lost"), "as a crash leaves it").unwrap();
     let (third, _folder) = world.another();
-    slow.write(b"ended").unwrap();
+    slow.write(&[b"ended"]).unwrap();
     let kept = slow.finish().unwrap().keep().unwrap();
     let whole = object(b"begun, ended");
     first.transact(|tx| tx.put_object(ITEM, data, &whole)).unwrap();

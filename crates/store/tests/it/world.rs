@@ -294,7 +294,7 @@ pub fn store_with_item() -> (Store, tempfile::TempDir) {
 pub fn upload(store: &Store, object_type: ObjectType, bytes: &[u8]) -> Finished {
     let unique = format!("{:?}-{}", std::thread::current().id(), ledger::Digest::of(bytes));
     let mut upload = store.blobs().begin(ITEM, object_type, &unique).unwrap();
-    upload.write(bytes).unwrap();
+    upload.write(&[bytes]).unwrap();
     upload.finish().unwrap()
 }
 
