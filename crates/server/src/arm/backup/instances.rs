@@ -8,7 +8,7 @@ use super::ask::{self, Ask};
 use super::operations::{accepted, with_links};
 use super::view;
 use crate::arm::call::Call;
-use crate::arm::recovery::{integrity, credentials, items, place, thaw};
+use crate::arm::recovery::{credentials, integrity, items, place, thaw};
 use crate::arm::reply::Reply;
 use crate::arm::route::{Method, Route, route};
 use crate::arm::tracked::not_found;

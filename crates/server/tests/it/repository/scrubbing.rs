@@ -56,7 +56,8 @@ async fn damage_is_found_told_and_not_handed_out_until_it_is_sent_again() {
 
     rot(&world, "data", b"a pack");
     rot(&world, "index", b"an index");
-    fs::remove_file(world.files("data").into_iter().find(|file| file.ends_with(hash(b"hidden"))).unwrap()).unwrap();
+    fs::remove_file(world.files("data").into_iter().find(|file| file.ends_with(hash(b"hidden"))).unwrap())
+        .unwrap();
     world.server.advance(SignedDuration::from_hours(30 * 24));
     scrub(&world, 1 << 20);
     assert_eq!((state(&world).last.unwrap().damaged, alerts(&world)), (3, 1));
