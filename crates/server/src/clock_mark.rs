@@ -71,7 +71,7 @@ pub fn keep_once(app: &App, told_off: bool) -> ::arm::Result<bool> {
     if ahead > TOLERANCE {
         tracing::warn!(%ahead, "the clock of another server on this store is ahead of this one's");
     }
-    app.metrics.clock_lag.set(app.edge.now().duration_since(app.edge.settled()).as_secs());
+    app.metrics.keeping.clock_lag.set(app.edge.now().duration_since(app.edge.settled()).as_secs());
     let off = app.edge.clock_off();
     if off.abs() < DOUBT {
         return Ok(false);

@@ -382,7 +382,7 @@ pub(crate) fn refuse_damaged(
 fn show(app: &App, scrub: Option<&Scrub>) {
     let Some(scrub) = scrub else { return };
     let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-    let metrics = &app.metrics;
+    let metrics = &app.metrics.keeping;
     if let Some((pass, _)) = &scrub.current {
         metrics.scrubbed_objects.set(number(pass.objects));
         metrics.scrubbed_bytes.set(number(pass.bytes));

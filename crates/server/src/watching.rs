@@ -49,8 +49,8 @@ pub fn watch(app: &App) -> Result<()> {
             Err(error) => outcome = outcome.and(Err(error)),
         }
     }
-    app.metrics.frozen_items.set(frozen);
-    app.metrics.silent_items.set(silent);
+    app.metrics.keeping.frozen_items.set(frozen);
+    app.metrics.keeping.silent_items.set(silent);
     outcome
 }
 

@@ -226,7 +226,7 @@ impl Check {
     }
 
     /// Whether the bytes are what they should be. If not, they are looked at once more, and told of.
-    fn is_passed(self) -> bool {
+    fn pass(self) -> bool {
         let Self { app, repository, object_type, object, hash } = self;
         if hash.finish().to_string() == scrub::hash_of(&object) {
             return true;
@@ -273,7 +273,7 @@ impl hyper::body::Body for Download {
                 if let (Some(check), Some(bytes)) = (&mut self.check, frame.data_ref()) {
                     check.hash.update(bytes);
                 }
-                if self.left == 0 && self.check.take().is_some_and(|check| !check.is_passed()) {
+                if self.left == 0 && self.check.take().is_some_and(|check| !check.pass()) {
                     return Poll::Ready(Some(Err(axum::Error::new("the object is damaged"))));
                 }
                 self.sent.inc_by(length);

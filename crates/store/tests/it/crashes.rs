@@ -285,7 +285,7 @@ fn writes_until_it_is_killed() {
     for n in from.. {
         let bytes = vec![n as u8; 50_000 + n];
         let mut unfinished = store.blobs().begin(ITEM, DATA, &format!("unfinished-{n}")).unwrap();
-        unfinished.write(&bytes).unwrap();
+        unfinished.write(&[&bytes]).unwrap();
         std::mem::forget(unfinished);
         let kept = upload(&store, DATA, &bytes).keep().unwrap();
         let object = object(&bytes);

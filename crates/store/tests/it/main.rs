@@ -32,3 +32,4 @@ mod servers;
 mod speed;
 #[cfg(test)]
 mod tls;
+mod traffic;
