@@ -6,6 +6,7 @@ mod ledger_command;
 mod mail_command;
 mod migrate_command;
 mod outbox_command;
+mod purge_command;
 mod routes_command;
 mod scrub_command;
 mod serve;
@@ -40,6 +41,8 @@ enum Command {
     Clock(clock_command::Clock),
     /// Look at what was and is to be sent: mails, and messages to webhooks.
     Outbox(outbox_command::Outbox),
+    /// See what the next purge of deleted objects would remove, and what it keeps for which recovery point.
+    Purge(purge_command::Purge),
     /// Try out whether mail can be sent.
     #[command(subcommand)]
     Mail(mail_command::Mail),
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Command::Ledger(ledger) => ledger.run(),
         Command::Clock(clock) => clock.run(),
         Command::Outbox(outbox) => outbox.run(),
+        Command::Purge(purge) => purge.run(),
         Command::Mail(mail) => mail.run(),
         Command::Migrate(migrate) => migrate.run(),
         Command::Scrub(scrub) => scrub.run(),

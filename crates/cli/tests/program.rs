@@ -147,6 +147,24 @@ fn the_ledger_is_checked_against_what_somebody_noted() {
     assert!(shown.contains("countersign.bootstrap"), "{shown}");
 }
 
+#[test]
+fn a_purge_is_shown_beside_the_running_server_and_never_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(bootstrapped(folder.path()));
+    let purge = |arguments: &[&str]| {
+        let mut command = countersign();
+        command.arg("purge").args(arguments).arg("--data").arg(folder.path().join("data"));
+        run(command)
+    };
+    let shown = purge(&["--dry-run", "--vault", "v"]);
+    assert!(shown.status.success(), "{shown:?}");
+    assert_eq!(String::from_utf8(shown.stdout).unwrap(), "there are no items\n");
+    let refused = purge(&[]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("--dry-run"));
+    assert!(server.terminate().success());
+}
+
 /// A new database on the server that the tests were given.
 #[test]
 fn all_that_is_stored_is_verified_beside_a_server() {

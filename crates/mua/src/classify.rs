@@ -158,6 +158,7 @@ fn item(change: &ItemChange) -> Vec<Finding> {
         protection,
         deletion,
         created: _,
+        standstill,
     } = after;
     let mut findings = Vec::new();
     match (&before.deletion, deletion) {
@@ -176,6 +177,11 @@ fn item(change: &ItemChange) -> Vec<Finding> {
         *short != before.short || *item_type != before.item_type || *source != before.source;
     if becomes_another || source_changes {
         let why = "the item would become another item, and its backups would lose their owner";
+        findings.extend(found(Weakening::Delete.on(kind), why));
+    }
+    if *standstill != before.standstill && *protection == before.protection {
+        // It goes with the state of protection, and with nothing else.
+        let why = "recovery points that are kept while protection is stopped could end earlier";
         findings.extend(found(Weakening::Delete.on(kind), why));
     }
     if let Some(why) = change.weaker_policy() {

@@ -1,17 +1,17 @@
 //! Freeing what deleted objects take up, once no recovery point can need them.
 //!
-//! Each repository goes page by page, each page a commit that asks again which points are protected: what a policy extends
+//! Each repository goes page by page, each page a commit that asks again which points are kept: what a policy extends
 //! meanwhile counts. A point that arrives meanwhile cannot need what is purged, because that was deleted longer ago than the
 //! window (see [`vault::purge_rule`]).
 
 use std::time::Duration;
 
 use arm::{Error, ResourceId, Result};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use ledger::Entry;
 use store::{ObjectType, Purged, Transaction};
 use uuid::Uuid;
-use vault::keeping::is_protected;
+use vault::keeping::{Kept, needs};
 use vault::purge_rule::Needs;
 use vault::{ProtectedItem, RecoveryPoint, Vault, VaultChange};
 
@@ -30,10 +30,8 @@ pub static TURN: Turn = Turn {
     work: free,
 };
 
-/// The most deleted objects that one commit looks at.
+/// The most deleted objects that one commit purges.
 const PAGE: u32 = 2000;
-/// The most recovery points that one commit removes.
-const AT_ONCE: usize = 200;
 
 /// Purges the deleted objects of all repositories that nobody needs, and removes the recovery points that are over.
 ///
@@ -56,31 +54,69 @@ fn free_item(app: &App, item: &ResourceId) -> Result<()> {
     while let Some(from) = after {
         after = app.store.transact(|tx| purge_page(tx, item, from, &app.edge, correlation))?.next;
     }
-    while app.store.transact(|tx| expire_some(tx, item, &app.edge, correlation))? {}
     Ok(())
 }
 
-/// An item of whose repository something may be purged now, with its vault and its points. Nothing is of one that can be
-/// undeleted, because that brings all of it back.
-/// Nothing is of a frozen one either.
-struct Freeable {
-    item: ProtectedItem,
-    vault: Vault,
-    points: Vec<RecoveryPoint>,
+/// An item of whose repository something may be purged, with its vault and its points.
+pub struct Freeable {
+    /// The item.
+    pub item: ProtectedItem,
+    /// Its vault.
+    pub vault: Vault,
+    /// All its recovery points.
+    pub points: Vec<RecoveryPoint>,
 }
 
 impl Freeable {
-    fn read(tx: &mut Transaction, id: &ResourceId) -> Result<Option<Self>> {
-        let item: Option<ProtectedItem> = tx.resource(id)?;
-        let Some(item) = item.filter(|item| item.deletion.is_none() && item.frozen.is_none()) else {
-            return Ok(None);
+    /// The item with this id, or why nothing of its repository may be purged, as people are told. One that can be undeleted
+    /// comes back with everything.
+    ///
+    /// # Errors
+    /// When the store fails, or the item is nowhere.
+    pub fn read(tx: &mut Transaction, id: &ResourceId) -> Result<Result<Self, String>> {
+        let Some(item) = tx.resource::<ProtectedItem>(id)? else {
+            return Ok(Err("it is gone".into()));
         };
+        if let Some(deletion) = &item.deletion {
+            return Ok(Err(format!(
+                "it is deleted, and comes back as it was if it is undeleted by {}",
+                deletion.until
+            )));
+        }
+        if let Some(why) = frozen(&item) {
+            return Ok(Err(why));
+        }
         let vault = tx.resource(&id.first(VAULT_SEGMENTS))?;
         let vault = vault.ok_or_else(|| Error::internal(format!("the item '{id}' is in no vault")))?;
-        Ok(Some(Self { points: tx.below(id)?, item, vault }))
+        Ok(Ok(Self { points: tx.below(id)?, item, vault }))
+    }
+
+    /// Which of its points are kept at a moment.
+    pub fn kept(&self, now: Timestamp) -> Kept<'_> {
+        Kept::of(&self.item, &self.points, now)
+    }
+
+    /// What these points need. Where they are in the repository's order need not be part of the commit's condition: a row
+    /// that says so is needed as long as its point is kept.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn needs(&self, tx: &Transaction, now: Timestamp) -> Result<Needs> {
+        let arrivals = tx.arrivals(&self.item.short, ObjectType::Snapshots)?;
+        let place = |point: &RecoveryPoint| arrivals.find(&point.snapshot, point.at);
+        Ok(needs(&self.kept(now), &self.points, place, self.vault.capture_window()))
     }
 }
 
+/// Why an item's repository is frozen, so that nothing of it is purged whatever else holds.
+fn frozen(item: &ProtectedItem) -> Option<String> {
+    let freeze = item.frozen.as_ref()?;
+    Some(format!("it is frozen since {}: {}", freeze.at, freeze.why.join("; ")))
+}
+
+/// Purges a page of deleted objects. A recovery point that is over goes in the commit in which the last of its snapshot
+/// does: nobody could restore it, and the same snapshot, sent again, is a new point. One whose snapshot is still there
+/// stays, as its client can still use it.
 fn purge_page(
     tx: &mut Transaction,
     id: &ResourceId,
@@ -89,56 +125,32 @@ fn purge_page(
     correlation: Uuid,
 ) -> Result<Purged> {
     let (now, settled) = (edge.now(), edge.settled());
-    let Some(Freeable { item, vault, points }) = Freeable::read(tx, id)? else {
+    let Ok(freeable) = Freeable::read(tx, id)? else {
         return Ok(Purged::default());
     };
-    let protected: Vec<_> = points.iter().filter(|point| is_protected(&item, point, settled)).collect();
-    // A point is where its snapshot arrived. One of which that is not certain may need anything.
-    let arrivals = tx.first_arrivals(&item.short, ObjectType::Snapshots)?;
-    let place = |point: &&RecoveryPoint| {
-        arrivals.get(&point.snapshot).copied().filter(|arrival| arrival.at == point.at)
-    };
-    let Some(instants) = protected.iter().map(place).collect::<Option<Vec<_>>>() else {
-        return Ok(Purged::default());
-    };
-    let needs = Needs::of(instants, vault.capture_window());
+    let needs = freeable.needs(tx, settled)?;
+    let Freeable { item, vault, points } = &freeable;
     let purged = tx.purge_deleted(&item.short, &needs, settled, after, PAGE)?;
-    if purged.objects > 0 {
-        let reason = "deleted objects that no retained recovery point needs are gone";
-        let mut entry = entry(&item, now, reason.into());
-        entry.facts.insert("objects".into(), purged.objects.to_string());
-        entry.facts.insert("bytes".into(), purged.bytes.to_string());
-        tx.record(Entry { correlation, operation: operation(id, "repository/purge"), ..entry });
+    if purged.objects == 0 {
+        return Ok(purged);
     }
+    let over = points.iter().filter(|point| purged.snapshots.contains(&point.snapshot));
+    let mut ended = 0;
+    for point in over {
+        door::change_by_server(
+            tx,
+            &vault.id,
+            VaultChange::expire(&freeable.kept(settled), point.clone())?,
+            now,
+        )?;
+        ended += 1;
+    }
+    let reason = "deleted objects that no retained recovery point needs are gone";
+    let mut entry = entry(item, now, reason.into());
+    entry.facts.insert("objects".into(), purged.objects.to_string());
+    entry.facts.insert("bytes".into(), purged.bytes.to_string());
+    entry.facts.insert("recoveryPoints".into(), ended.to_string());
+    let change = tx.digest();
+    tx.record(Entry { correlation, change, operation: operation(id, "repository/purge"), ..entry });
     Ok(purged)
-}
-
-/// Removes points whose retention is over and whose snapshot is purged: nobody could restore them. One whose snapshot is
-/// still there stays, as its client can still use it. Returns whether there may be more.
-fn expire_some(tx: &mut Transaction, id: &ResourceId, edge: &Edge, correlation: Uuid) -> Result<bool> {
-    let (now, settled) = (edge.now(), edge.settled());
-    let Some(Freeable { item, vault, points }) = Freeable::read(tx, id)? else {
-        return Ok(false);
-    };
-    let mut expired = 0;
-    for point in points {
-        if is_protected(&item, &point, settled)
-            || tx.object_known(&item.short, ObjectType::Snapshots, &point.snapshot)?
-        {
-            continue;
-        }
-        door::change_by_server(tx, &vault.id, VaultChange::expire(&item, point, settled)?, now)?;
-        expired += 1;
-        if expired >= AT_ONCE {
-            break;
-        }
-    }
-    if expired > 0 {
-        let reason =
-            format!("{expired} recovery point(s) are gone: their retention is over, and their snapshots");
-        let change = tx.digest();
-        let operation = operation(id, "recoveryPoints/expire");
-        tx.record(Entry { correlation, operation, change, ..entry(&item, now, reason) });
-    }
-    Ok(expired >= AT_ONCE)
 }

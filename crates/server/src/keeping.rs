@@ -6,11 +6,12 @@
 use std::time::Duration;
 
 use arm::{ResourceId, Result};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use ledger::Entry;
 use store::Transaction;
 use uuid::Uuid;
-use vault::{BackupPolicy, ProtectedItem, RecoveryPoint};
+use vault::keeping::Kept;
+use vault::{BackupPolicy, ProtectedItem, RecoveryPoint, VaultChange};
 
 use crate::app::App;
 use crate::arm::door;
@@ -54,6 +55,40 @@ pub fn extend_item(app: &App, item: &ResourceId) -> Result<()> {
     Ok(())
 }
 
+/// The policy that rules an item's points.
+///
+/// # Errors
+/// When the store fails.
+pub fn policy_of(tx: &mut Transaction, item: &ProtectedItem) -> Result<Option<BackupPolicy>> {
+    match &item.policy {
+        Some(policy) => tx.resource(policy),
+        None => Ok(None),
+    }
+}
+
+/// Why a recovery point cannot be read any more, if its retention is over: what it needs may be gone.
+///
+/// # Errors
+/// When the store fails.
+pub fn is_over(
+    tx: &mut Transaction,
+    item: &ProtectedItem,
+    point: &RecoveryPoint,
+    now: Timestamp,
+) -> Result<Option<String>> {
+    // All points are read only for the one that they are asked for: whether it is the newest.
+    if Kept::of(item, [], now).keeps(point)
+        || Kept::of(item, &tx.glance_below::<RecoveryPoint>(&item.id)?, now).keeps(point)
+    {
+        return Ok(None);
+    }
+    let end = point.retain_until.map(arm::timestamp).unwrap_or_default();
+    Ok(Some(format!(
+        "the retention of this recovery point ended at {end}: what it needs may be gone, so that it can be neither viewed \
+         nor restored any more"
+    )))
+}
+
 /// Returns whether there may be more.
 fn extend_some(tx: &mut Transaction, id: &ResourceId, edge: &Edge, correlation: Uuid) -> Result<bool> {
     let (now, settled) = (edge.now(), edge.settled());
@@ -62,19 +97,20 @@ fn extend_some(tx: &mut Transaction, id: &ResourceId, edge: &Edge, correlation: 
     let Some(item) = item.filter(|item| item.deletion.is_none()) else {
         return Ok(false);
     };
-    let policy = match &item.policy {
-        Some(policy) => tx.resource::<BackupPolicy>(policy)?,
-        None => None,
-    };
-    let points: Vec<RecoveryPoint> = tx.below(id)?;
-    let changes = vault::keeping::extensions(&item, policy.as_ref(), points, settled, AT_ONCE);
-    let count = changes.len();
+    let policy = policy_of(tx, &item)?;
+    let mut points: Vec<RecoveryPoint> = tx.below(id)?;
+    let mut longer = Vec::new();
+    vault::keeping::extend(policy.as_ref(), &mut points, settled, |before, after| {
+        longer.push((before, after.retain_until));
+    });
+    longer.truncate(AT_ONCE);
+    let count = longer.len();
     if count == 0 {
         return Ok(false);
     }
     let vault = id.first(VAULT_SEGMENTS);
-    for change in changes {
-        door::change_by_server(tx, &vault, change, now)?;
+    for (point, until) in longer {
+        door::change_by_server(tx, &vault, VaultChange::extend_retention(point, until)?, now)?;
     }
     let change = tx.digest();
     let reason = format!("{count} recovery point(s) are kept longer, as the item's policy says now");

@@ -14,6 +14,7 @@ mod bearer;
 pub mod bootstrap;
 mod clock_mark;
 pub mod edge;
+pub mod foresight;
 pub mod freeing;
 mod graph;
 mod http;

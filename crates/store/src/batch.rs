@@ -52,6 +52,8 @@ pub(crate) enum Condition {
     Object { repository: String, object_type: &'static str, name: String, sequence: Option<i64> },
     /// Whether a repository object ever existed, deleted since or not.
     ObjectKnown { repository: String, object_type: &'static str, name: String, known: bool },
+    /// The latest lifetime of an object, alive or not.
+    LastLifetime { repository: String, object_type: &'static str, name: String, sequence: Option<i64> },
     /// Whether fewer than so many objects of a type are alive. Not their number: two uploads that both find room do
     /// not disturb each other.
     Room { repository: String, object_type: &'static str, limit: i64, room: bool },
@@ -183,13 +185,12 @@ pub(crate) enum ObjectWrite {
         object_type: &'static str,
         name: String,
     },
-    /// Removes one lifetime of a deleted object for good, and lists its bytes for removal.
+    /// Removes one lifetime of a deleted object, whose name is its content, for good, and lists its bytes for removal.
     Purge {
         repository: String,
         object_type: &'static str,
         name: String,
         sequence: i64,
-        content: String,
     },
     /// Notes that bytes that were listed for removal are gone, or needed again.
     BytesGone {

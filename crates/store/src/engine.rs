@@ -98,8 +98,8 @@ pub(crate) trait Snapshot: Send {
     /// Whether any lifetime of an object, alive or not, refers to these bytes.
     fn refers_to(&self, repository: &str, object_type: &str, content: &str) -> Result<bool, StoreError>;
 
-    /// The first lifetime that each object of a type had, alive or not.
-    fn first_lifetimes(&self, repository: &str, object_type: &str) -> Result<Vec<Birth>, StoreError>;
+    /// When each lifetime of each object of a type began, the first ones first.
+    fn births(&self, repository: &str, object_type: &str) -> Result<Vec<Birth>, StoreError>;
 
     /// How many objects of one type are alive.
     fn alive(&self, repository: &str, object_type: &str) -> Result<i64, StoreError>;
@@ -113,13 +113,8 @@ pub(crate) trait Snapshot: Send {
         limit: i64,
     ) -> Result<Vec<ObjectRow>, StoreError>;
 
-    /// The first lifetime that an object had, alive or not.
-    fn first_lifetime(
-        &self,
-        repository: &str,
-        object_type: &str,
-        name: &str,
-    ) -> Result<Option<ObjectRow>, StoreError>;
+    /// When each lifetime of an object began, the first one first.
+    fn births_of(&self, repository: &str, object_type: &str, name: &str) -> Result<Vec<Birth>, StoreError>;
 
     /// The object of this name that was to be seen. Of several lifetimes the first one.
     fn object_seen(
@@ -150,7 +145,7 @@ pub(crate) trait Snapshot: Send {
     /// Repositories that were given up and whose bytes are not known to be gone.
     fn dropped(&self) -> Result<Vec<String>, StoreError>;
 
-    /// Deleted objects, from behind the sequence of a deletion on, in the order of their deletions.
+    /// Deleted objects but the config, from behind the sequence of a deletion on, in the order of their deletions.
     fn deleted(&self, repository: &str, after: i64, limit: i64) -> Result<Vec<DeletedRow>, StoreError>;
 
     /// Bytes whose row was purged and that are not known to be gone: those behind a place in the list, in its order.
@@ -189,7 +184,7 @@ pub(crate) struct ObjectRow {
     pub(crate) created_by: String,
 }
 
-/// When an object arrived first.
+/// The beginning of a lifetime.
 #[derive(Clone, Debug)]
 pub(crate) struct Birth {
     pub(crate) name: String,
@@ -209,13 +204,12 @@ pub(crate) struct TrafficRow {
     pub(crate) last: i64,
 }
 
-/// A deleted repository object as far as its purge depends on it.
+/// A deleted repository object as far as its purge depends on it. Its name is its content.
 #[derive(Clone, Debug)]
 pub(crate) struct DeletedRow {
     pub(crate) object_type: String,
     pub(crate) name: String,
     pub(crate) sequence: i64,
-    pub(crate) content: String,
     pub(crate) size: i64,
     pub(crate) deleted_sequence: i64,
     pub(crate) deleted_at: i64,

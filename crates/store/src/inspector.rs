@@ -17,6 +17,7 @@ use crate::outgoing::Outgoing;
 use crate::place::{Database, Place};
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
+use crate::transaction::Transaction;
 
 /// A read-only look at a database, as it was when the look began.
 pub struct Inspector {
@@ -35,6 +36,11 @@ impl Inspector {
             Database::Postgres(url) => Postgres::inspect(url)?,
         };
         Ok(Self { snapshot })
+    }
+
+    /// A decision on what is there, of which nothing is ever written: for seeing what it would come to.
+    pub fn rehearse(self) -> Transaction {
+        Transaction::begin(None, self.snapshot)
     }
 
     /// Checks the whole ledger: every entry against its hashes, every hash against the one before, and the whole against

@@ -58,9 +58,9 @@ pub use lease::Lease;
 pub use mark::ClockMark;
 pub use memory::Memory;
 pub use moving::{Moved, Progress, migrate};
-pub use object::{Object, ObjectType, Purged};
+pub use object::{DeletedObject, Object, ObjectType, Purged};
 pub use outgoing::{Bookmark, Content, Delivery, Destination, Outgoing};
-pub use past::Past;
+pub use past::{Arrivals, Past};
 pub use place::{Database, Place};
 pub use postgres::PostgresUrl;
 pub use transaction::Transaction;
@@ -235,7 +235,7 @@ impl Store {
         snapshot: Box<dyn Snapshot>,
         decide: &mut impl FnMut(&mut Transaction) -> Result<T>,
     ) -> Result<Option<Decided<T>>> {
-        let mut transaction = Transaction::begin(self, snapshot);
+        let mut transaction = Transaction::begin(Some(self), snapshot);
         let outcome = decide(&mut transaction);
         self.decided(transaction, outcome)
     }
@@ -248,7 +248,7 @@ impl Store {
         let Some(snapshot) = self.shared.engine.glance() else {
             return Ok(None);
         };
-        let mut transaction = Transaction::begin(self, snapshot);
+        let mut transaction = Transaction::begin(Some(self), snapshot);
         let outcome = decide(&mut transaction);
         if !transaction.is_complete() {
             return Ok(None);

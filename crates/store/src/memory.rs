@@ -158,6 +158,10 @@ impl State {
             Condition::ObjectKnown { repository, object_type, name, known } => {
                 self.of_type(repository, object_type).any(|lifetime| lifetime.row.name == *name) == *known
             }
+            Condition::LastLifetime { repository, object_type, name, sequence } => {
+                let lifetimes = self.of_type(repository, object_type).filter(|l| l.row.name == *name);
+                lifetimes.map(|lifetime| lifetime.row.sequence).max() == *sequence
+            }
             Condition::Room { repository, object_type, limit, room } => {
                 (self.alive(repository, object_type) < *limit) == *room
             }
@@ -231,12 +235,16 @@ impl State {
             ObjectWrite::Forget { repository, object_type, name } => {
                 self.objects.retain(|l| !(l.is(&repository, object_type) && l.row.name == name));
             }
-            ObjectWrite::Purge { repository, object_type, name, sequence, content } => {
+            ObjectWrite::Purge { repository, object_type, name, sequence } => {
                 self.objects.retain(|l| {
                     let found = l.is(&repository, object_type) && l.row.name == name;
                     !(found && l.row.sequence == sequence && l.deleted.is_some())
                 });
-                self.purged.insert(PurgedBytes { repository, object_type: object_type.into(), content });
+                self.purged.insert(PurgedBytes {
+                    repository,
+                    object_type: object_type.into(),
+                    content: name,
+                });
             }
             ObjectWrite::BytesGone { bytes } => {
                 self.purged.remove(&bytes);
@@ -324,13 +332,16 @@ impl Lifetime {
         self.repository == repository && self.object_type == object_type
     }
 
+    fn birth(&self) -> Birth {
+        Birth { name: self.row.name.clone(), sequence: self.row.sequence, at: self.row.created_at }
+    }
+
     fn deleted_row(&self) -> Option<DeletedRow> {
         let (deleted_sequence, deleted_at) = self.deleted?;
         Some(DeletedRow {
             object_type: self.object_type.clone(),
             name: self.row.name.clone(),
             sequence: self.row.sequence,
-            content: self.row.content.clone(),
             size: self.row.size,
             deleted_sequence,
             deleted_at,
@@ -399,13 +410,8 @@ impl Snapshot for View {
         Ok(self.0.of_type(repository, object_type).any(|lifetime| lifetime.row.content == content))
     }
 
-    fn first_lifetimes(&self, repository: &str, object_type: &str) -> Result<Vec<Birth>, StoreError> {
-        let mut names = BTreeSet::new();
-        let lifetimes = self.0.of_type(repository, object_type).map(|lifetime| &lifetime.row);
-        let first = lifetimes.filter(|row| names.insert(&row.name));
-        Ok(first
-            .map(|row| Birth { name: row.name.clone(), sequence: row.sequence, at: row.created_at })
-            .collect())
+    fn births(&self, repository: &str, object_type: &str) -> Result<Vec<Birth>, StoreError> {
+        Ok(self.0.of_type(repository, object_type).map(Lifetime::birth).collect())
     }
 
     fn alive(&self, repository: &str, object_type: &str) -> Result<i64, StoreError> {
@@ -423,14 +429,9 @@ impl Snapshot for View {
         Ok(limited(later.map(|lifetime| lifetime.row.clone()), limit))
     }
 
-    fn first_lifetime(
-        &self,
-        repository: &str,
-        object_type: &str,
-        name: &str,
-    ) -> Result<Option<ObjectRow>, StoreError> {
-        let mut lifetimes = self.0.of_type(repository, object_type);
-        Ok(lifetimes.find(|lifetime| lifetime.row.name == name).map(|lifetime| lifetime.row.clone()))
+    fn births_of(&self, repository: &str, object_type: &str, name: &str) -> Result<Vec<Birth>, StoreError> {
+        let lifetimes = self.0.of_type(repository, object_type);
+        Ok(lifetimes.filter(|lifetime| lifetime.row.name == name).map(Lifetime::birth).collect())
     }
 
     fn object_seen(
@@ -496,7 +497,8 @@ impl Snapshot for View {
     }
 
     fn deleted(&self, repository: &str, after: i64, limit: i64) -> Result<Vec<DeletedRow>, StoreError> {
-        let of_repository = self.0.objects.iter().filter(|lifetime| lifetime.repository == repository);
+        let is_listed = |of: &&Lifetime| of.repository == repository && of.object_type != "config";
+        let of_repository = self.0.objects.iter().filter(is_listed);
         let mut rows: Vec<DeletedRow> = of_repository.filter_map(Lifetime::deleted_row).collect();
         rows.retain(|row| row.deleted_sequence > after);
         rows.sort_unstable_by_key(|row| row.deleted_sequence);

@@ -100,29 +100,36 @@ pub(crate) fn kept_in_order(
 }
 
 /// What one purge came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Purged {
     /// How many deleted objects it removed.
     pub objects: u64,
     /// Their size in bytes. Bytes that another object shares stay.
     pub bytes: u64,
+    /// The names of the snapshots that are gone with it, in every lifetime they had.
+    pub snapshots: Vec<String>,
     /// The cursor behind what it looked at, or none when it looked at everything.
     pub next: Option<i64>,
 }
 
 /// A deleted object.
-pub(crate) struct DeletedVersion {
-    object_type: ObjectType,
-    name: String,
-    content: String,
+#[derive(Clone, Debug)]
+pub struct DeletedObject {
+    /// Its type.
+    pub object_type: ObjectType,
+    /// Its name.
+    pub name: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// From the commit that stored it to the commit that deleted it.
+    pub lifetime: Lifetime,
+    pub(crate) cursor: i64,
     sequence: i64,
-    pub(crate) size: u64,
-    pub(crate) lifetime: Lifetime,
 }
 
-impl DeletedVersion {
+impl DeletedObject {
     /// What it is to the purge rule.
-    pub(crate) fn kind(&self) -> ObjectKind {
+    pub fn kind(&self) -> ObjectKind {
         match self.object_type {
             ObjectType::Config => ObjectKind::Config,
             ObjectType::Keys => ObjectKind::Key,
@@ -138,12 +145,11 @@ impl DeletedVersion {
             object_type: self.object_type.as_str(),
             name: self.name,
             sequence: self.sequence,
-            content: self.content,
         }
     }
 }
 
-impl TryFrom<DeletedRow> for DeletedVersion {
+impl TryFrom<DeletedRow> for DeletedObject {
     type Error = StoreError;
 
     fn try_from(row: DeletedRow) -> Result<Self, StoreError> {
@@ -155,10 +161,10 @@ impl TryFrom<DeletedRow> for DeletedVersion {
         };
         Ok(Self {
             object_type: ObjectType::stored(&row.object_type).ok_or_else(damaged)?,
-            sequence: row.sequence,
             size: number(row.size)?,
             lifetime: Lifetime { created: number(row.sequence)?, deleted: Some(deleted) },
-            content: row.content,
+            cursor: row.deleted_sequence,
+            sequence: row.sequence,
             name: row.name,
         })
     }

@@ -1,10 +1,13 @@
-//! What a repository held at a recovery point: the question that views of it ask.
+//! What a repository held at a recovery point: the question that views of it ask. And where in its order the point is.
+
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use vault::purge_rule::Instant;
 
 use crate::ObjectType;
-use crate::engine::Seen;
+use crate::engine::{Birth, Seen};
+use crate::error::StoreError;
 
 /// A repository as a recovery point sees it, by the rule of [`vault::purge_rule`]: what was there at its instant, and the
 /// keys, indexes and packs that were deleted so shortly before that a backup under way may not have known.
@@ -30,5 +33,32 @@ impl Past {
             ObjectType::Locks => return None,
         };
         Some(Seen { until, deleted_since })
+    }
+}
+
+/// When objects of one type arrived, each time that they did.
+#[derive(Debug, Default)]
+pub struct Arrivals(BTreeMap<String, Vec<Instant>>);
+
+impl Arrivals {
+    pub(crate) fn of(births: Vec<Birth>) -> Result<Self, StoreError> {
+        let mut arrivals: BTreeMap<String, Vec<Instant>> = BTreeMap::new();
+        for Birth { name, sequence, at } in births {
+            let damaged = |_| StoreError::Corrupt(format!("the row of object `{name}`"));
+            let at = Timestamp::from_microsecond(at).map_err(damaged)?;
+            arrivals.entry(name).or_default().push(Instant { sequence: sequence.unsigned_abs(), at });
+        }
+        Ok(Self(arrivals))
+    }
+
+    /// How often the object with this name arrived, as far as that is known still.
+    pub fn count(&self, name: &str) -> usize {
+        self.0.get(name).map_or(0, Vec::len)
+    }
+
+    /// The first arrival of the object with this name at this time. Its other arrivals are other instants, with whatever was
+    /// stored in between.
+    pub fn find(&self, name: &str, at: Timestamp) -> Option<Instant> {
+        self.0.get(name)?.iter().copied().find(|arrival| arrival.at == at)
     }
 }

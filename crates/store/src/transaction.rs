@@ -1,6 +1,7 @@
 //! One decision: what it reads, what it wants written, and what it says in the ledger.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arm::{Error, ResourceId, Result};
@@ -14,17 +15,22 @@ use vault::{ChangeKind, Edit, ProtectedItem, RecoveryPoint, RepositoryCredential
 
 use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row, Written, read};
 use crate::document::{Document, Free};
-use crate::engine::{Birth, LedgerRow, ObjectRow, Snapshot};
-use crate::object::{DeletedVersion, Purged, kept_in_order};
-use crate::{Access, Object, ObjectType, Past, Store, retryable};
+use crate::engine::{LedgerRow, ObjectRow, Snapshot};
+use crate::object::kept_in_order;
+use crate::past::Arrivals;
+use crate::{Access, DeletedObject, Object, ObjectType, Past, Purged, Store, retryable};
 
 /// How far back in what was read it is looked whether a document was read before.
 const LATELY: usize = 16;
 
+/// How many deleted objects are held at a time.
+const DELETED_AT_ONCE: i64 = 10_000;
+
 /// A decision under way. It sees the store as it was when the decision began, and its own writes. Nothing is written
 /// before the decision returns; then all of it is, if everything it read still holds.
 pub struct Transaction {
-    store: Store,
+    /// None of a decision that is made up only to see what it would come to.
+    store: Option<Store>,
     snapshot: Box<dyn Snapshot>,
     batch: Batch,
     access: Option<Arc<Access>>,
@@ -37,9 +43,9 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    pub(crate) fn begin(store: &Store, snapshot: Box<dyn Snapshot>) -> Self {
+    pub(crate) fn begin(store: Option<&Store>, snapshot: Box<dyn Snapshot>) -> Self {
         Self {
-            store: store.clone(),
+            store: store.cloned(),
             snapshot,
             batch: Batch::default(),
             access: None,
@@ -96,6 +102,12 @@ impl Transaction {
         self.range(String::new(), "\u{10ffff}".into())
     }
 
+    /// As [`below`](Self::below), but not part of the commit's condition: for what stays right whatever of it changes.
+    pub fn glance_below<D: Document>(&self, scope: &ResourceId) -> Result<Vec<D>> {
+        let (lower, upper) = (format!("{}/", scope.folded()), format!("{}0", scope.folded()));
+        self.snapshot.range(D::KIND, &lower, &upper)?.iter().map(Row::read).collect()
+    }
+
     /// All documents of the kind with this second key, in key order. Writes of this decision are not among them.
     pub fn find<D: Document>(&mut self, lookup: &str) -> Result<Vec<D>> {
         let rows = self.snapshot.lookup(D::KIND, lookup)?;
@@ -121,7 +133,9 @@ impl Transaction {
         }
         let revision = self.snapshot.access()?;
         self.batch.conditions.push(Condition::Access(revision));
-        let current = self.store.current_access();
+        let store =
+            self.store.as_ref().ok_or_else(|| Error::internal("rights are not asked from outside"))?;
+        let current = store.current_access();
         self.access = match self.snapshot.waits() {
             true => current.at(&*self.snapshot, revision)?,
             false => current.at_hand(revision).inspect_err(|_| self.missed = true)?,
@@ -360,34 +374,22 @@ impl Transaction {
         page(self.snapshot.objects(repository, object_type.as_str(), after, i64::from(limit))?, limit)
     }
 
-    /// When an object of this name arrived first, by the order of commits and by the clock. Not part of the commit's
+    /// Where in the order of commits the object of this name arrived that arrived at this time. Not part of the commit's
     /// condition.
-    pub fn first_arrival(
+    pub fn arrival(
         &self,
         repository: &str,
         object_type: ObjectType,
         name: &str,
+        at: Timestamp,
     ) -> Result<Option<Instant>> {
-        let Some(row) = self.snapshot.first_lifetime(repository, object_type.as_str(), name)? else {
-            return Ok(None);
-        };
-        let sequence = row.sequence.unsigned_abs();
-        Ok(Some(Instant { sequence, at: Object::try_from(row)?.at }))
+        let births = self.snapshot.births_of(repository, object_type.as_str(), name)?;
+        Ok(Arrivals::of(births)?.find(name, at))
     }
 
-    /// When each object of a type arrived first, by its name: as [`first_arrival`](Self::first_arrival).
-    pub fn first_arrivals(
-        &self,
-        repository: &str,
-        object_type: ObjectType,
-    ) -> Result<BTreeMap<String, Instant>> {
-        let births = self.snapshot.first_lifetimes(repository, object_type.as_str())?;
-        let instant = |birth: Birth| {
-            let damaged = || Error::internal(format!("the row of object `{}`", birth.name));
-            let at = Timestamp::from_microsecond(birth.at).map_err(|_| damaged())?;
-            Ok((birth.name.clone(), Instant { sequence: birth.sequence.unsigned_abs(), at }))
-        };
-        births.into_iter().map(instant).collect()
+    /// The same for all objects of a type.
+    pub fn arrivals(&self, repository: &str, object_type: ObjectType) -> Result<Arrivals> {
+        Ok(Arrivals::of(self.snapshot.births(repository, object_type.as_str())?)?)
     }
 
     /// The object of this name that a recovery point sees. Not part of the commit's condition.
@@ -502,9 +504,12 @@ impl Transaction {
         });
     }
 
-    /// Purges, of at most `limit` objects that were deleted after the cursor `after`, those that nobody needs: their rows
+    /// Purges at most `limit` of the objects that were deleted after the cursor `after` and that nobody needs: their rows
     /// are gone with this commit, and their bytes afterwards. It asks the rule itself, so that nobody can purge what the
-    /// rule does not allow. Locks have no such rows.
+    /// rule does not allow. Neither the config nor locks have such rows.
+    ///
+    /// A snapshot of which all is gone stays gone with this commit, or the decision is made again: one that comes back
+    /// meanwhile is not taken for what it was.
     pub fn purge_deleted(
         &mut self,
         repository: &str,
@@ -513,20 +518,73 @@ impl Transaction {
         after: i64,
         limit: u32,
     ) -> Result<Purged> {
-        let rows = self.snapshot.deleted(repository, after, i64::from(limit))?;
-        let full = rows.len() >= limit as usize;
-        let next = rows.last().filter(|_| full).map(|row| row.deleted_sequence);
-        let mut purged = Purged { next, ..Purged::default() };
-        for row in rows {
-            let version = DeletedVersion::try_from(row)?;
-            if needs.may_purge(version.kind(), &version.lifetime, now) {
-                purged.objects += 1;
-                purged.bytes += version.size;
-                self.batch.objects.push(version.purge(repository));
+        let mut purged = Purged::default();
+        let mut gone = Vec::new();
+        let room = limit as usize;
+        self.each_deleted(repository, after, &mut |object| {
+            if gone.len() >= room {
+                return ControlFlow::Break(());
             }
+            purged.next = Some(object.cursor);
+            if needs.may_purge(object.kind(), &object.lifetime, now) {
+                gone.push(object);
+            }
+            ControlFlow::Continue(())
+        })?;
+        purged.next = purged.next.filter(|_| gone.len() >= room);
+        purged.snapshots = self.vanishing(repository, &gone)?;
+        for object in gone {
+            purged.objects += 1;
+            purged.bytes += object.size;
+            self.batch.objects.push(object.purge(repository));
         }
         self.audited |= purged.objects > 0;
         Ok(purged)
+    }
+
+    /// Hands on the objects that were deleted after the cursor `after`, in the order of their deletions. Not part of the
+    /// commit's condition.
+    pub fn each_deleted(
+        &self,
+        repository: &str,
+        mut after: i64,
+        each: &mut dyn FnMut(DeletedObject) -> ControlFlow<()>,
+    ) -> Result<()> {
+        loop {
+            let rows = self.snapshot.deleted(repository, after, DELETED_AT_ONCE)?;
+            let Some(last) = rows.last() else {
+                return Ok(());
+            };
+            after = last.deleted_sequence;
+            for row in rows {
+                if each(DeletedObject::try_from(row)?).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// The names of the snapshots that have no lifetime but those that go, none that begins meanwhile included.
+    fn vanishing(&mut self, repository: &str, gone: &[DeletedObject]) -> Result<Vec<String>> {
+        let mut going: BTreeMap<&str, usize> = BTreeMap::new();
+        for object in gone.iter().filter(|object| object.object_type == ObjectType::Snapshots) {
+            *going.entry(&object.name).or_default() += 1;
+        }
+        let mut vanishing = Vec::new();
+        for (name, lifetimes) in going {
+            let object_type = ObjectType::Snapshots.as_str();
+            let known = self.snapshot.births_of(repository, object_type, name)?;
+            if known.len() == lifetimes {
+                self.batch.conditions.push(Condition::LastLifetime {
+                    repository: repository.to_string(),
+                    object_type,
+                    name: name.to_string(),
+                    sequence: known.last().map(|birth| birth.sequence),
+                });
+                vanishing.push(name.to_string());
+            }
+        }
+        Ok(vanishing)
     }
 
     /// Removes a lock for real. Only locks may go this way.

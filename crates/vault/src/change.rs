@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use ledger::Digest;
 use serde::Serialize;
 
-use crate::keeping::{is_protected, later};
+use crate::keeping::{Kept, later};
 use crate::policy::{Verdict, compare};
 use crate::{
     BackupPolicy, Container, Deletion, Feature, Freeze, GuardProxy, Immutability, ProtectedItem, Protection,
@@ -354,8 +354,10 @@ impl VaultChange {
         let end = |item: ProtectedItem| match &deletion {
             None => Edit::delete(item),
             Some(deletion) => {
+                let protection = Protection::Stopped;
+                let standstill = item.standstill_in(protection, deletion.at, vault.capture_window());
                 let deletion = Some(deletion.clone());
-                let after = ProtectedItem { protection: Protection::Stopped, deletion, ..item.clone() };
+                let after = ProtectedItem { protection, standstill, deletion, ..item.clone() };
                 Edit::replace(item, after)
             }
         };
@@ -453,13 +455,12 @@ impl VaultChange {
         Ok(Self(ChangeKind::RecoveryPoint(Edit::replace(point, after))))
     }
 
-    /// Removes a recovery point whose retention is over.
+    /// Removes a recovery point that is not kept any more.
     ///
     /// # Errors
-    /// `UserErrorRecoveryPointRetained` before that, and for a point of an item that was stopped with its data retained,
-    /// whoever asks.
-    pub fn expire(item: &ProtectedItem, point: RecoveryPoint, now: Timestamp) -> Result<Self> {
-        if is_protected(item, &point, now) || !point.id.is_within(&item.id) {
+    /// `UserErrorRecoveryPointRetained` for one that is, whoever asks.
+    pub fn expire(kept: &Kept<'_>, point: RecoveryPoint) -> Result<Self> {
+        if kept.keeps(&point) || !kept.is_about(&point) {
             return Err(Error::invalid(
                 "UserErrorRecoveryPointRetained",
                 format!("the recovery point '{}' is kept until its retention is over", point.id.name()),

@@ -92,6 +92,19 @@ pub struct ProtectedItem {
     pub short: String,
     /// The resource that is backed up, for kinds that have one.
     pub source: Option<ResourceId>,
+    /// Since when its protection is stopped with its data retained, or until when that goes on having an effect.
+    #[serde(default)]
+    pub standstill: Option<Standstill>,
+}
+
+/// While an item is stopped with its data retained, or deleted, no time runs out for its recovery points: those that were
+/// kept when it began are kept. They do not end the moment that protection is resumed, either, which takes nobody's consent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standstill {
+    /// When it began. What was over by then may be gone.
+    pub since: Timestamp,
+    /// When it ends; `None` as long as the item is stopped.
+    pub until: Option<Timestamp>,
 }
 
 /// One restorable state of an item: for restic, one snapshot.
@@ -101,6 +114,9 @@ pub struct RecoveryPoint {
     pub at: Timestamp,
     /// `<item>/recoveryPoints/{name}`.
     pub id: ResourceId,
+    /// The label in the address that it was written to: which of several sources in one repository it is of.
+    #[serde(default)]
+    pub label: Option<String>,
     /// The policy in force when it arrived.
     pub policy: Option<ResourceId>,
     /// The item's repository, by the item's short name.
@@ -143,6 +159,32 @@ pub struct GuardProxy {
 }
 
 impl ProtectedItem {
+    /// Whether time stands still for its recovery points when it has this state of protection from `now` on. `window`: for how
+    /// long they still do not end once protection is resumed; that of its vault ([`crate::Vault::capture_window`]).
+    pub fn standstill_in(
+        &self,
+        protection: Protection,
+        now: Timestamp,
+        window: SignedDuration,
+    ) -> Option<Standstill> {
+        let was_stopped = self.protection == Protection::Stopped;
+        let running = self.standstill.filter(|still| still.until.is_none_or(|until| now < until));
+        let standstill = match running {
+            // Stopped before anybody noted when: then all of its points count.
+            None if was_stopped && protection == Protection::Stopped => return None,
+            None if was_stopped => Standstill { since: Timestamp::UNIX_EPOCH, until: None },
+            None if protection == Protection::Stopped => Standstill { since: now, until: None },
+            running => running?,
+        };
+        let until = match protection {
+            Protection::Stopped => None,
+            Protection::Suspended | Protection::Protected => {
+                standstill.until.or_else(|| now.checked_add(window).ok())
+            }
+        };
+        Some(Standstill { until, ..standstill })
+    }
+
     /// Whether it was deleted and the time in which it could be undeleted is over: then it is gone, also as long as
     /// nobody has tidied it away. A frozen one is not, however long ago.
     pub fn is_gone(&self, now: Timestamp) -> bool {

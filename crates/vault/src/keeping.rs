@@ -3,17 +3,19 @@
 //! What arrives later decides nothing about what is there, and nothing counts points: otherwise whoever holds a backup
 //! client's password would push the good points out with empty ones. So "the first of the week" is every point of the
 //! calendar day on which the first one of that week arrived, which is known on arrival and never changes. Days are those of
-//! UTC: a client's own clock and zone decide nothing.
+//! UTC: a client's own clock and zone decide nothing. Where a policy names days in a zone of its own, the days that it may be
+//! somewhere on earth count alike.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{BackupPolicy, ProtectedItem, Protection, RecoveryPoint, VaultChange};
+use crate::purge_rule::{Instant, Needs};
+use crate::{BackupPolicy, ProtectedItem, Protection, RecoveryPoint};
 
-/// The calendar days on which recovery points of one group arrived: those by one credential to one item.
+/// The calendar days on which recovery points of one group arrived: those by one credential, under one label, to one item.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Group(BTreeSet<Date>);
 
@@ -32,7 +34,7 @@ impl Group {
 /// The arrival of a recovery point, as far as its retention depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arrival<'a> {
-    day: Date,
+    at: Timestamp,
     earlier: &'a Group,
 }
 
@@ -52,46 +54,48 @@ pub enum Period {
 impl<'a> Arrival<'a> {
     /// An arrival at `at`, after the others of its group.
     pub fn new(at: Timestamp, earlier: &'a Group) -> Self {
-        Self { day: day_of(at), earlier }
+        Self { at, earlier }
     }
 
     /// The calendar day, in UTC.
     pub fn day(&self) -> Date {
-        self.day
+        day_of(self.at)
+    }
+
+    /// The days that it may be somewhere on earth: two.
+    pub fn days_anywhere(&self) -> [Date; 2] {
+        [WESTERNMOST, EASTERNMOST].map(|offset| offset.to_datetime(self.at).date())
     }
 
     /// Whether no earlier arrival was on an earlier day of the same period. One that a wrong clock put on a later day
     /// takes nothing away.
     pub fn is_first_of(&self, period: Period) -> bool {
+        let day = self.day();
         let start = match period {
-            Period::Day => Some(self.day),
+            Period::Day => Some(day),
             Period::Week => {
-                let days = i64::from(self.day.weekday().to_sunday_zero_offset());
-                self.day.checked_sub(SignedDuration::from_hours(days.saturating_mul(24))).ok()
+                let days = i64::from(day.weekday().to_sunday_zero_offset());
+                day.checked_sub(SignedDuration::from_hours(days.saturating_mul(24))).ok()
             }
-            Period::Month => Some(self.day.first_of_month()),
-            Period::Year => Some(self.day.first_of_year()),
+            Period::Month => Some(day.first_of_month()),
+            Period::Year => Some(day.first_of_year()),
         };
         // At the beginning of time, where there is no such day, all are the first.
-        start.is_none_or(|start| self.earlier.0.range(start..self.day).next().is_none())
+        start.is_none_or(|start| self.earlier.0.range(start..day).next().is_none())
     }
 }
+
+/// The clocks that are furthest behind and ahead of UTC.
+const WESTERNMOST: Offset = Offset::constant(-12);
+const EASTERNMOST: Offset = Offset::constant(14);
 
 fn day_of(at: Timestamp) -> Date {
-    at.to_zoned(TimeZone::UTC).date()
+    Offset::UTC.to_datetime(at).date()
 }
 
-/// Until when a point of an item that arrived at `at` is kept; `None`: without end. So it is kept while the item is stopped
-/// with its data retained, without a policy, or with one that cannot be read.
-pub fn retain_until(
-    item: &ProtectedItem,
-    policy: Option<&BackupPolicy>,
-    at: Timestamp,
-    earlier: &Group,
-) -> Option<Timestamp> {
-    if item.protection == Protection::Stopped {
-        return None;
-    }
+/// Until when a point that arrives at `at` is kept; `None`: without end. So it is kept without a policy, or with one that
+/// cannot be read.
+pub fn retain_until(policy: Option<&BackupPolicy>, at: Timestamp, earlier: &Group) -> Option<Timestamp> {
     let days = policy?.body.kept(&Arrival::new(at, earlier))?;
     at.checked_add(SignedDuration::from_hours(i64::from(days).saturating_mul(24))).ok()
 }
@@ -105,38 +109,94 @@ fn still_runs(point: &RecoveryPoint, now: Timestamp) -> bool {
     point.retain_until.is_none_or(|until| now.duration_since(until) < GRACE)
 }
 
-/// Whether nothing that a point of this item needs may be purged at `now`. Of one that was stopped with its data retained
-/// nothing is, whatever its points say.
-pub fn is_protected(item: &ProtectedItem, point: &RecoveryPoint, now: Timestamp) -> bool {
-    item.protection == Protection::Stopped || still_runs(point, now)
+/// Which recovery points of an item are kept at a moment, with everything they need: those whose time is not over, or was
+/// not when the item was stopped (see [`crate::Standstill`]); and the newest, whatever its time. An item whose backups stopped in
+/// silence does not end with nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept<'a> {
+    item: &'a ProtectedItem,
+    newest: Option<Timestamp>,
+    now: Timestamp,
 }
 
-/// What extends the points of an item to what its state and its policy say now, each as if it arrived under them: at most
-/// `limit` changes. A point whose time is over is not promised again: what it needs may be gone.
-pub fn extensions(
-    item: &ProtectedItem,
-    policy: Option<&BackupPolicy>,
-    mut points: Vec<RecoveryPoint>,
-    now: Timestamp,
-    limit: usize,
-) -> Vec<VaultChange> {
-    points.sort_unstable_by_key(|point| point.at);
-    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
-    let mut changes = Vec::new();
-    for point in points {
-        let group = groups.entry(point.written_by.clone()).or_default();
-        let until = retain_until(item, policy, point.at, group);
-        group.add(point.at);
-        if !still_runs(&point, now) {
-            continue;
+impl<'a> Kept<'a> {
+    /// At `now`, of an item that has these points.
+    pub fn of<'p>(
+        item: &'a ProtectedItem,
+        points: impl IntoIterator<Item = &'p RecoveryPoint>,
+        now: Timestamp,
+    ) -> Self {
+        Self { item, newest: points.into_iter().map(|point| point.at).max(), now }
+    }
+
+    /// Whether this point of the item is.
+    pub fn keeps(&self, point: &RecoveryPoint) -> bool {
+        still_runs(point, self.now)
+            || self.stands_still(point)
+            || self.newest.is_some_and(|at| at <= point.at)
+    }
+
+    /// Until when a point that is kept is, as far as that is known at this moment; `None`: without end.
+    pub fn until(&self, point: &RecoveryPoint) -> Option<Timestamp> {
+        if self.newest.is_some_and(|at| at <= point.at) {
+            return None;
         }
-        // Refused when it is no later.
-        changes.extend(VaultChange::extend_retention(point, until).ok());
-        if changes.len() >= limit {
-            break;
+        let own = point.retain_until?;
+        match self.item.standstill.filter(|_| self.stands_still(point)) {
+            Some(still) => Some(own.max(still.until?)),
+            None if self.stands_still(point) => None,
+            None => Some(own),
         }
     }
-    changes
+
+    /// Whether the point is this item's.
+    pub(crate) fn is_about(&self, point: &RecoveryPoint) -> bool {
+        point.id.is_within(&self.item.id)
+    }
+
+    fn stands_still(&self, point: &RecoveryPoint) -> bool {
+        match self.item.standstill {
+            Some(still) => still.until.is_none_or(|until| self.now < until) && still_runs(point, still.since),
+            // Of one that was stopped before anybody noted when.
+            None => self.item.protection == Protection::Stopped,
+        }
+    }
+}
+
+/// What the points of an item need of its repository at a moment. `places`: where in the order of the repository's commits
+/// a point is. Of one for which that is not certain it is not certain what it needs, so that it needs everything.
+pub fn needs(
+    kept: &Kept<'_>,
+    points: &[RecoveryPoint],
+    places: impl Fn(&RecoveryPoint) -> Option<Instant>,
+    window: SignedDuration,
+) -> Needs {
+    let kept = points.iter().filter(|point| kept.keeps(point));
+    match kept.map(places).collect::<Option<Vec<Instant>>>() {
+        Some(instants) => Needs::of(instants, window),
+        None => Needs::everything(window),
+    }
+}
+
+/// Extends the points of an item to what its policy says now, each as if it arrived under it, and hands on what that
+/// changes: before and after. A point whose time is over is not promised again: what it needs may be gone.
+pub fn extend(
+    policy: Option<&BackupPolicy>,
+    points: &mut [RecoveryPoint],
+    now: Timestamp,
+    mut each: impl FnMut(RecoveryPoint, &RecoveryPoint),
+) {
+    points.sort_unstable_by_key(|point| point.at);
+    let mut groups: BTreeMap<(String, Option<String>), Group> = BTreeMap::new();
+    for point in points {
+        let group = groups.entry((point.written_by.clone(), point.label.clone())).or_default();
+        let until = later(point.retain_until, retain_until(policy, point.at, group));
+        group.add(point.at);
+        if until != point.retain_until && still_runs(point, now) {
+            let after = RecoveryPoint { retain_until: until, ..point.clone() };
+            each(std::mem::replace(point, after), point);
+        }
+    }
 }
 
 /// The later of two ends of retention; none is the latest.

@@ -27,7 +27,7 @@ pub mod watch;
 pub use change::{ChangeKind, Edit, ItemChange, ServerRemoval, VaultChange, VaultRemoval};
 pub use contents::{
     BackupPolicy, Container, Deletion, GuardProxy, ProtectedItem, Protection, PurgeWarning, RecoveryPoint,
-    RepositoryCredential,
+    RepositoryCredential, Standstill,
 };
 pub use instance::Instance;
 pub use job::{Job, JobInstance, Operation};

@@ -91,9 +91,15 @@ pub struct Needs {
     /// the sequence wherever clocks are right, and the rule does not rely on it.
     points: Vec<Instant>,
     window: SignedDuration,
+    everything: bool,
 }
 
 impl Needs {
+    /// Of points of which one may need anything.
+    pub fn everything(window: SignedDuration) -> Self {
+        Self { points: Vec::new(), window, everything: true }
+    }
+
     /// Of these protected points: those whose retention runs, or that are held.
     pub fn of(points: impl IntoIterator<Item = Instant>, window: SignedDuration) -> Self {
         let mut points = Vec::from_iter(points);
@@ -103,12 +109,13 @@ impl Needs {
             earliest = earliest.min(point.at);
             point.at = earliest;
         }
-        Self { points, window }
+        Self { points, window, everything: false }
     }
 
     /// Whether any of the points needs this lifetime of an object.
     pub fn include(&self, kind: ObjectKind, lifetime: &Lifetime) -> bool {
         match kind {
+            _ if self.everything => return true,
             ObjectKind::Config => return true,
             ObjectKind::Key => return !self.points.is_empty(),
             ObjectKind::Snapshot | ObjectKind::Content => {}
@@ -116,6 +123,11 @@ impl Needs {
         // Of the points from its creation on, the first one has the lowest sequence and carries the earliest time.
         let first = self.points.partition_point(|point| point.sequence < lifetime.created);
         self.points.get(first).is_some_and(|point| point.sees(kind, lifetime, self.window))
+    }
+
+    /// Until when a deleted object is kept even if no point needs it; `None` for one that is not deleted.
+    pub fn kept_in_any_case(&self, lifetime: &Lifetime) -> Option<Timestamp> {
+        lifetime.deleted?.at.checked_add(self.window.saturating_add(GRACE)).ok()
     }
 
     /// Whether a deleted object may be removed for good at `now`.

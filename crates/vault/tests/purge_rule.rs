@@ -52,6 +52,15 @@ fn history() -> impl Strategy<Value = (Vec<Instant>, Vec<Lifetime>)> {
     (prop::collection::vec(point, 0..12), prop::collection::vec(object, 1..30))
 }
 
+#[test]
+fn a_point_that_may_need_anything_needs_everything() {
+    let needs = Needs::everything(window());
+    for kind in KINDS {
+        let lifetime = Lifetime { created: 1, deleted: Some(Deleted { sequence: 2, at: at(0) }) };
+        assert!(needs.include(kind, &lifetime) && !needs.may_purge(kind, &lifetime, at(100_000)));
+    }
+}
+
 proptest! {
     #[test]
     fn the_search_finds_what_asking_each_point_finds((points, objects) in history(), hour in 0_i64..600) {

@@ -62,6 +62,7 @@ mod tests {
 
     fn item(policy: Option<&BackupPolicy>, protection: Protection) -> ProtectedItem {
         ProtectedItem {
+            standstill: None,
             id: container().id.child("protectedItems/FileFolder;data").unwrap(),
             short: "item".into(),
             item_type: "MabFileFolderProtectedItem".into(),
@@ -347,6 +348,7 @@ mod tests {
             updated: now(),
         };
         let point = RecoveryPoint {
+            label: None,
             id: below("recoveryPoints/1"),
             repository: "r".into(),
             at: now(),

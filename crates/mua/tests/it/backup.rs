@@ -29,6 +29,7 @@ fn policy(name: &str, days: u32) -> BackupPolicy {
 
 fn instance(policy: &BackupPolicy) -> ProtectedItem {
     ProtectedItem {
+        standstill: None,
         id: below(VAULT, "backupInstances/disk1"),
         item_type: "Microsoft.Compute/disks".into(),
         instance: Some(Instance {
@@ -139,6 +140,7 @@ const CRITICAL: &[Step] = &[
         change: || {
             let instance = instance(&policy("p", 30));
             let point = RecoveryPoint {
+                label: None,
                 id: instance.id.child("recoveryPoints/1").unwrap(),
                 repository: instance.short.clone(),
                 at: world::now(),

@@ -75,6 +75,7 @@ pub fn policy(name: &str, body: &Value) -> BackupPolicy {
 pub fn item(policy: Option<&BackupPolicy>, protection: Protection) -> ProtectedItem {
     let name = "backupFabrics/Azure/protectionContainers/Windows;host/protectedItems/FileFolder;data";
     ProtectedItem {
+        standstill: None,
         id: below(VAULT, name),
         short: "item".into(),
         item_type: "MabFileFolderProtectedItem".into(),
@@ -251,6 +252,7 @@ pub fn pin(tries_left: u8, hash: &str) -> SecurityPin {
 pub fn point() -> RecoveryPoint {
     let item = item(None, Protection::Protected);
     RecoveryPoint {
+        label: None,
         at: now(),
         id: item.id.child("recoveryPoints/a1").unwrap(),
         policy: None,

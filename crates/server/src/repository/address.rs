@@ -1,4 +1,5 @@
-//! The protocol's addresses: `/repositories/{vault}/{item}/…`, and `/repositories/{vault}/{item}@{recovery-point}/…`.
+//! The protocol's addresses: `/repositories/{vault}/{item}/…`, and `/repositories/{vault}/{item}@{recovery-point}/…`. Either may
+//! have a label behind the item, as `/repositories/{vault}/{item}/~{label}/…`.
 
 use store::ObjectType;
 
@@ -11,6 +12,9 @@ pub struct Address {
     pub item: String,
     /// The recovery point whose view it is: its name, or the beginning of it. `None` for the repository as it is now.
     pub point: Option<String>,
+    /// Which of several sources that share the repository. It is the same repository with every label and with none; what
+    /// arrives with one is grouped by it for its retention.
+    pub label: Option<String>,
     /// What in its repository.
     pub place: Place,
 }
@@ -34,6 +38,10 @@ impl Address {
         if trailing_slash {
             segments.pop();
         }
+        let label = segments.get(2).and_then(|segment| segment.strip_prefix('~')).map(ToString::to_string);
+        if label.is_some() {
+            segments.remove(2);
+        }
         let (vault, item, place) = match segments.as_slice() {
             [vault, item] => (*vault, *item, Place::Repository),
             [vault, item, "config"] if !trailing_slash => {
@@ -50,8 +58,17 @@ impl Address {
             Some((item, point)) => (item, Some(point)),
             None => (item, None),
         };
-        let known = is_short_name(vault) && is_short_name(item) && point.is_none_or(is_point);
-        known.then(|| Self { vault: vault.into(), item: item.into(), point: point.map(Into::into), place })
+        let known = is_short_name(vault)
+            && is_short_name(item)
+            && point.is_none_or(is_point)
+            && label.as_deref().is_none_or(is_label);
+        known.then(|| Self {
+            vault: vault.into(),
+            item: item.into(),
+            point: point.map(Into::into),
+            label,
+            place,
+        })
     }
 
     /// The repository, as people and dashboards name it.
@@ -68,6 +85,12 @@ fn is_name(name: &str) -> bool {
 /// A recovery point's name, or at least as much of it as clients show.
 fn is_point(name: &str) -> bool {
     (8..=64).contains(&name.len()) && is_hex(name)
+}
+
+/// What needs no percent-encoding, and fits on a line.
+fn is_label(label: &str) -> bool {
+    (1..=64).contains(&label.len())
+        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
 }
 
 fn is_hex(name: &str) -> bool {
@@ -115,6 +138,37 @@ mod tests {
             format!("/repositories/v/i/data/../{name}"),
         ] {
             assert_eq!(place(&path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_label_is_no_place() {
+        let name = "0123456789abcdef".repeat(4);
+        for (path, place) in [
+            ("/repositories/v/i/~home".to_string(), Place::Repository),
+            ("/repositories/v/i/~home/".into(), Place::Repository),
+            ("/repositories/v/i/~home/config".into(), Place::Object(ObjectType::Config, "config".into())),
+            ("/repositories/v/i/~home/keys/".into(), Place::Folder(ObjectType::Keys)),
+            (format!("/repositories/v/i/~home/data/{name}"), Place::Object(ObjectType::Data, name.clone())),
+            ("/repositories/v/i@01234567/~home/keys/".into(), Place::Folder(ObjectType::Keys)),
+        ] {
+            let address = Address::parse(&path).unwrap();
+            assert_eq!((address.label.as_deref(), &address.place), (Some("home"), &place), "{path}");
+            assert_eq!(address.repository(), "v/i");
+        }
+        assert_eq!(Address::parse("/repositories/v/i/").unwrap().label, None);
+        for path in [
+            "/repositories/v/i/~".to_string(),
+            "/repositories/v/i/~/config".into(),
+            "/repositories/v/i/~a/~b/config".into(),
+            "/repositories/v/i/~a b/config".into(),
+            "/repositories/v/i/~a%20b/config".into(),
+            "/repositories/v/i/config/~a".into(),
+            "/repositories/v/i/keys/~a".into(),
+            "/repositories/v/~a/i/".into(),
+            format!("/repositories/v/i/~{}/", "a".repeat(65)),
+        ] {
+            assert_eq!(Address::parse(&path), None, "{path}");
         }
     }
 

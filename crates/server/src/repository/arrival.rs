@@ -8,13 +8,13 @@ use ledger::{Actor, ActorKind, Digest, Entry, Verdict};
 use store::{Object, ObjectType, Transaction};
 use uuid::Uuid;
 use vault::keeping::{self, Group};
-use vault::{BackupPolicy, Job, RecoveryPoint, VaultChange};
+use vault::{Job, RecoveryPoint, VaultChange};
 
 use super::admission::{Admitted, Client};
 use crate::arm::door;
 use crate::edge::Edge;
 
-/// Makes a recovery point of a snapshot that arrived, if it is the first time ever that it did.
+/// Makes a recovery point of a snapshot that arrived, if it is the first time that it did. `label`: that of the address.
 ///
 /// # Errors
 /// When the store fails; there is nothing that would refuse a recovery point.
@@ -23,33 +23,34 @@ pub fn snapshot_arrived(
     edge: &Edge,
     admitted: &Admitted,
     client: &Client,
+    label: Option<String>,
     snapshot: &Object,
 ) -> Result<()> {
     let (vault, item) = (&admitted.vault, &admitted.item);
-    // A snapshot that comes back, because its client tried again or somebody replays it, is the point it was.
-    if tx.object_known(&item.short, ObjectType::Snapshots, &snapshot.name)? {
+    let id = item.id.child(&format!("recoveryPoints/{}", snapshot.name))?;
+    // A snapshot that comes back, because its client tried again or somebody replays it, is the point it was. All that is
+    // known of it goes with the point.
+    if tx.object_known(&item.short, ObjectType::Snapshots, &snapshot.name)?
+        || tx.resource::<RecoveryPoint>(&id)?.is_some()
+    {
         return Ok(());
     }
-    let policy = match &item.policy {
-        Some(policy) => tx.resource::<BackupPolicy>(policy)?,
-        None => None,
-    };
-    // Whoever else writes to the repository moves nobody's retention.
-    let mut earlier: Vec<RecoveryPoint> = tx.below(&item.id)?;
-    earlier.retain(|point| point.written_by == client.user);
+    let policy = crate::keeping::policy_of(tx, item)?;
+    // Whoever else writes to the repository moves nobody's retention. What arrives beside this one could only take away
+    // that it is the first, so that it need not be waited for.
+    let mut earlier: Vec<RecoveryPoint> = tx.glance_below(&item.id)?;
+    earlier.retain(|point| point.written_by == client.user && point.label == label);
     let earlier = Group::of(earlier.iter().map(|point| point.at));
     let point = RecoveryPoint {
-        retain_until: keeping::retain_until(item, policy.as_ref(), snapshot.at, &earlier),
-        id: item.id.child(&format!("recoveryPoints/{}", snapshot.name))?,
+        label,
+        retain_until: keeping::retain_until(policy.as_ref(), snapshot.at, &earlier),
+        id,
         repository: item.short.clone(),
         at: snapshot.at,
         snapshot: snapshot.name.clone(),
         written_by: client.user.clone(),
         policy: item.policy.clone(),
     };
-    if tx.resource::<RecoveryPoint>(&point.id)?.is_some() {
-        return Ok(());
-    }
     let tenant = tx
         .access()?
         .tenant_of(&vault.id)

@@ -303,7 +303,8 @@ impl Upload {
         }
         match self.object_type {
             ObjectType::Snapshots => {
-                arrival::snapshot_arrived(tx, &app.edge, &admitted, client, object)?;
+                let label = self.visit.address.label.clone();
+                arrival::snapshot_arrived(tx, &app.edge, &admitted, client, label, object)?;
             }
             ObjectType::Keys => arrival::key_arrived(tx, &admitted, client, object),
             ObjectType::Config | ObjectType::Data | ObjectType::Index | ObjectType::Locks => {}

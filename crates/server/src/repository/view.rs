@@ -22,6 +22,7 @@ use super::reading;
 use super::refusal::Refusal;
 use super::saving;
 use super::view_locks::{LOCK_BYTES, Lock, ViewId};
+use crate::keeping;
 
 /// Answers a request to a view.
 ///
@@ -57,15 +58,17 @@ pub async fn route(visit: &Visit, parts: &Parts, body: Body) -> Result<Response,
 /// What the view of the point that is asked for shows; `None` outside a view.
 ///
 /// # Errors
-/// 404 when there is no such point, or what is known of its arrival does not fit together.
+/// 404 when there is no such point, its retention is over, or what is known of its arrival does not fit together.
 pub fn past(tx: &mut Transaction, visit: &Visit, admitted: &Admitted) -> Result<Option<Past>> {
     let Some(name) = &visit.address.point else {
         return Ok(None);
     };
     let point = find_point(tx, admitted, name)?;
-    let arrival = tx.first_arrival(&admitted.item.short, ObjectType::Snapshots, &point.snapshot)?;
-    // A later arrival of the same snapshot is another instant, with whatever was stored in between.
-    let arrival = arrival.filter(|arrival| arrival.at == point.at).ok_or_else(|| {
+    if let Some(why) = keeping::is_over(tx, &admitted.item, &point, visit.app.edge.settled())? {
+        return Err(Error::not_found("RecoveryPointExpired", why));
+    }
+    let arrival = tx.arrival(&admitted.item.short, ObjectType::Snapshots, &point.snapshot, point.at)?;
+    let arrival = arrival.ok_or_else(|| {
         let text = "the snapshot of this recovery point is not kept any more, so that it cannot be viewed";
         Error::not_found("RecoveryPointNotFound", text)
     })?;

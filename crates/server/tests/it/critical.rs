@@ -255,6 +255,7 @@ async fn furnished(server: &Harness, place: &Place, story: &Story, name: &str) -
     admin.put(&format!("{vault}/{FILES}"), json!({"properties": item})).await.expect(202);
     let item: ProtectedItem = server.stored(&format!("{vault}/{FILES}")).unwrap();
     let point = RecoveryPoint {
+        label: None,
         at: server.now(),
         id: item.id.child(&format!("recoveryPoints/{POINT}")).unwrap(),
         policy: item.policy.clone(),

@@ -139,6 +139,7 @@ impl Fixture {
         self.server.seed(|tx| {
             let item = vault_id("v1").child(below)?;
             let point = RecoveryPoint {
+                label: None,
                 id: item.child(&format!("recoveryPoints/{name}"))?,
                 repository: tx.resource::<vault::ProtectedItem>(&item)?.unwrap().short,
                 at,

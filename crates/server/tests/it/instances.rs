@@ -40,6 +40,7 @@ pub fn arrive(server: &Harness, vault: &str, name: &str) {
     server.seed(|tx| {
         let instance: ProtectedItem = tx.resource(&id)?.unwrap();
         let point = RecoveryPoint {
+            label: None,
             id: instance.id.child(&format!("recoveryPoints/{name}"))?,
             repository: instance.short.clone(),
             at,

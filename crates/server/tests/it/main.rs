@@ -9,6 +9,7 @@
 mod activity;
 mod alerts;
 mod approvers;
+mod attacks;
 mod authorization;
 mod backup_mua;
 mod backup_vaults;

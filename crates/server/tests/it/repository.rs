@@ -2,7 +2,7 @@
 
 mod freeing;
 mod item_state;
-mod keeping;
+pub mod keeping;
 mod objects;
 mod protocol;
 mod scrubbing;

@@ -232,6 +232,7 @@ impl Mirror {
             Condition::Access(_)
             | Condition::Object { .. }
             | Condition::ObjectKnown { .. }
+            | Condition::LastLifetime { .. }
             | Condition::Room { .. } => None,
         }
     }
@@ -340,7 +341,7 @@ impl Snapshot for Glance {
         self.known(None)
     }
 
-    fn first_lifetimes(&self, _: &str, _: &str) -> Result<Vec<Birth>, StoreError> {
+    fn births(&self, _: &str, _: &str) -> Result<Vec<Birth>, StoreError> {
         self.known(None)
     }
 
@@ -352,7 +353,7 @@ impl Snapshot for Glance {
         self.known(None)
     }
 
-    fn first_lifetime(&self, _: &str, _: &str, _: &str) -> Result<Option<ObjectRow>, StoreError> {
+    fn births_of(&self, _: &str, _: &str, _: &str) -> Result<Vec<Birth>, StoreError> {
         self.known(None)
     }
 

@@ -146,17 +146,10 @@ impl Snapshot for Reading {
         Ok(query_count(&self.connection, sql, &values)? > 0)
     }
 
-    fn first_lifetimes(&self, repository: &str, object_type: &str) -> Result<Vec<Birth>, StoreError> {
-        // In the order of the primary key.
+    fn births(&self, repository: &str, object_type: &str) -> Result<Vec<Birth>, StoreError> {
         let sql = "SELECT name, sequence, created_at FROM objects WHERE repository = $1 AND type = $2
-             ORDER BY name, sequence";
-        let values = [Value::Text(repository), Value::Text(object_type)];
-        let read = |row: &dyn Columns| {
-            Ok(Birth { name: row.text(0)?.to_string(), sequence: row.int(1)?, at: row.int(2)? })
-        };
-        let mut births = query(&self.connection, sql, &values, read)?;
-        births.dedup_by(|later, first| later.name == first.name);
-        Ok(births)
+             ORDER BY sequence";
+        query(&self.connection, sql, &[Value::Text(repository), Value::Text(object_type)], read_birth)
     }
 
     fn alive(&self, repository: &str, object_type: &str) -> Result<i64, StoreError> {
@@ -178,16 +171,11 @@ impl Snapshot for Reading {
         query(&self.connection, sql, &values, read_object)
     }
 
-    fn first_lifetime(
-        &self,
-        repository: &str,
-        object_type: &str,
-        name: &str,
-    ) -> Result<Option<ObjectRow>, StoreError> {
-        let sql = "SELECT name, sequence, content, size, created_at, created_by FROM objects
-             WHERE repository = $1 AND type = $2 AND name = $3 ORDER BY sequence LIMIT 1";
+    fn births_of(&self, repository: &str, object_type: &str, name: &str) -> Result<Vec<Birth>, StoreError> {
+        let sql = "SELECT name, sequence, created_at FROM objects
+             WHERE repository = $1 AND type = $2 AND name = $3 ORDER BY sequence";
         let values = [Value::Text(repository), Value::Text(object_type), Value::Text(name)];
-        query_first(&self.connection, sql, &values, read_object)
+        query(&self.connection, sql, &values, read_birth)
     }
 
     fn object_seen(
@@ -275,8 +263,9 @@ impl Snapshot for Reading {
     }
 
     fn deleted(&self, repository: &str, after: i64, limit: i64) -> Result<Vec<DeletedRow>, StoreError> {
-        let sql = "SELECT type, name, sequence, content, size, deleted_sequence, deleted_at FROM objects
-             WHERE repository = $1 AND deleted_sequence IS NOT NULL AND deleted_sequence > $2
+        // All of it is in the index.
+        let sql = "SELECT type, name, sequence, size, deleted_sequence, deleted_at FROM objects
+             WHERE repository = $1 AND deleted_sequence IS NOT NULL AND deleted_sequence > $2 AND type <> 'config'
              ORDER BY deleted_sequence LIMIT $3";
         let values = [Value::Text(repository), Value::Int(after), Value::Int(limit)];
         query(&self.connection, sql, &values, |row| {
@@ -284,10 +273,9 @@ impl Snapshot for Reading {
                 object_type: row.text(0)?.to_string(),
                 name: row.text(1)?.to_string(),
                 sequence: row.int(2)?,
-                content: row.text(3)?.to_string(),
-                size: row.int(4)?,
-                deleted_sequence: row.int(5)?,
-                deleted_at: row.int(6)?,
+                size: row.int(3)?,
+                deleted_sequence: row.int(4)?,
+                deleted_at: row.int(5)?,
             })
         })
     }
@@ -345,6 +333,10 @@ fn read_object(row: &dyn Columns) -> Result<ObjectRow, StoreError> {
         created_at: row.int(4)?,
         created_by: row.text(5)?.to_string(),
     })
+}
+
+fn read_birth(row: &dyn Columns) -> Result<Birth, StoreError> {
+    Ok(Birth { name: row.text(0)?.to_string(), sequence: row.int(1)?, at: row.int(2)? })
 }
 
 fn read_ledger_row(row: &dyn Columns) -> Result<LedgerRow, StoreError> {

@@ -250,6 +250,10 @@ fn question(condition: &Condition) -> Option<Statement<'_>> {
         Condition::ObjectKnown { repository, object_type, name, .. } => {
             statement(KNOWN, [Value::Text(repository), Value::Text(object_type), Value::Text(name)])
         }
+        Condition::LastLifetime { repository, object_type, name, .. } => statement(
+            "SELECT max(sequence) FROM objects WHERE repository = $1 AND type = $2 AND name = $3",
+            [Value::Text(repository), Value::Text(object_type), Value::Text(name)],
+        ),
         Condition::Room { repository, object_type, .. } => {
             statement(ALIVE, [Value::Text(repository), Value::Text(object_type)])
         }
@@ -263,7 +267,9 @@ fn holds(condition: &Condition, answer: [Option<i64>; 2]) -> bool {
         Condition::Range { seen, .. } | Condition::Lookup { seen, .. } => {
             answer.map(Option::unwrap_or_default) == [seen.count, seen.highest]
         }
-        Condition::Object { sequence, .. } => answer == [*sequence, None],
+        Condition::Object { sequence, .. } | Condition::LastLifetime { sequence, .. } => {
+            answer == [*sequence, None]
+        }
         Condition::ObjectKnown { known, .. } => answer == [Some(i64::from(*known)), None],
         Condition::Room { limit, room, .. } => answer[0].is_some_and(|alive| (alive < *limit) == *room),
     }
@@ -393,17 +399,16 @@ fn write_object(write: &ObjectWrite) -> Vec<Statement<'_>> {
             let sql = "DELETE FROM objects WHERE repository = $1 AND type = $2 AND name = $3";
             vec![statement(sql, [repository, *object_type, name].map(Value::Text))]
         }
-        ObjectWrite::Purge { repository, object_type, name, sequence, content } => {
+        ObjectWrite::Purge { repository, object_type, name, sequence } => {
             let remove =
                 "DELETE FROM objects WHERE repository = $1 AND type = $2 AND name = $3 AND sequence = $4
                  AND deleted_sequence IS NOT NULL";
             let list = "INSERT INTO purged (repository, type, content) VALUES ($1, $2, $3)
                  ON CONFLICT (repository, type, content) DO NOTHING";
-            let [place, object_type, name, content] =
-                [repository, *object_type, name, content].map(Value::Text);
+            let [place, object_type, name] = [repository, *object_type, name].map(Value::Text);
             vec![
                 statement(remove, [place, object_type, name, Value::Int(*sequence)]),
-                statement(list, [place, object_type, content]),
+                statement(list, [place, object_type, name]),
             ]
         }
         ObjectWrite::BytesGone { bytes } => {

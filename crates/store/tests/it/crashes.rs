@@ -8,10 +8,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use jiff::SignedDuration;
-use store::{ObjectType, Place, Store, StoreError};
+use store::{Object, ObjectType, Place, Store, StoreError};
 use vault::Edit;
 
-use crate::purging::{hide, purge_all};
+use crate::purging::{hide, purge, purge_all};
 use crate::world::{
     Engine, ITEM, World, database, edit_item, entry, file, group, item, ledger, now, object, operation, save,
     store, store_with_item, upload, verify,
@@ -205,6 +205,74 @@ fn what_was_acknowledged_before_a_kill_is_there() {
 #[test]
 fn what_was_acknowledged_before_a_kill_is_there_on_postgres() {
     kill_again_and_again(Engine::Postgres);
+}
+
+#[test]
+fn a_kill_in_the_middle_of_a_purge_loses_nothing_that_is_needed() {
+    kill_while_it_purges(Engine::Sqlite);
+}
+
+#[test]
+fn a_kill_in_the_middle_of_a_purge_loses_nothing_that_is_needed_on_postgres() {
+    kill_while_it_purges(Engine::Postgres);
+}
+
+/// Kills a process again and again while it purges in small pages. In between every row that is left has its bytes; in the
+/// end everything is gone that nobody needs, and nothing else.
+fn kill_while_it_purges(engine: Engine) {
+    let (store, world) = engine.store_with_item();
+    let needed: Vec<Object> = (0..20_u8).map(|n| save(&store, DATA, &[1, n]).unwrap()).collect();
+    save(&store, ObjectType::Snapshots, b"snapshot").unwrap();
+    let unneeded: Vec<Object> = (0..200_u8).map(|n| save(&store, DATA, &[2, n]).unwrap()).collect();
+    for object in needed.iter().chain(&unneeded) {
+        hide(&store, DATA, object, now());
+    }
+    drop(store);
+    for round in 0..4 {
+        let mut child = spawn(world.path(), world.address(), "crashes::purges_until_it_is_killed");
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut pages = lines.map_while(Result::ok).filter(|line| line.contains("page"));
+        assert_eq!(pages.by_ref().take(1 + 2 * round).count(), 1 + 2 * round);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let store = world.open();
+        let known = |object: &Object| {
+            let known = store.transact(|tx| tx.object_known(ITEM, DATA, &object.name)).unwrap();
+            assert!(!known || file(world.path(), DATA, object).exists(), "a row without bytes");
+            known
+        };
+        assert!(needed.iter().all(known));
+        let left = unneeded.iter().filter(|object| known(object)).count();
+        assert!(left < 200, "round {round} left {left}");
+        assert!(world.verify().is_ok());
+    }
+    let store = world.open();
+    purge_around(&store, 1000);
+    store.finish_purges().unwrap();
+    assert!(needed.iter().all(|object| file(world.path(), DATA, object).exists()));
+    assert!(!unneeded.iter().any(|object| file(world.path(), DATA, object).exists()));
+}
+
+/// Purges a page of what the point at the snapshot does not need.
+fn purge_around(store: &Store, limit: u32) -> u64 {
+    let point = vault::purge_rule::Instant { sequence: 21, at: now() };
+    let needs = vault::purge_rule::Needs::of([point], SignedDuration::from_hours(24));
+    purge(store, &needs, now() + SignedDuration::from_hours(400), 0, limit).objects
+}
+
+/// Not a test of its own: what the test above starts and kills.
+#[test]
+#[ignore = "started by another test, in a process of its own"]
+fn purges_until_it_is_killed() {
+    let Some(store) = store_to_crash() else {
+        return;
+    };
+    loop {
+        purge_around(&store, 1);
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "page").unwrap();
+        out.flush().unwrap();
+    }
 }
 
 /// Kills a process in the middle of its writing, again and again, and looks for all that it had been told was written.

@@ -13,6 +13,8 @@ mod crashes;
 #[cfg(test)]
 mod decisions;
 #[cfg(test)]
+mod histories;
+#[cfg(test)]
 mod moving;
 #[cfg(test)]
 mod order;

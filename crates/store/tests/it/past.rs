@@ -10,7 +10,7 @@ on_every_engine!(
     a_point_sees_what_the_rule_says,
     an_object_with_several_lifetimes_is_seen_once,
     a_list_of_the_past_comes_in_pages,
-    the_first_arrival_is_the_first_whatever_follows,
+    an_arrival_is_found_by_its_time,
 );
 
 const WINDOW: SignedDuration = SignedDuration::from_hours(24 * 14);
@@ -136,14 +136,23 @@ fn a_list_of_the_past_comes_in_pages(engine: Engine) {
     assert_eq!(seen, objects);
 }
 
-fn the_first_arrival_is_the_first_whatever_follows(engine: Engine) {
+fn an_arrival_is_found_by_its_time(engine: Engine) {
     let (store, _world) = engine.store_with_item();
     let snapshots = ObjectType::Snapshots;
     put(&store, ObjectType::Data, b"snapshot", days(0));
     let snapshot = put(&store, snapshots, b"snapshot", days(1));
     hide(&store, snapshots, &snapshot, days(2));
     put(&store, snapshots, b"snapshot", days(3));
-    let first = |name: &str| store.transact(|tx| tx.first_arrival(ITEM, snapshots, name)).unwrap();
-    assert_eq!(first(&snapshot.name), Some(Instant { sequence: 2, at: days(1) }));
-    assert_eq!(first(&object(b"none").name), None);
+    let arrival = |name: &str, at| {
+        let found = store.transact(|tx| tx.arrival(ITEM, snapshots, name, at)).unwrap();
+        let all = store.transact(|tx| tx.arrivals(ITEM, snapshots)).unwrap();
+        assert_eq!(all.find(name, at), found);
+        found
+    };
+    for (sequence, day) in [(2, 1), (4, 3)] {
+        let instant = Instant { sequence, at: days(day) };
+        assert_eq!(arrival(&snapshot.name, days(day)), Some(instant));
+    }
+    assert_eq!(arrival(&snapshot.name, days(2)), None);
+    assert_eq!(arrival(&object(b"none").name, days(1)), None);
 }

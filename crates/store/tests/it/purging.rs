@@ -12,6 +12,7 @@ on_every_engine!(
     bytes_that_another_lifetime_has_stay,
     bytes_that_are_just_being_sent_again_stay,
     a_purge_goes_page_by_page,
+    a_snapshot_that_comes_back_during_its_purge_is_not_gone,
     a_repository_that_is_given_up_takes_its_list_along,
 );
 
@@ -61,7 +62,7 @@ fn deleted_objects_are_purged_at_the_second_and_their_bytes_with_them(engine: En
     assert_eq!(purge_all(&store, over() - second), Purged::default());
     store.finish_purges().unwrap();
     assert!(known(&store, &gone) && file(world.path(), DATA, &gone).exists());
-    assert_eq!(purge_all(&store, over()), Purged { objects: 1, bytes: 4, next: None });
+    assert_eq!(purge_all(&store, over()), Purged { objects: 1, bytes: 4, ..Purged::default() });
     store.finish_purges().unwrap();
     assert!(!known(&store, &gone) && !file(world.path(), DATA, &gone).exists());
     assert!(known(&store, &live) && file(world.path(), DATA, &live).exists(), "what is live stays");
@@ -149,4 +150,34 @@ fn a_repository_that_is_given_up_takes_its_list_along(engine: Engine) {
     store.finish_purges().unwrap();
     assert!(!file(world.path(), DATA, &object(b"pack")).exists());
     assert!(!world.path().join("repositories").join(ITEM).exists());
+}
+
+fn a_snapshot_that_comes_back_during_its_purge_is_not_gone(engine: Engine) {
+    let (store, _world) = engine.store_with_item();
+    let snapshots = ObjectType::Snapshots;
+    let [back, gone, twice] =
+        [b"back", b"gone", b"twic"].map(|bytes| save(&store, snapshots, bytes).unwrap());
+    hide(&store, snapshots, &twice, now());
+    save(&store, snapshots, b"twic").unwrap();
+    for snapshot in [&back, &gone, &twice] {
+        hide(&store, snapshots, snapshot, now());
+    }
+    let mut attempts = 0;
+    let purged = store.transact(|tx| {
+        tx.record(entry("purge"));
+        let purged = tx.purge_deleted(ITEM, &needs(&[]), over(), 0, 1000)?;
+        attempts += 1;
+        if attempts == 1 {
+            save(&store, snapshots, b"back").unwrap();
+        }
+        // Deleted again it is none of those that were to go.
+        if attempts == 2 {
+            let again = save(&store, snapshots, b"gone").unwrap();
+            hide(&store, snapshots, &again, over());
+        }
+        Ok(purged)
+    });
+    let purged = purged.unwrap();
+    assert_eq!((attempts, purged.objects), (3, 4));
+    assert_eq!(purged.snapshots, [twice.name], "of the others there is a lifetime");
 }

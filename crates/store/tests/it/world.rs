@@ -256,6 +256,7 @@ pub fn item(short: &str) -> ProtectedItem {
 pub fn named_item(name: &str, short: &str) -> ProtectedItem {
     let below = format!("backupFabrics/Azure/protectionContainers/c/protectedItems/{name}");
     ProtectedItem {
+        standstill: None,
         id: vault_id().child(&below).unwrap(),
         short: short.into(),
         item_type: "MabFileFolderProtectedItem".into(),

@@ -112,11 +112,12 @@ impl PolicyBody {
 
     /// For how many days a recovery point is kept, given its arrival; `None`: without end, because the policy cannot be read.
     ///
-    /// Recovery Services plans go by the day alone, see [`Self::days_kept`]. Of a Backup vault's policy all rules count whose
+    /// Recovery Services plans go by the day, see [`Self::days_kept`]; what no tier selects is kept for 30 days, as in Azure a backup
+    /// outside the schedule. Of a Backup vault's policy all rules count whose
     /// tag the point gets; where anything is not understood, the longest of all.
     pub fn kept(&self, arrival: &Arrival<'_>) -> Option<u32> {
         match &self.meaning {
-            Some(Meaning::Plan(plan)) => Some(plan.days_kept(arrival.day())),
+            Some(Meaning::Plan(plan)) => Some(plan.kept(arrival)),
             Some(Meaning::Rules(rules)) => Some(rules.kept(arrival)),
             None => None,
         }

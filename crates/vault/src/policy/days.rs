@@ -174,7 +174,7 @@ impl OfMonth {
 }
 
 /// Every day that there can be: each month in each length, beginning on each weekday.
-fn every_day() -> impl Iterator<Item = Day> {
+pub(super) fn every_day() -> impl Iterator<Item = Day> {
     let months = (1..=12).flat_map(|month| {
         let lengths: &[u8] = match month {
             2 => &[28, 29],

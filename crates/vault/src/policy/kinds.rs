@@ -44,14 +44,22 @@ const BASE: [&str; 4] =
 /// Reads the `properties` of a policy.
 pub(super) fn read(fields: &Fields<'_>) -> Result<Plan> {
     check_base(fields)?;
-    match required_word(fields, "backupManagementType", &KINDS)? {
+    let plan = match required_word(fields, "backupManagementType", &KINDS)? {
         Kind::IaasVm { .. } => iaas_vm(fields),
         Kind::Mab => mab(fields),
         Kind::Storage => storage(fields),
         Kind::Workload => workload(fields),
         Kind::Sql => sql(fields),
         Kind::Generic => generic(fields),
-    }
+    }?;
+    let settings = fields.object("settings")?;
+    let zones = [fields.text("timeZone")?, settings.text("timeZone")?];
+    Ok(Plan { is_in_utc: zones.into_iter().flatten().all(is_utc), ..plan })
+}
+
+/// Whether a time zone is UTC under one of its names.
+fn is_utc(name: &str) -> bool {
+    ["", "UTC", "Etc/UTC", "Coordinated Universal Time"].iter().any(|utc| name.eq_ignore_ascii_case(utc))
 }
 
 fn check_base(fields: &Fields<'_>) -> Result<()> {
@@ -128,7 +136,7 @@ fn workload(fields: &Fields<'_>) -> Result<Plan> {
     rest.keep_all_but(fields, &[&BASE[..], &own].concat());
     let workload = Some(fields.required_text("workLoadType")?.to_ascii_lowercase());
     let parts = sub_policies(fields)?;
-    Ok(Plan { kind: Kind::Workload, workload, parts, rest })
+    Ok(Plan { kind: Kind::Workload, workload, is_in_utc: true, parts, rest })
 }
 
 /// Databases in Azure SQL: the platform schedules, the policy only keeps.
@@ -144,11 +152,11 @@ fn generic(fields: &Fields<'_>) -> Result<Plan> {
     let mut rest = Rest::default();
     rest.keep_all_but(fields, &[&BASE[..], &["subProtectionPolicy"]].concat());
     let parts = sub_policies(fields)?;
-    Ok(Plan { kind: Kind::Generic, workload: None, parts, rest })
+    Ok(Plan { kind: Kind::Generic, workload: None, is_in_utc: true, parts, rest })
 }
 
 fn one_part(kind: Kind, workload: Option<String>, part: Part, rest: Rest) -> Plan {
-    Plan { kind, workload, parts: [(PartName::Whole, part)].into(), rest }
+    Plan { kind, workload, is_in_utc: true, parts: [(PartName::Whole, part)].into(), rest }
 }
 
 /// A schedule and a retention, both of which must be there.

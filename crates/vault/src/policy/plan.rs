@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use super::kinds;
 use super::rest::{Rest, refuse_ambiguity};
-use super::retention::Retention;
+use super::retention::{OUTSIDE, Retention};
 use super::schedule::Schedule;
+use crate::keeping::Arrival;
 
 /// What a policy means.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +21,8 @@ pub(super) struct Plan {
     pub(super) kind: Kind,
     /// Which workload, in lower case, for kinds that have several.
     pub(super) workload: Option<String>,
+    /// Whether its days are those of UTC.
+    pub(super) is_in_utc: bool,
     /// What runs and what is kept: one part, or one for each sub-policy of a workload.
     pub(super) parts: BTreeMap<PartName, Part>,
     /// Members that nobody understands, outside the sub-policies.
@@ -101,6 +104,14 @@ impl Plan {
         self.parts.values().filter_map(|part| part.schedule.as_ref()?.longest_gap()).min()
     }
 
+    /// For how many days a point with this arrival is kept. In a zone other than UTC it may belong to the day before or
+    /// after, whose tiers then count as well.
+    pub(super) fn kept(&self, arrival: &Arrival<'_>) -> u32 {
+        let (day, days) = ([arrival.day()], arrival.days_anywhere());
+        let days = if self.is_in_utc { &day[..] } else { &days[..] };
+        self.parts.values().map(|part| part.kept(days)).max().unwrap_or(OUTSIDE)
+    }
+
     /// See [`super::PolicyBody::days_kept`].
     pub(super) fn days_kept(&self, day: Date) -> u32 {
         self.parts.values().map(|part| part.days_kept(day)).max().unwrap_or_default()
@@ -108,6 +119,12 @@ impl Plan {
 }
 
 impl Part {
+    fn kept(&self, days: &[Date]) -> u32 {
+        let retentions = self.retention.iter().chain(&self.vault_retention);
+        let longest = retentions.map(|retention| retention.kept(days)).max();
+        longest.max(self.instant_days).unwrap_or(OUTSIDE)
+    }
+
     fn days_kept(&self, day: Date) -> u32 {
         let retentions = self.retention.iter().chain(&self.vault_retention);
         let longest = retentions.map(|retention| retention.days_kept(day)).max();

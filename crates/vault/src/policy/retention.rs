@@ -23,6 +23,9 @@ pub(super) enum Retention {
     LongTerm(BTreeMap<TierName, Tier>),
 }
 
+/// For how many days a backup is kept that no tier selects.
+pub(super) const OUTSIDE: u32 = 30;
+
 /// The tiers of long-term retention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum TierName {
@@ -112,7 +115,17 @@ impl Retention {
         }
     }
 
-    /// For how many days a backup of this day is kept.
+    /// For how many days a backup is kept that arrives on any of these days. What arrives on days that no tier selects is
+    /// kept as Azure keeps backups outside the schedule.
+    pub(super) fn kept(&self, dates: &[Date]) -> u32 {
+        let kept = |date: &Date| match self.days_kept(*date) {
+            0 => OUTSIDE,
+            days => days,
+        };
+        dates.iter().map(kept).max().unwrap_or(OUTSIDE)
+    }
+
+    /// For how many days a backup of this day is kept; 0 if no tier selects it.
     pub(super) fn days_kept(&self, date: Date) -> u32 {
         let day = Day::of(date);
         match self {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use proptest::collection;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
+use vault::keeping::{Arrival, Group};
 use vault::policy::{PolicyBody, Verdict, compare};
 
 use super::spec::{Change, Reading, Runs, Spec, change, hours_change, spec, year};
@@ -59,6 +60,17 @@ fn pair() -> impl Strategy<Value = (Spec, Spec)> {
 static NOT_WEAKER: AtomicUsize = AtomicUsize::new(0);
 static PAIRS: AtomicUsize = AtomicUsize::new(0);
 
+/// Whatever arrives, on days that a tier selects and on others, is kept for at least as long.
+fn check_retention(before: &PolicyBody, after: &PolicyBody) -> Result<(), TestCaseError> {
+    for date in year().step_by(5) {
+        let at = date.at(12, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
+        let group = Group::default();
+        let [before, after] = [before, after].map(|body| body.kept(&Arrival::new(at, &group)));
+        prop_assert!(before <= after, "{date}: {before:?} {after:?}");
+    }
+    Ok(())
+}
+
 #[test]
 fn whatever_is_not_weaker_keeps_at_least_as_much() {
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) };
@@ -68,6 +80,7 @@ fn whatever_is_not_weaker_keeps_at_least_as_much() {
         if not_weaker(&body(&before), &body(&after)) {
             NOT_WEAKER.fetch_add(1, Ordering::Relaxed);
             check_promise(&before, &after)?;
+            check_retention(&body(&before), &body(&after))?;
         }
         Ok(())
     });

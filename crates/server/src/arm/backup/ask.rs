@@ -77,6 +77,7 @@ impl<'a> Ask<'a> {
         }
         let name = self.friendly_name.or(source.name).unwrap_or_else(|| source.id.name());
         Ok(ProtectedItem {
+            standstill: None,
             created: now,
             deletion: None,
             friendly_name: name.to_string(),

@@ -132,6 +132,13 @@ pub fn backup_now(call: &mut Call<'_>) -> Result<Reply> {
 
 /// Changes an item through the door, with the policies it moves between.
 pub fn change(call: &mut Call<'_>, vault: &Vault, edit: Edit<ProtectedItem>) -> Result<()> {
+    let edit = match (edit.before(), edit.after()) {
+        (Some(before), Some(after)) => {
+            let standstill = before.standstill_in(after.protection, call.now, vault.capture_window());
+            Edit::replace(before.clone(), ProtectedItem { standstill, ..after.clone() })
+        }
+        _ => edit,
+    };
     let policy_before = policy_at(call, edit.before())?;
     let policy_after = policy_at(call, edit.after())?;
     if let Some(item) = edit.after().or(edit.before()) {

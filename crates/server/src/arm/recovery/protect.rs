@@ -91,6 +91,7 @@ impl<'a> Ask<'a> {
             .or(id.name().rsplit(';').next())
             .unwrap_or_default();
         let after = ProtectedItem {
+            standstill: None,
             friendly_name: name.to_string(),
             frozen: None,
             short,

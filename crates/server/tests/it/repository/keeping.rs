@@ -44,9 +44,9 @@ fn days(days: i64) -> SignedDuration {
 }
 
 fn ends(world: &World) -> Vec<Option<Timestamp>> {
-    let places = world.store().transact(|tx| tx.first_arrivals(ITEM, ObjectType::Snapshots)).unwrap();
+    let arrivals = world.store().transact(|tx| tx.arrivals(ITEM, ObjectType::Snapshots)).unwrap();
     let mut points = world.points();
-    points.sort_by_key(|point| places[&point.snapshot].sequence);
+    points.sort_by_key(|point| arrivals.find(&point.snapshot, point.at).unwrap().sequence);
     points.into_iter().map(|point| point.retain_until).collect()
 }
 
@@ -84,10 +84,56 @@ async fn retention_is_fixed_on_arrival_and_a_later_policy_only_extends_it() {
     set_policy(&world, "p", 100);
     server::keeping::extend(&app).unwrap();
     assert_eq!(ends(&world), [None, twenty, twenty, Some(start + days(101))]);
-    // Stopped for ever, what there is has no end, also when protection is resumed.
+    // Stopped, nothing ends; which is a state of the item, and leaves the points what they were.
     edit(&world, &|item| ProtectedItem { protection: Protection::Stopped, ..item });
     server::keeping::extend(&app).unwrap();
     edit(&world, &|item| ProtectedItem { protection: Protection::Protected, ..item });
     server::keeping::extend(&app).unwrap();
-    assert_eq!(ends(&world), [None, twenty, twenty, None]);
+    assert_eq!(ends(&world), [None, twenty, twenty, Some(start + days(101))]);
+}
+
+/// Nothing that is uploaded beside it makes a snapshot's arrival be decided again, and so be refused in the end.
+#[tokio::test]
+async fn a_flood_of_uploads_holds_up_no_recovery_point() {
+    let world = World::new().await;
+    set_policy(&world, "p", 30);
+    use_policy(&world, "p");
+    let before = world.store().retries();
+    let mut uploads = tokio::task::JoinSet::new();
+    for number in 0..60_u8 {
+        let folder = if number % 3 == 0 { "snapshots" } else { "data" };
+        let bytes = [number; 100];
+        let place = super::world::place(folder, &bytes);
+        uploads.spawn(world.request("POST", &place).body(bytes.to_vec()).send());
+    }
+    for answer in uploads.join_all().await {
+        assert_eq!(answer.unwrap().status(), 200);
+    }
+    assert_eq!((world.points().len(), world.store().retries() - before), (20, 0));
+    let arrivals = world.store().transact(|tx| tx.arrivals(ITEM, ObjectType::Snapshots)).unwrap();
+    let mut places: Vec<u64> = world
+        .points()
+        .iter()
+        .map(|point| arrivals.find(&point.snapshot, point.at).unwrap().sequence)
+        .collect();
+    places.sort_unstable();
+    places.dedup();
+    assert_eq!(places.len(), 20, "each has a place of its own in the order");
+}
+
+/// A label says which of several sources a point is of; the repository is the same.
+#[tokio::test]
+async fn labels_tell_apart_the_sources_of_one_repository() {
+    let world = World::new().await;
+    for (label, bytes) in [("", b"one"), ("/~home", b"two"), ("/~etc", b"six")] {
+        let place = format!("{label}{}", super::world::place("snapshots", bytes));
+        assert_eq!(world.post(&place, bytes).await.status, 200);
+        assert_eq!(world.get(&super::world::place("snapshots", bytes)).await.bytes, bytes);
+    }
+    let mut labels: Vec<Option<String>> = world.points().into_iter().map(|point| point.label).collect();
+    labels.sort();
+    assert_eq!(labels, [None, Some("etc".into()), Some("home".into())]);
+    assert_eq!(world.names("snapshots").await.len(), 3);
+    assert_eq!(world.get("/~work/snapshots/").await.bytes, world.get("/snapshots/").await.bytes);
+    assert_eq!(world.get("/~a%20b/snapshots/").await.status, 404);
 }

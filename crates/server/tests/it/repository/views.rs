@@ -226,6 +226,7 @@ async fn a_point_that_is_not_certain_is_not_shown() {
     for name in [one, other, &later] {
         world.apply(|_| {
             Ok(VaultChange::recovery_point(RecoveryPoint {
+                label: None,
                 id: item_id(ITEM).child(&format!("recoveryPoints/{name}"))?,
                 repository: ITEM.into(),
                 at: world.server.now(),

@@ -68,6 +68,7 @@ impl World {
         }
         for short in [ITEM, OTHER_ITEM] {
             let item = ProtectedItem {
+                standstill: None,
                 id: item_id(short),
                 short: short.into(),
                 item_type: "MabFileFolderProtectedItem".into(),

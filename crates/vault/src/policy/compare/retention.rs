@@ -8,9 +8,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::days::{Days, Weekday};
+use super::super::days::{Day, Days, Weekday, every_day};
 use super::super::reason::What;
-use super::super::retention::{Retention, Tier, TierName};
+use super::super::retention::{OUTSIDE, Retention, Tier, TierName};
 use super::super::schedule::Schedule;
 use super::schedule::names;
 
@@ -31,6 +31,7 @@ pub(super) fn compare(
         (Some(Retention::LongTerm(before)), Some(Retention::LongTerm(after))) => {
             let mut found: Vec<What> =
                 before.iter().flat_map(|(name, tier)| tiers(what, *name, tier, after.get(name))).collect();
+            found.extend(less_outside(what, before, after));
             found.extend(fewer_a_day(what, (before, runs_before), (after, runs_after)));
             found.extend(other_times(what, (before, runs_before), (after, runs_after)));
             found
@@ -60,6 +61,24 @@ fn tiers(what: &str, name: TierName, before: &Tier, after: Option<&Tier>) -> Vec
         found.push(What::KeptDays { what, gone: weekdays_gone(&before.days, &after.days) });
     }
     found
+}
+
+/// Whether what no tier selected, and so was kept for a while, is now kept by a tier for less long.
+fn less_outside(what: &str, before: &Tiers, after: &Tiers) -> Option<What> {
+    let selects_more =
+        |name: &TierName, tier: &Tier| before.get(name).is_none_or(|old| old.days != tier.days);
+    let mut short = after.iter().filter(|(name, tier)| tier.keep < OUTSIDE && selects_more(name, tier));
+    // What follows looks at each day that there can be.
+    if before.contains_key(&TierName::Daily) || short.next().is_none() {
+        return None;
+    }
+    let kept = |tiers: &Tiers, day: &Day| {
+        let selecting = tiers.values().filter(|tier| tier.days.select(day));
+        selecting.map(|tier| tier.keep).max()
+    };
+    let outside = every_day().filter(|day| kept(before, day).is_none());
+    let least = outside.filter_map(|day| kept(after, &day)).min()?;
+    falls(&format!("{what} of days that no tier selected"), OUTSIDE, least)
 }
 
 fn falls(what: &str, before: u32, after: u32) -> Option<What> {
