@@ -6,7 +6,7 @@
 
 use arm::ResourceId;
 use vault::{
-    ChangeKind, Edit, GuardProxy, Instance, ItemChange, ProtectedItem, Protection, SecurityPin,
+    ChangeKind, Deletion, Edit, GuardProxy, Instance, ItemChange, ProtectedItem, Protection, SecurityPin,
     ServerRemoval, SoftDelete, Vault, VaultChange, VaultKind,
 };
 
@@ -161,16 +161,8 @@ fn item(change: &ItemChange) -> Vec<Finding> {
         standstill,
     } = after;
     let mut findings = Vec::new();
-    match (&before.deletion, deletion) {
-        (None, Some(deletion)) => {
-            let why =
-                format!("the item and its backups would be deleted, recoverable until {}", deletion.until);
-            findings.extend(found(Weakening::Delete.on(kind), why));
-        }
-        (Some(then), Some(now)) if now.until < then.until => {
-            findings.extend(found(Weakening::Delete.on(kind), "a deleted item would be kept for less long"));
-        }
-        (Some(_) | None, None) | (Some(_), Some(_)) => {}
+    if let Some(why) = shorter_deletion(before.deletion.as_ref(), deletion.as_ref()) {
+        findings.extend(found(Weakening::Delete.on(kind), why));
     }
     let (source_changes, parameters_change) = instance_changes(before.instance.as_ref(), instance.as_ref());
     let becomes_another =
@@ -213,6 +205,19 @@ fn item(change: &ItemChange) -> Vec<Finding> {
     }
     findings.dedup_by_key(|finding| finding.operation);
     findings
+}
+
+/// Whether an item is deleted, or, being deleted, kept for less long.
+fn shorter_deletion(before: Option<&Deletion>, after: Option<&Deletion>) -> Option<String> {
+    match (before, after) {
+        (None, Some(deletion)) => {
+            Some(format!("the item and its backups would be deleted, recoverable until {}", deletion.until))
+        }
+        (Some(then), Some(now)) if now.until < then.until => {
+            Some("a deleted item would be kept for less long".into())
+        }
+        (Some(_) | None, None) | (Some(_), Some(_)) => None,
+    }
 }
 
 /// Whether an instance's source changes, and whether what of it is backed up does.
