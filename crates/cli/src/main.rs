@@ -1,5 +1,6 @@
 //! The program `countersign`: the server, and the commands for people.
 
+mod clock_command;
 mod demo;
 mod import_command;
 mod ledger_command;
@@ -8,7 +9,9 @@ mod migrate_command;
 mod outbox_command;
 mod purge_command;
 mod routes_command;
+mod scrub_command;
 mod serve;
+mod whereabouts;
 
 use std::process::ExitCode;
 
@@ -35,6 +38,9 @@ enum Command {
     /// Look at the ledger of a data folder, or check it.
     #[command(subcommand)]
     Ledger(ledger_command::Ledger),
+    /// Look at the time by which servers go, or vouch for the clock of this host.
+    #[command(subcommand)]
+    Clock(clock_command::Clock),
     /// Look at what was and is to be sent: mails, and messages to webhooks.
     Outbox(outbox_command::Outbox),
     /// See what the next purge of deleted objects would remove, and what it keeps for which recovery point.
@@ -46,6 +52,8 @@ enum Command {
     Import(import_command::Import),
     /// Move everything from one database to another, ledger and all, and compare the two.
     Migrate(migrate_command::Migrate),
+    /// Verify everything that is stored against the hash of its bytes, now.
+    Scrub(scrub_command::ScrubCommand),
     /// List every route of the control plane, with the right it needs.
     Routes,
 }
@@ -55,11 +63,13 @@ fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Demo(demo) => demo.run(),
         Command::Ledger(ledger) => ledger.run(),
+        Command::Clock(clock) => clock.run(),
         Command::Outbox(outbox) => outbox.run(),
         Command::Purge(purge) => purge.run(),
         Command::Mail(mail) => mail.run(),
         Command::Import(import) => import.run(),
         Command::Migrate(migrate) => migrate.run(),
+        Command::Scrub(scrub) => scrub.run(),
         Command::Routes => routes_command::run(),
     };
     match outcome {

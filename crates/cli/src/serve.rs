@@ -80,7 +80,7 @@ impl Serve {
         };
         let store = Store::open_at(&place)?;
         let mark = server::clock_mark(&store).map_err(|error| anyhow::anyhow!(error.message))?;
-        let edge = Edge::new(Arc::new(SystemClock::start(mark)), Arc::new(SystemEntropy));
+        let edge = Edge::new(Arc::new(SystemClock::start(mark.as_ref())), Arc::new(SystemEntropy));
         if let Some(file) = &self.bootstrap {
             bootstrap::fill(&store, &edge, file)?;
         }

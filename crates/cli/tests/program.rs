@@ -166,6 +166,40 @@ fn a_purge_is_shown_beside_the_running_server_and_never_made() {
 }
 
 /// A new database on the server that the tests were given.
+#[test]
+fn all_that_is_stored_is_verified_beside_a_server() {
+    let home = tempfile::tempdir().unwrap();
+    let server = Server::start(bootstrapped(home.path()));
+    let mut scrub = countersign();
+    scrub.args(["scrub", "--data"]).arg(home.path().join("data"));
+    let done = run(scrub);
+    assert!(done.status.success(), "{done:?}");
+    assert!(String::from_utf8_lossy(&done.stdout).contains("all 0 objects are whole"), "{done:?}");
+    assert!(server.terminate().success());
+}
+
+#[test]
+fn the_clock_is_shown_and_vouched_for_when_no_server_runs() {
+    let home = tempfile::tempdir().unwrap();
+    let clock = |word: &str| {
+        let mut command = countersign();
+        command.args(["clock", word, "--data"]).arg(home.path().join("data"));
+        run(command)
+    };
+    let server = Server::start(bootstrapped(home.path()));
+    let refused = clock("accept");
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("must be stopped"), "{refused:?}");
+    assert!(server.terminate().success());
+    let shown = String::from_utf8(clock("show").stdout).unwrap();
+    assert!(shown.contains("expiry and purges go by") && shown.contains("none"), "{shown}");
+    let accepted = clock("accept");
+    assert!(accepted.status.success(), "{accepted:?}");
+    let mut show = countersign();
+    show.args(["ledger", "show", "--data"]).arg(home.path().join("data"));
+    assert!(String::from_utf8(run(show).stdout).unwrap().contains("clock.accept"));
+}
+
 fn new_database(name: &str) -> String {
     let first = std::env::var("COUNTERSIGN_TEST_DATABASE")
         .expect("these tests need PostgreSQL: run them as `scripts/with-postgres cargo test …`");

@@ -28,5 +28,5 @@ mod entry;
 
 pub use canonical::{Uncanonical, canonical_json};
 pub use chain::{Break, Chain, Fault, Head, Link, OutOfTurn, Stored, verify};
-pub use digest::{Digest, InvalidDigest};
+pub use digest::{Digest, Digester, InvalidDigest};
 pub use entry::{Actor, ActorKind, Consent, Entry, Unreadable, VERSION, Verdict};

@@ -23,6 +23,10 @@ pub const SEPARATION_OF_DUTIES: &str = "separationOfDuties";
 /// The operation of an entry that says that too few people are left to approve consent for its target, a guard: since what
 /// else the same commit did.
 pub const APPROVERS_UNREACHABLE: &str = "approvers.unreachable";
+/// The operation of an entry that says that a host's clock, or the time since the last start, cannot be relied on.
+pub const CLOCK_IN_DOUBT: &str = "clock.inDoubt";
+/// The operation of an entry that says that somebody vouched for the clock of the host.
+pub const CLOCK_ACCEPTED: &str = "clock.accept";
 /// The facts that name what a guard protects no more, and what it protects from now on.
 pub const EXEMPTED: &str = "exempted";
 /// See [`EXEMPTED`].
@@ -110,6 +114,11 @@ rules! {
     RepositoryConfigRemoved = 21, "Repository Config Removed", Sev1;
     UpcomingPurge = 22, "Upcoming Purge", Sev1;
     ApproversUnreachable = 25, "Approvers Unreachable", Sev1;
+    ClockInDoubt = 30, "Clock in Doubt", Sev2;
+    ClockAccepted = 31, "Clock Accepted", Sev1;
+    ItemFrozen = 32, "Backup Item Frozen", Sev0;
+    RecoveryPointsMissed = 33, "Recovery Points Missed", Sev1;
+    DataDamaged = 34, "Backup Data Damaged", Sev0;
 }
 
 impl AlertRule {
@@ -207,7 +216,13 @@ fn done(entry: &Entry, rules: &mut Vec<AlertRule>) {
     if by_vault("backupResourceGuardProxies/unlockDelete/action") {
         rules.push(AlertRule::DeletionUnlocked);
     }
-    for (verb, rule) in [("purge", AlertRule::PurgeComplete), ("upcomingPurge", AlertRule::UpcomingPurge)] {
+    for (verb, rule) in [
+        ("purge", AlertRule::PurgeComplete),
+        ("upcomingPurge", AlertRule::UpcomingPurge),
+        ("freeze", AlertRule::ItemFrozen),
+        ("recoveryPoints/missed", AlertRule::RecoveryPointsMissed),
+        ("repository/damage", AlertRule::DataDamaged),
+    ] {
         let items = ["backupFabrics/protectionContainers/protectedItems", "backupInstances"];
         if items.into_iter().any(|items| by_vault(&format!("{items}/{verb}"))) {
             rules.push(rule);
@@ -216,8 +231,14 @@ fn done(entry: &Entry, rules: &mut Vec<AlertRule>) {
     if is(entry, APPROVERS_UNREACHABLE) {
         rules.push(AlertRule::ApproversUnreachable);
     }
-    if is(entry, "repository.config.hide") {
-        rules.push(AlertRule::RepositoryConfigRemoved);
+    for (operation, rule) in [
+        ("repository.config.hide", AlertRule::RepositoryConfigRemoved),
+        (CLOCK_IN_DOUBT, AlertRule::ClockInDoubt),
+        (CLOCK_ACCEPTED, AlertRule::ClockAccepted),
+    ] {
+        if is(entry, operation) {
+            rules.push(rule);
+        }
     }
     let guard = "Microsoft.DataProtection/subscriptions/resourceGroups/providers/resourceGuards";
     if is(entry, &format!("{guard}/delete")) {

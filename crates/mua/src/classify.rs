@@ -6,7 +6,7 @@
 
 use arm::ResourceId;
 use vault::{
-    ChangeKind, Edit, GuardProxy, Instance, ItemChange, ProtectedItem, Protection, RepositoryQuota,
+    ChangeKind, Deletion, Edit, GuardProxy, Instance, ItemChange, ProtectedItem, Protection, RepositoryQuota,
     SecurityPin, ServerRemoval, SoftDelete, Vault, VaultChange, VaultKind,
 };
 
@@ -153,6 +153,7 @@ fn item(change: &ItemChange) -> Vec<Finding> {
         short,
         item_type,
         friendly_name: _,
+        frozen,
         source,
         policy: _,
         protection,
@@ -161,16 +162,8 @@ fn item(change: &ItemChange) -> Vec<Finding> {
         standstill,
     } = after;
     let mut findings = Vec::new();
-    match (&before.deletion, deletion) {
-        (None, Some(deletion)) => {
-            let why =
-                format!("the item and its backups would be deleted, recoverable until {}", deletion.until);
-            findings.extend(found(Weakening::Delete.on(kind), why));
-        }
-        (Some(then), Some(now)) if now.until < then.until => {
-            findings.extend(found(Weakening::Delete.on(kind), "a deleted item would be kept for less long"));
-        }
-        (Some(_) | None, None) | (Some(_), Some(_)) => {}
+    if let Some(why) = shorter_deletion(before.deletion.as_ref(), deletion.as_ref()) {
+        findings.extend(found(Weakening::Delete.on(kind), why));
     }
     let (source_changes, parameters_change) = instance_changes(before.instance.as_ref(), instance.as_ref());
     let becomes_another =
@@ -185,6 +178,10 @@ fn item(change: &ItemChange) -> Vec<Finding> {
         findings.extend(found(Weakening::Delete.on(kind), why));
     }
     if let Some(why) = change.weaker_policy() {
+        findings.extend(found(Weakening::ModifyItem.on(kind), why));
+    }
+    if before.frozen.is_some() && frozen.is_none() {
+        let why = "the item would be thawed, and what was deleted in its repository be destroyed in time";
         findings.extend(found(Weakening::ModifyItem.on(kind), why));
     }
     if parameters_change {
@@ -210,6 +207,19 @@ fn protection_changes(before: Protection, after: Protection, kind: VaultKind) ->
             found(Weakening::Suspend.on(kind), why)
         }
         Protection::Protected => Vec::new(),
+    }
+}
+
+/// Whether an item is deleted, or, being deleted, kept for less long.
+fn shorter_deletion(before: Option<&Deletion>, after: Option<&Deletion>) -> Option<String> {
+    match (before, after) {
+        (None, Some(deletion)) => {
+            Some(format!("the item and its backups would be deleted, recoverable until {}", deletion.until))
+        }
+        (Some(then), Some(now)) if now.until < then.until => {
+            Some("a deleted item would be kept for less long".into())
+        }
+        (Some(_) | None, None) | (Some(_), Some(_)) => None,
     }
 }
 

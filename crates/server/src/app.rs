@@ -15,6 +15,7 @@ use crate::login::Desk;
 use crate::mail::Post;
 use crate::metrics::Metrics;
 use crate::origin::Origins;
+use crate::scrub::Pace;
 
 /// The running server's parts. Cloning is cheap.
 #[derive(Clone)]
@@ -37,6 +38,8 @@ pub struct App {
     pub work: Work,
     /// This server, from its start to its stop, among those that share the store: who holds its leases.
     pub server: Uuid,
+    /// How what is stored is verified.
+    pub scrubbing: Pace,
     /// What the sign-in keeps in memory.
     pub(crate) desk: Arc<Desk>,
 }

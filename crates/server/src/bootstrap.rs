@@ -530,13 +530,13 @@ subscriptions = [{ name = "Security", owners = ["sam@fabsec.example", "alice@con
         let store = Store::open(&folder.path().join("data")).unwrap();
         let edge = Edge::new(Arc::new(SystemClock::start(None)), Arc::new(SystemEntropy));
         // What servers keep for themselves is in nobody's way.
-        store.transact(|tx| tx.put(&store::ClockMark { at: edge.now() })).unwrap();
+        store.transact(|tx| tx.put(&store::ClockMark::at(edge.now()))).unwrap();
         let mut looks = Vec::new();
         let outcome = store.transact(|tx| {
             looks.push(is_empty(tx)?);
             if looks == [true] {
                 fill(&store, &edge, &path).unwrap();
-                tx.put(&store::ClockMark { at: edge.now() })?;
+                tx.put(&store::ClockMark::at(edge.now()))?;
             }
             Ok(())
         });

@@ -4,12 +4,27 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
+use store::ClockMark;
 use uuid::Uuid;
 
 /// Says what time it is.
 pub trait Clock: Send + Sync {
     /// Now. Never less than it said before.
     fn now(&self) -> Timestamp;
+
+    /// The time by which what is kept is destroyed: only what has surely passed counts. A clock that nobody can set has
+    /// no other time than now.
+    fn settled(&self) -> Timestamp {
+        self.now()
+    }
+
+    /// Brings the settled time forward to an instant that somebody vouches for, if it is not there yet.
+    fn settle(&self, _at: Timestamp) {}
+
+    /// How far the wall clock is ahead of now, or behind it.
+    fn off(&self) -> SignedDuration {
+        SignedDuration::ZERO
+    }
 }
 
 /// Gives random bytes fit for keys.
@@ -35,6 +50,23 @@ impl Edge {
     pub fn now(&self) -> Timestamp {
         let now = self.clock.now();
         Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+    }
+
+    /// The time by which what is kept is destroyed ([`Clock::settled`]). Retention, purges, and whether a deleted item is
+    /// gone go by it; what opens something for a while, as a consent does, goes by [`now`](Self::now) and ends early at worst.
+    pub fn settled(&self) -> Timestamp {
+        let settled = self.clock.settled();
+        Timestamp::from_microsecond(settled.as_microsecond()).unwrap_or(settled)
+    }
+
+    /// See [`Clock::settle`].
+    pub fn settle(&self, at: Timestamp) {
+        self.clock.settle(at);
+    }
+
+    /// See [`Clock::off`].
+    pub fn clock_off(&self) -> SignedDuration {
+        self.clock.off()
     }
 
     /// Fresh random bytes.
@@ -110,11 +142,18 @@ impl Timepiece for Machine {
 /// However far the wall clock is set, forward or back, time goes on with the monotonic clock, and never runs backwards.
 /// The slack is granted once per process, not once per reading. A restart begins at the wall clock, but never before
 /// the high-water mark that the process before it left.
+///
+/// How long the server was down cannot be known: a weekend looks like a clock that was set forward by two days. So the
+/// settled time goes on where the process before left it, and counts what the monotonic clock counts. It lags behind by all
+/// the time that nobody saw pass, until somebody vouches for the clock. Whoever sets the clock and starts the server again
+/// destroys nothing earlier by it.
 pub struct GuardedClock<T> {
     timepiece: T,
     start: Timestamp,
     before: SignedDuration,
     last: Mutex<Timestamp>,
+    /// The settled time when the process started, as far as is known now.
+    settled: Mutex<Timestamp>,
 }
 
 /// The system's clock, guarded.
@@ -123,27 +162,48 @@ pub type SystemClock = GuardedClock<Machine>;
 impl SystemClock {
     /// A clock that starts now, and not before the mark.
     #[expect(clippy::disallowed_methods, reason = "this is the one place where time enters")]
-    pub fn start(high_water: Option<Timestamp>) -> Self {
-        Self::on(Machine { started: std::time::Instant::now() }, high_water)
+    pub fn start(mark: Option<&ClockMark>) -> Self {
+        Self::on(Machine { started: std::time::Instant::now() }, mark)
     }
 }
 
 impl<T: Timepiece> GuardedClock<T> {
     /// A clock on these timepieces, that starts now, and not before the mark.
-    pub fn on(timepiece: T, high_water: Option<Timestamp>) -> Self {
+    pub fn on(timepiece: T, mark: Option<&ClockMark>) -> Self {
         let wall = timepiece.wall();
-        let start = high_water.map_or(wall, |mark| wall.max(mark));
+        let start = mark.map_or(wall, |mark| wall.max(mark.at));
+        let settled = mark.and_then(|mark| mark.settled).unwrap_or(start);
         let before = timepiece.passed();
-        Self { timepiece, start, before, last: Mutex::new(start) }
+        Self { timepiece, start, before, last: Mutex::new(start), settled: Mutex::new(settled) }
+    }
+
+    fn passed(&self) -> SignedDuration {
+        self.timepiece.passed().saturating_sub(self.before)
     }
 }
 
 impl<T: Timepiece> Clock for GuardedClock<T> {
     fn now(&self) -> Timestamp {
-        let passed = self.timepiece.passed().saturating_sub(self.before);
+        let passed = self.passed();
         let mut last = self.last.lock();
         *last = guarded(self.start, passed, self.timepiece.wall(), *last);
         *last
+    }
+
+    fn settled(&self) -> Timestamp {
+        let now = self.now();
+        let start = *self.settled.lock();
+        start.checked_add(self.passed()).unwrap_or(start).min(now)
+    }
+
+    fn settle(&self, at: Timestamp) {
+        let vouched = at.checked_sub(self.passed()).unwrap_or(at);
+        let mut settled = self.settled.lock();
+        *settled = vouched.max(*settled);
+    }
+
+    fn off(&self) -> SignedDuration {
+        self.timepiece.wall().duration_since(self.now())
     }
 }
 

@@ -70,13 +70,15 @@ pub struct Foresight {
     pub findings: Result<Findings, String>,
 }
 
-/// What a purge at `now` would do to every item, or to those of one vault, by its name or its id. A purge goes by the latest
-/// time that any server has seen, so that this does.
+/// What a purge at `now` would do to every item, or to those of one vault, by its name or its id. A purge goes by the time
+/// that servers have seen pass, so that this does.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub fn look(tx: &mut Transaction, vault: Option<&str>, now: Timestamp) -> Result<Vec<Foresight>> {
-    let mark = tx.get::<ClockMark>(ClockMark::KEY)?.map_or(now, |mark| mark.at);
+    let mark = tx.get::<ClockMark>(ClockMark::KEY)?.unwrap_or_else(|| ClockMark::at(now));
+    // What nobody saw pass does not count.
+    let settled = now.max(mark.at).checked_sub(mark.lag()).unwrap_or(now);
     let mut items: Vec<ProtectedItem> = tx.all()?;
     if let Some(vault) = vault {
         let is_meant = |id: &ResourceId| {
@@ -84,7 +86,7 @@ pub fn look(tx: &mut Transaction, vault: Option<&str>, now: Timestamp) -> Result
         };
         items.retain(|item| is_meant(&item.id.first(VAULT_SEGMENTS)));
     }
-    items.into_iter().map(|item| look_at(tx, item, now.max(mark))).collect()
+    items.into_iter().map(|item| look_at(tx, item, settled)).collect()
 }
 
 fn look_at(tx: &mut Transaction, item: ProtectedItem, now: Timestamp) -> Result<Foresight> {

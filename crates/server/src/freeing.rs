@@ -17,6 +17,7 @@ use vault::{ProtectedItem, RecoveryPoint, Vault, VaultChange};
 
 use crate::app::App;
 use crate::arm::door;
+use crate::edge::Edge;
 use crate::purging::{VAULT_SEGMENTS, entry, operation};
 use crate::turn::Turn;
 
@@ -51,7 +52,7 @@ fn free_item(app: &App, item: &ResourceId) -> Result<()> {
     let correlation = app.edge.uuid();
     let mut after = Some(0);
     while let Some(from) = after {
-        after = app.store.transact(|tx| purge_page(tx, item, from, app.edge.now(), correlation))?.next;
+        after = app.store.transact(|tx| purge_page(tx, item, from, &app.edge, correlation))?.next;
     }
     Ok(())
 }
@@ -82,7 +83,7 @@ impl Freeable {
                 deletion.until
             )));
         }
-        if let Some(why) = frozen(tx, &item)? {
+        if let Some(why) = frozen(&item) {
             return Ok(Err(why));
         }
         let vault = tx.resource(&id.first(VAULT_SEGMENTS))?;
@@ -107,9 +108,10 @@ impl Freeable {
     }
 }
 
-/// Why an item's repository is frozen, so that nothing of it is purged whatever else holds. Nothing freezes one yet.
-fn frozen(_tx: &mut Transaction, _item: &ProtectedItem) -> Result<Option<String>> {
-    Ok(None)
+/// Why an item's repository is frozen, so that nothing of it is purged whatever else holds.
+fn frozen(item: &ProtectedItem) -> Option<String> {
+    let freeze = item.frozen.as_ref()?;
+    Some(format!("it is frozen since {}: {}", freeze.at, freeze.why.join("; ")))
 }
 
 /// Purges a page of deleted objects. A recovery point that is over goes in the commit in which the last of its snapshot
@@ -119,22 +121,28 @@ fn purge_page(
     tx: &mut Transaction,
     id: &ResourceId,
     after: i64,
-    now: Timestamp,
+    edge: &Edge,
     correlation: Uuid,
 ) -> Result<Purged> {
+    let (now, settled) = (edge.now(), edge.settled());
     let Ok(freeable) = Freeable::read(tx, id)? else {
         return Ok(Purged::default());
     };
-    let needs = freeable.needs(tx, now)?;
+    let needs = freeable.needs(tx, settled)?;
     let Freeable { item, vault, points } = &freeable;
-    let purged = tx.purge_deleted(&item.short, &needs, now, after, PAGE)?;
+    let purged = tx.purge_deleted(&item.short, &needs, settled, after, PAGE)?;
     if purged.objects == 0 {
         return Ok(purged);
     }
     let over = points.iter().filter(|point| purged.snapshots.contains(&point.snapshot));
     let mut ended = 0;
     for point in over {
-        door::change_by_server(tx, &vault.id, VaultChange::expire(&freeable.kept(now), point.clone())?, now)?;
+        door::change_by_server(
+            tx,
+            &vault.id,
+            VaultChange::expire(&freeable.kept(settled), point.clone())?,
+            now,
+        )?;
         ended += 1;
     }
     let reason = "deleted objects that no retained recovery point needs are gone";

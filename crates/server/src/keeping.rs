@@ -15,6 +15,7 @@ use vault::{BackupPolicy, ProtectedItem, RecoveryPoint, VaultChange};
 
 use crate::app::App;
 use crate::arm::door;
+use crate::edge::Edge;
 use crate::purging::{VAULT_SEGMENTS, entry, operation};
 use crate::turn::Turn;
 
@@ -50,7 +51,7 @@ pub fn extend(app: &App) -> Result<()> {
 pub fn extend_item(app: &App, item: &ResourceId) -> Result<()> {
     let correlation = app.edge.uuid();
     // Every commit leaves fewer of them: an end only ever moves up, to where it then is.
-    while app.store.transact(|tx| extend_some(tx, item, app.edge.now(), correlation))? {}
+    while app.store.transact(|tx| extend_some(tx, item, &app.edge, correlation))? {}
     Ok(())
 }
 
@@ -89,7 +90,8 @@ pub fn is_over(
 }
 
 /// Returns whether there may be more.
-fn extend_some(tx: &mut Transaction, id: &ResourceId, now: Timestamp, correlation: Uuid) -> Result<bool> {
+fn extend_some(tx: &mut Transaction, id: &ResourceId, edge: &Edge, correlation: Uuid) -> Result<bool> {
+    let (now, settled) = (edge.now(), edge.settled());
     let item: Option<ProtectedItem> = tx.resource(id)?;
     // Of a deleted one nothing is promised but that it can be undeleted.
     let Some(item) = item.filter(|item| item.deletion.is_none()) else {
@@ -98,7 +100,7 @@ fn extend_some(tx: &mut Transaction, id: &ResourceId, now: Timestamp, correlatio
     let policy = policy_of(tx, &item)?;
     let mut points: Vec<RecoveryPoint> = tx.below(id)?;
     let mut longer = Vec::new();
-    vault::keeping::extend(policy.as_ref(), &mut points, now, |before, after| {
+    vault::keeping::extend(policy.as_ref(), &mut points, settled, |before, after| {
         longer.push((before, after.retain_until));
     });
     longer.truncate(AT_ONCE);

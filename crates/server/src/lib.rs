@@ -28,13 +28,15 @@ mod people;
 pub mod purging;
 mod repository;
 mod run;
+pub mod scrub;
 pub mod settings;
 mod tending;
 mod tls;
 pub mod toml_file;
 mod turn;
+pub mod watching;
 
-pub use clock_mark::clock_mark;
+pub use clock_mark::{Accepted, accept_clock, clock_mark, in_words, keep_once as keep_clock};
 pub use listen::serve as serve_router;
 pub use run::{Config, Running, StartError, arm_router, assemble, graph_router, start};
 pub use tls::configure as configure_tls;

@@ -91,8 +91,75 @@ pub struct Metrics {
     pub outgoing: Family<OutgoingLabels, Counter>,
     /// What waits in the outbox.
     pub outbox_open: Family<ChannelLabels, Gauge>,
+    /// The state of what is kept.
+    pub keeping: Keeping,
     store: StoreGauges,
     registry: Arc<Registry>,
+}
+
+/// The state of what is kept, as this server saw it last.
+#[derive(Clone, Default)]
+pub struct Keeping {
+    /// By how many seconds the time by which things are destroyed is behind.
+    pub clock_lag: Gauge,
+    /// Items of which nothing is destroyed.
+    pub frozen_items: Gauge,
+    /// Items that no recovery points arrive for.
+    pub silent_items: Gauge,
+    /// Objects that were verified in the present pass.
+    pub scrubbed_objects: Gauge,
+    /// Bytes that were verified in the present pass.
+    pub scrubbed_bytes: Gauge,
+    /// When the last pass ended, in seconds since 1970.
+    pub scrub_finished: Gauge,
+    /// Objects whose bytes are damaged.
+    pub damaged_objects: Gauge,
+}
+
+impl Keeping {
+    fn register(registry: &mut Registry) -> Self {
+        let gauges = Self::default();
+        for (name, text, gauge) in [
+            (
+                "countersign_clock_lag_seconds",
+                "Seconds that nobody saw pass, by which expiry and purges are later",
+                &gauges.clock_lag,
+            ),
+            (
+                "countersign_frozen_items",
+                "Items that are frozen because something out of the ordinary was noticed",
+                &gauges.frozen_items,
+            ),
+            (
+                "countersign_silent_items",
+                "Items without a recovery point for more than two periods of their schedule",
+                &gauges.silent_items,
+            ),
+            (
+                "countersign_scrubbed_objects",
+                "Objects that were verified in the present pass",
+                &gauges.scrubbed_objects,
+            ),
+            (
+                "countersign_scrubbed_bytes",
+                "Bytes that were verified in the present pass",
+                &gauges.scrubbed_bytes,
+            ),
+            (
+                "countersign_scrub_finished_timestamp_seconds",
+                "When the last whole pass over all that is stored ended, in seconds since 1970",
+                &gauges.scrub_finished,
+            ),
+            (
+                "countersign_damaged_objects",
+                "Objects whose bytes are damaged and were not sent again",
+                &gauges.damaged_objects,
+            ),
+        ] {
+            registry.register(name, text, gauge.clone());
+        }
+        gauges
+    }
 }
 
 /// What the store counts by itself.
@@ -154,6 +221,7 @@ impl Default for Metrics {
         let outbox_open = Family::default();
         let text = "What waits in the outbox, as this server saw it last";
         registry.register("countersign_outbox_open", text, outbox_open.clone());
+        let keeping = Keeping::register(&mut registry);
         let store = StoreGauges::register(&mut registry);
         let mut blob = |name: &str, text: &str| {
             let family: Family<BlobLabels, Counter> = Family::default();
@@ -172,6 +240,7 @@ impl Default for Metrics {
             failed_sign_ins,
             outgoing,
             outbox_open,
+            keeping,
             store,
             registry: Arc::new(registry),
         }

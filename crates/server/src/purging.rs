@@ -12,6 +12,7 @@ use vault::{ProtectedItem, PurgeWarning, Vault, VaultChange, VaultKind};
 
 use crate::app::App;
 use crate::arm::door;
+use crate::edge::Edge;
 use crate::turn::Turn;
 
 /// When it is done, and by whom.
@@ -29,24 +30,26 @@ pub static TURN: Turn = Turn {
 /// # Errors
 /// When the store fails, after all that could be removed was.
 pub fn purge(app: &App) -> Result<()> {
-    let now = app.edge.now();
+    let settled = app.edge.settled();
     let items: Vec<ProtectedItem> = app.store.transact(|tx| tx.all())?;
     let mut outcome = Ok(());
     for item in &items {
-        let step = match (item.is_gone(now), item.upcoming_purge(now)) {
+        let step = match (item.is_gone(settled), item.upcoming_purge(settled)) {
             (true, _) => purge_one,
             (false, Some(_)) => warn_of_one,
             (false, None) => continue,
         };
         let correlation = app.edge.uuid();
-        outcome = outcome.and(app.store.transact(|tx| step(tx, &item.id, app.edge.now(), correlation)));
+        outcome = outcome.and(app.store.transact(|tx| step(tx, &item.id, &app.edge, correlation)));
     }
     outcome
 }
 
-fn warn_of_one(tx: &mut Transaction, id: &ResourceId, now: Timestamp, correlation: Uuid) -> Result<()> {
+fn warn_of_one(tx: &mut Transaction, id: &ResourceId, edge: &Edge, correlation: Uuid) -> Result<()> {
+    let (now, settled) = (edge.now(), edge.settled());
     let item: Option<ProtectedItem> = tx.resource(id)?;
-    let Some((item, warning)) = item.and_then(|item| item.upcoming_purge(now).map(|warning| (item, warning)))
+    let Some((item, warning)) =
+        item.and_then(|item| item.upcoming_purge(settled).map(|warning| (item, warning)))
     else {
         return Ok(());
     };
@@ -60,9 +63,10 @@ fn warn_of_one(tx: &mut Transaction, id: &ResourceId, now: Timestamp, correlatio
     Ok(())
 }
 
-fn purge_one(tx: &mut Transaction, id: &ResourceId, now: Timestamp, correlation: Uuid) -> Result<()> {
+fn purge_one(tx: &mut Transaction, id: &ResourceId, edge: &Edge, correlation: Uuid) -> Result<()> {
+    let (now, settled) = (edge.now(), edge.settled());
     let item: Option<ProtectedItem> = tx.resource(id)?;
-    let Some(item) = item.filter(|item| item.is_gone(now)) else {
+    let Some(item) = item.filter(|item| item.is_gone(settled)) else {
         return Ok(());
     };
     let vault = id.first(VAULT_SEGMENTS);
@@ -70,7 +74,7 @@ fn purge_one(tx: &mut Transaction, id: &ResourceId, now: Timestamp, correlation:
         return Err(Error::internal(format!("the item '{id}' is in no vault")));
     }
     let entry = entry(&item, now, "the soft-delete period of the item is over".into());
-    let digest = door::change_by_server(tx, &vault, VaultChange::purge(item, now)?, now)?;
+    let digest = door::change_by_server(tx, &vault, VaultChange::purge(item, settled)?, now)?;
     tx.delete::<PurgeWarning>(id.folded());
     tx.record(Entry { correlation, operation: operation(id, "purge"), change: Some(digest), ..entry });
     Ok(())

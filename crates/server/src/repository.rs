@@ -106,7 +106,7 @@ async fn answer(app: &App, shared: Shared, parts: &Parts, body: Body) -> Result<
     let address = Address::parse(parts.uri.path()).ok_or_else(Refusal::no_such_address)?;
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map(|ConnectInfo(peer)| peer.ip());
-    let client = Client::of(&parts.headers, peer, app.edge.uuid(), app.edge.now())?;
+    let client = Client::of(&parts.headers, peer, &app.edge)?;
     let (client, address) = (Arc::new(client), Arc::new(address));
     let Shared { gate, view_locks, uses } = shared;
     let visit = Visit { app: app.clone(), gate, view_locks, uses, client, address };

@@ -19,6 +19,7 @@ use crate::edge::Edge;
 use crate::mail::Post;
 use crate::metrics::{Channel, Metrics};
 use crate::origin::Origins;
+use crate::scrub::Pace;
 use crate::settings::Settings;
 use crate::{listen, tls};
 
@@ -105,7 +106,7 @@ pub async fn start(config: &Config, store: Store, edge: Edge) -> Result<Running,
     let post = Arc::new(Post::new(&config.settings, &origins));
     let app = assemble(store, edge, origins, Work::Threads)
         .map_err(|error| StartError::Keys(error.internal.unwrap_or(error.message)))?;
-    let app = App { post, ..app };
+    let app = App { post, scrubbing: config.settings.scrub, ..app };
     let (stop, stopped) = watch::channel(false);
     let mut tasks = vec![
         tokio::spawn(listen::serve(arm, Arc::clone(&tls), arm_router(&app), stopped.clone())),
@@ -115,6 +116,8 @@ pub async fn start(config: &Config, store: Store, edge: Edge) -> Result<Running,
     tasks.push(tokio::spawn(crate::clock_mark::keep(app.clone(), stopped.clone())));
     tasks.push(tokio::spawn(crate::freeing::TURN.keep(app.clone(), stopped.clone())));
     tasks.push(tokio::spawn(crate::keeping::TURN.keep(app.clone(), stopped.clone())));
+    tasks.push(tokio::spawn(crate::scrub::keep(app.clone(), stopped.clone())));
+    tasks.push(tokio::spawn(crate::watching::TURN.keep(app.clone(), stopped.clone())));
     tasks.push(tokio::spawn(crate::purging::TURN.keep(app.clone(), stopped.clone())));
     if let Some(bucket) = &config.settings.bucket {
         tasks.push(tokio::spawn(crate::tending::keep(app.clone(), bucket.sweep, stopped.clone())));
@@ -153,7 +156,19 @@ pub fn assemble(store: Store, edge: Edge, origins: Origins, work: Work) -> ::arm
     let post = Arc::new(Post::new(&Settings::default(), &origins));
     let (origins, metrics, server) = (Arc::new(origins), Metrics::default(), edge.uuid());
     let (bearers, desk) = (Arc::default(), Arc::default());
-    Ok(App { store, edge, keys, bearers, origins, post, metrics, work, server, desk })
+    Ok(App {
+        store,
+        edge,
+        keys,
+        bearers,
+        origins,
+        post,
+        metrics,
+        work,
+        server,
+        desk,
+        scrubbing: Pace::default(),
+    })
 }
 
 /// What is served on the first address: ARM, sign-in, repositories, health and metrics.

@@ -12,6 +12,10 @@
 //! name = "security-team"
 //! kind = "slack"                               # or teams, or json
 //! url = { file = "/etc/countersign/slack-url" }
+//!
+//! [scrub]                                      # verifying all that is stored, over and over
+//! bytes_per_second = 10485760                  # the most that is read for it
+//! days = 30                                    # from the beginning of one pass to that of the next
 //! ```
 //!
 //! `[storage]` is in [`storage`].
@@ -23,11 +27,13 @@ mod storage;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
+use std::num::{NonZeroU16, NonZeroU64};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use jiff::SignedDuration;
 use lettre::message::Mailbox;
 use reqwest::Url;
 use serde::Deserialize;
@@ -35,6 +41,7 @@ use toml::Spanned;
 
 pub use self::storage::BucketSettings;
 use self::storage::StorageEntry;
+use crate::scrub::Pace;
 use crate::toml_file::{FileError, SecretEntry, Span, TomlFile};
 
 /// Where a signing secret begins that is written as the Standard Webhooks specification has it.
@@ -53,6 +60,8 @@ pub struct Settings {
     pub webhooks: Vec<Webhook>,
     /// The bucket that holds the repositories, if no folder does.
     pub bucket: Option<BucketSettings>,
+    /// How what is stored is verified.
+    pub scrub: Pace,
 }
 
 /// How a connection to the SMTP server is protected.
@@ -176,6 +185,26 @@ struct File {
     #[serde(default)]
     webhook: Vec<Spanned<WebhookEntry>>,
     storage: Option<Spanned<StorageEntry>>,
+    scrub: Option<ScrubEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScrubEntry {
+    bytes_per_second: Option<NonZeroU64>,
+    days: Option<NonZeroU16>,
+}
+
+impl ScrubEntry {
+    fn pace(&self) -> Pace {
+        let default = Pace::default();
+        Pace {
+            bytes_per_second: self.bytes_per_second.map_or(default.bytes_per_second, NonZeroU64::get),
+            every: self
+                .days
+                .map_or(default.every, |days| SignedDuration::from_hours(24 * i64::from(days.get()))),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -226,7 +255,8 @@ impl Settings {
                 .map_err(|what| (storage.span(), what))
         });
         let bucket = bucket.transpose()?.flatten();
-        Ok(Self { public_url: public_url.transpose()?, smtp: smtp.transpose()?, webhooks, bucket })
+        let scrub = file.scrub.as_ref().map(ScrubEntry::pace).unwrap_or_default();
+        Ok(Self { public_url: public_url.transpose()?, smtp: smtp.transpose()?, webhooks, bucket, scrub })
     }
 
     /// What a server says at start: where mail goes, and which webhooks there are.

@@ -145,6 +145,9 @@ document!(directory::token::StoredSigningKey, "signingKey", audited = false, |ke
 document!(crate::ClockMark, "clockMark", audited = false, |_mark| Self::KEY.to_string());
 document!(vault::Job, "job", audited = false, |job| job.id.folded().to_string());
 document!(vault::PurgeWarning, "purgeWarning", audited = false, |warning| warning.item.folded().to_string());
+document!(vault::damage::Damaged, "damaged", |damaged| damaged.repository.clone());
+document!(vault::damage::Scrub, "scrub", audited = false, |_scrub| Self::KEY.to_string());
+document!(vault::watch::Watch, "watch", audited = false, |watch| watch.item.folded().to_string());
 document!(vault::Operation, "operation", audited = false, |done| done.id.clone());
 free!(
     directory::Tenant,
@@ -165,6 +168,9 @@ free!(
     vault::Operation,
     vault::CredentialUse,
     vault::PurgeWarning,
+    vault::watch::Watch,
+    vault::damage::Damaged,
+    vault::damage::Scrub,
 );
 
 // Just-in-time access. Schedules and requests lie below their scope, so that a scope's are one range of keys.

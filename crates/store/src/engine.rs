@@ -141,6 +141,8 @@ pub(crate) trait Snapshot: Send {
 
     /// How many bytes are stored, as quotas count them: each content once, also of what was deleted, without locks.
     fn stored(&self, within: &Within) -> Result<i64, StoreError>;
+    /// What happened in a repository behind a sequence: of each type one row.
+    fn traffic(&self, repository: &str, after: i64) -> Result<Vec<TrafficRow>, StoreError>;
 
     /// Repositories that were given up and whose bytes are not known to be gone.
     fn dropped(&self) -> Result<Vec<String>, StoreError>;
@@ -190,6 +192,18 @@ pub(crate) struct Birth {
     pub(crate) name: String,
     pub(crate) sequence: i64,
     pub(crate) at: i64,
+}
+
+/// What happened to the objects of one type: number and bytes of those that arrived, were deleted, and were deleted and are
+/// not there again.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TrafficRow {
+    pub(crate) object_type: String,
+    pub(crate) arrived: (i64, i64),
+    pub(crate) deleted: (i64, i64),
+    pub(crate) lost: (i64, i64),
+    /// The last sequence of all that.
+    pub(crate) last: i64,
 }
 
 /// A deleted repository object as far as its purge depends on it.

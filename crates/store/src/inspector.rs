@@ -3,14 +3,18 @@
 use std::path::Path;
 
 use ledger::{Break, Entry, Head};
+use vault::ProtectedItem;
 
+use crate::Blobs;
 use crate::audit::verify_ledger;
 use crate::batch::Row;
 use crate::document::Document;
 use crate::engine::{LedgerRow, Snapshot};
 use crate::error::StoreError;
+use crate::mark::ClockMark;
+use crate::object::{Object, ObjectType, kept_in_order};
 use crate::outgoing::Outgoing;
-use crate::place::Database;
+use crate::place::{Database, Place};
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
 use crate::transaction::Transaction;
@@ -71,4 +75,75 @@ impl Inspector {
         all.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
         Ok(all)
     }
+
+    /// The high-water mark of time that servers left, if any has run.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn clock_mark(&self) -> Result<Option<ClockMark>, StoreError> {
+        let row = self.snapshot.document(ClockMark::KIND, ClockMark::KEY)?;
+        let read = |row: &Row| row.read().map_err(|e| StoreError::Corrupt(e.internal.unwrap_or(e.message)));
+        row.as_ref().map(read).transpose()
+    }
+
+    /// The repositories: their short names, with the ids of their items.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn repositories(&self) -> Result<Vec<(String, String)>, StoreError> {
+        let rows = self.snapshot.range(ProtectedItem::KIND, "", "\u{10ffff}")?;
+        let read = |row: &Row| row.read().map_err(|e| StoreError::Corrupt(e.internal.unwrap_or(e.message)));
+        let items: Vec<ProtectedItem> = rows.iter().map(read).collect::<Result<_, _>>()?;
+        Ok(items.into_iter().map(|item| (item.short, item.id.to_string())).collect())
+    }
+
+    /// The bytes of repository objects, for reading.
+    ///
+    /// # Errors
+    /// When the folder or the bucket cannot be opened.
+    pub fn blobs(&self, place: &Place) -> Result<Blobs, StoreError> {
+        place.blobs()
+    }
+
+    /// Does something with every object of a repository whose bytes are kept, deleted or not, but for locks.
+    ///
+    /// # Errors
+    /// When they cannot be read, or what is done fails.
+    pub fn each_kept(
+        &self,
+        repository: &str,
+        each: &mut dyn FnMut(ObjectType, Object) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let types = [
+            ObjectType::Config,
+            ObjectType::Keys,
+            ObjectType::Snapshots,
+            ObjectType::Index,
+            ObjectType::Data,
+        ];
+        for object_type in types {
+            let mut after = Some(0);
+            while let Some(from) = after {
+                let page = kept_in_order(&*self.snapshot, repository, object_type, from, PAGE)
+                    .map_err(|e| StoreError::Corrupt(e.internal.unwrap_or(e.message)))?;
+                let full = page.len() >= PAGE as usize;
+                after = page.last().map(|(sequence, _)| *sequence).filter(|_| full);
+                for (_, object) in page {
+                    each(object_type, object)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a row refers to an object of this name, deleted or not.
+    ///
+    /// # Errors
+    /// When that cannot be read.
+    pub fn is_kept(&self, repository: &str, object_type: ObjectType, name: &str) -> Result<bool, StoreError> {
+        self.snapshot.object_known(repository, object_type.as_str(), name)
+    }
 }
+
+/// Objects that are read at a time.
+const PAGE: u32 = 1000;

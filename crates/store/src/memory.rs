@@ -15,7 +15,7 @@ use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Ro
 use crate::document::Document as _;
 use crate::engine::{
     ACCESS_LOG, AccessChange, Birth, DeletedRow, EachRow, Engine, LedgerRow, ObjectRow, PurgedBytes, Seen,
-    Snapshot, Tally,
+    Snapshot, Tally, TrafficRow,
 };
 use crate::error::{CommitError, StoreError};
 
@@ -505,6 +505,32 @@ impl Snapshot for View {
 
     fn stored(&self, within: &Within) -> Result<i64, StoreError> {
         Ok(self.0.stored(within))
+    }
+
+    fn traffic(&self, repository: &str, after: i64) -> Result<Vec<TrafficRow>, StoreError> {
+        let mut rows: BTreeMap<&str, TrafficRow> = BTreeMap::new();
+        for lifetime in
+            self.0.objects.iter().filter(|l| l.repository == repository && l.object_type != "locks")
+        {
+            let object_type = lifetime.object_type.as_str();
+            let row = rows.entry(object_type).or_default();
+            row.object_type = object_type.to_string();
+            let TrafficRow { arrived, deleted, lost, last, .. } = row;
+            let mut add = |sum: &mut (i64, i64), at: i64| {
+                if at > after {
+                    *sum = (sum.0 + 1, sum.1 + lifetime.row.size);
+                    *last = (*last).max(at);
+                }
+            };
+            add(arrived, lifetime.row.sequence);
+            if let Some((at, _)) = lifetime.deleted {
+                add(deleted, at);
+                if self.0.object(repository, object_type, &lifetime.row.name).is_none() {
+                    add(lost, at);
+                }
+            }
+        }
+        Ok(rows.into_values().collect())
     }
 
     fn dropped(&self) -> Result<Vec<String>, StoreError> {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use vault::purge_rule::{Deleted, Lifetime, ObjectKind};
 
 use crate::batch::ObjectWrite;
-use crate::engine::{DeletedRow, ObjectRow};
+use crate::engine::{DeletedRow, ObjectRow, Seen, Snapshot};
 use crate::error::StoreError;
 
 /// The types of object in a restic repository.
@@ -91,6 +91,24 @@ impl TryFrom<ObjectRow> for Object {
             name: row.name,
         })
     }
+}
+
+/// See [`crate::Transaction::kept_in_order`].
+pub(crate) fn kept_in_order(
+    snapshot: &dyn Snapshot,
+    repository: &str,
+    object_type: ObjectType,
+    after: i64,
+    limit: u32,
+) -> arm::Result<Vec<(i64, Object)>> {
+    let all = Seen { until: i64::MAX, deleted_since: i64::MIN };
+    let mut rows = snapshot.objects_seen(repository, object_type.as_str(), all, after, i64::from(limit))?;
+    if object_type == ObjectType::Config {
+        let present = snapshot.object(repository, object_type.as_str(), ObjectType::Config.as_str())?;
+        rows.extend(present.filter(|present| rows.iter().all(|row| row.content != present.content)));
+    }
+    let objects = rows.into_iter().map(|row| Ok((row.sequence, Object::try_from(row)?)));
+    objects.collect()
 }
 
 /// What one purge came to.

@@ -10,6 +10,7 @@ use ledger::Entry;
 use mua::Clearance;
 use serde::Serialize;
 use vault::purge_rule::{Instant, Needs};
+use vault::watch::{Flow, Moves, Traffic};
 use vault::{
     ChangeKind, CredentialUse, Edit, ProtectedItem, RecoveryPoint, RepositoryCredential, RepositoryQuota,
     SecurityPin,
@@ -18,6 +19,7 @@ use vault::{
 use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row, Within, Written, read};
 use crate::document::{Document, Free};
 use crate::engine::{LedgerRow, ObjectRow, Snapshot};
+use crate::object::kept_in_order;
 use crate::past::Arrivals;
 use crate::{Access, DeletedObject, Object, ObjectType, Past, Purged, Store, retryable};
 
@@ -266,6 +268,12 @@ impl Transaction {
         if self.resource::<RepositoryQuota>(&item.id)?.is_some() {
             self.erase::<RepositoryQuota>(item.key());
         }
+        if self.get::<vault::damage::Damaged>(&item.short)?.is_some() {
+            self.erase::<vault::damage::Damaged>(item.short.clone());
+        }
+        if self.resource::<vault::watch::Watch>(&item.id)?.is_some() {
+            self.erase::<vault::watch::Watch>(item.key());
+        }
         if self.resource::<mua::RestoreWindow>(&item.id)?.is_some() {
             self.erase::<mua::RestoreWindow>(item.key());
         }
@@ -485,6 +493,46 @@ impl Transaction {
         let room = self.snapshot.stored(&holder.0)? <= most;
         self.batch.conditions.push(Condition::Space { within: holder.0.clone(), most, room });
         Ok(room)
+    }
+
+    /// What happened in a repository behind a place in the order of its commits. Not part of the commit's condition.
+    pub fn traffic(&self, repository: &str, after: u64) -> Result<Traffic> {
+        let mut traffic = Traffic { last: after, ..Traffic::default() };
+        for row in self.snapshot.traffic(repository, i64::try_from(after).unwrap_or(i64::MAX))? {
+            let flow = |(objects, bytes): (i64, i64)| Flow {
+                objects: objects.unsigned_abs(),
+                bytes: bytes.unsigned_abs(),
+            };
+            let moves =
+                Moves { arrived: flow(row.arrived), deleted: flow(row.deleted), lost: flow(row.lost) };
+            traffic.last = traffic.last.max(row.last.unsigned_abs());
+            match ObjectType::stored(&row.object_type) {
+                Some(ObjectType::Data) => traffic.data = moves,
+                Some(ObjectType::Index) => traffic.index = moves,
+                Some(ObjectType::Keys) => traffic.keys = moves,
+                Some(ObjectType::Snapshots) => traffic.snapshots = moves,
+                Some(ObjectType::Config | ObjectType::Locks) | None => {}
+            }
+        }
+        Ok(traffic)
+    }
+
+    /// How many objects of one type are alive. Not part of the commit's condition.
+    pub fn alive(&self, repository: &str, object_type: ObjectType) -> Result<u64> {
+        Ok(self.snapshot.alive(repository, object_type.as_str())?.unsigned_abs())
+    }
+
+    /// Everything of one type whose bytes are kept, deleted or not, oldest first: at most `limit` of those behind a place in
+    /// the order of commits, each with its own. Of several lifetimes of one name the first one, and of the config that which
+    /// is there besides.
+    pub fn kept_in_order(
+        &self,
+        repository: &str,
+        object_type: ObjectType,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, Object)>> {
+        kept_in_order(&*self.snapshot, repository, object_type, after, limit)
     }
 
     /// Makes an object visible whose bytes are already on disk and verified.

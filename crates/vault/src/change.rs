@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::keeping::{Kept, later};
 use crate::policy::{Verdict, compare};
 use crate::{
-    BackupPolicy, Container, Deletion, Feature, GuardProxy, Immutability, ProtectedItem, Protection,
+    BackupPolicy, Container, Deletion, Feature, Freeze, GuardProxy, Immutability, ProtectedItem, Protection,
     RecoveryPoint, RepositoryCredential, RepositoryQuota, Restore, SecurityPin, SoftDelete, Vault, VaultKind,
 };
 
@@ -322,6 +322,9 @@ impl VaultChange {
             }
             (None, _) => false,
         };
+        if let (Some(before), None) = (change.edit.before(), change.edit.after()) {
+            check_thawed(before)?;
+        }
         if deletes {
             check_mutable(vault, "backup data may not be deleted")?;
         }
@@ -346,6 +349,9 @@ impl VaultChange {
         if !live.is_empty() {
             check_mutable(vault, "backup data may not be deleted")?;
         }
+        if deletion.is_none() {
+            live.iter().try_for_each(check_thawed)?;
+        }
         let stays = !deleted.is_empty() || (!live.is_empty() && deletion.is_some());
         let end = |item: ProtectedItem| match &deletion {
             None => Edit::delete(item),
@@ -363,6 +369,29 @@ impl VaultChange {
             false => Edit::delete(container),
         };
         Ok(Self(ChangeKind::Server(Box::new(ServerRemoval { container, items }))))
+    }
+
+    /// Freezes an item: nothing of it is destroyed until somebody thaws it.
+    pub fn freeze(item: ProtectedItem, freeze: Freeze) -> Self {
+        Self::only(item.clone(), ProtectedItem { frozen: Some(freeze), ..item })
+    }
+
+    /// Thaws a frozen item.
+    ///
+    /// # Errors
+    /// `UserErrorItemNotFrozen` for one that is not.
+    pub fn thaw(item: ProtectedItem) -> Result<Self> {
+        if item.frozen.is_none() {
+            let text = format!("the item '{}' is not frozen", item.friendly_name);
+            return Err(Error::conflict("UserErrorItemNotFrozen", text));
+        }
+        Ok(Self::only(item.clone(), ProtectedItem { frozen: None, ..item }))
+    }
+
+    /// A change of an item that moves it between no policies.
+    fn only(before: ProtectedItem, after: ProtectedItem) -> Self {
+        let edit = Edit::replace(before, after);
+        Self(ChangeKind::Item(Box::new(ItemChange { edit, policy_before: None, policy_after: None })))
     }
 
     /// Removes a deleted item for good, when its time is over.
@@ -559,6 +588,21 @@ fn check_one_way(before: &Vault, after: &Vault) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Refuses to destroy what is frozen, whoever consents.
+fn check_thawed(item: &ProtectedItem) -> Result<()> {
+    match &item.frozen {
+        None => Ok(()),
+        Some(freeze) => Err(Error::invalid(
+            "UserErrorItemFrozen",
+            format!(
+                "the item '{}' is frozen and cannot be deleted for good until it is thawed: {}",
+                item.friendly_name,
+                freeze.why.join("; ")
+            ),
+        )),
+    }
 }
 
 fn check_mutable(vault: &Vault, what: &str) -> Result<()> {

@@ -4,8 +4,8 @@ use arm::ResourceId;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::Instance;
 use crate::policy::PolicyBody;
+use crate::{Freeze, Instance};
 
 /// A backup policy of a vault.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,6 +74,9 @@ pub struct ProtectedItem {
     pub deletion: Option<Deletion>,
     /// What people call it.
     pub friendly_name: String,
+    /// Set while nothing of it is destroyed, because something out of the ordinary was noticed.
+    #[serde(default)]
+    pub frozen: Option<Freeze>,
     /// `<container>/protectedItems/{name}`, or `<vault>/backupInstances/{name}`.
     pub id: ResourceId,
     /// What only an item of a Backup vault has.
@@ -166,16 +169,17 @@ impl ProtectedItem {
     }
 
     /// Whether it was deleted and the time in which it could be undeleted is over: then it is gone, also as long as
-    /// nobody has tidied it away.
+    /// nobody has tidied it away. A frozen one is not, however long ago.
     pub fn is_gone(&self, now: Timestamp) -> bool {
-        self.deletion.as_ref().is_some_and(|deletion| deletion.until <= now)
+        self.frozen.is_none() && self.deletion.as_ref().is_some_and(|deletion| deletion.until <= now)
     }
 
     /// What to warn of at `now`: a purge that is two days away, or less, and can still be averted.
     pub fn upcoming_purge(&self, now: Timestamp) -> Option<PurgeWarning> {
         let until = self.deletion.as_ref()?.until;
         let is_near = until.duration_since(now) <= SignedDuration::from_hours(WARNING_HOURS);
-        (is_near && now < until).then(|| PurgeWarning { item: self.id.clone(), until })
+        (self.frozen.is_none() && is_near && now < until)
+            .then(|| PurgeWarning { item: self.id.clone(), until })
     }
 
     /// Azure's `backupManagementType` of this kind of item.

@@ -10,6 +10,7 @@
 
 mod change;
 mod contents;
+pub mod damage;
 mod instance;
 mod job;
 pub mod keeping;
@@ -23,6 +24,7 @@ mod security_level;
 mod security_pin;
 mod settings;
 mod vault;
+pub mod watch;
 
 pub use change::{ChangeKind, Edit, ItemChange, ServerRemoval, VaultChange, VaultRemoval};
 pub use contents::{
@@ -39,3 +41,4 @@ pub use security_level::SecurityLevel;
 pub use security_pin::SecurityPin;
 pub use settings::{Feature, Immutability, SoftDelete};
 pub use vault::{FreeSettings, Stamp, Vault};
+pub use watch::Freeze;

@@ -108,6 +108,7 @@ fn item() -> ProtectedItem {
         policy: None,
         protection: Protection::Protected,
         deletion: None,
+        frozen: None,
         instance: None,
         created: noon(2026, 1, 1),
     }

@@ -8,9 +8,9 @@ mod tests {
     use serde_json::json;
     use vault::policy::{PolicyBody, mab_daily};
     use vault::{
-        BackupPolicy, ChangeKind, Container, Deletion, Edit, Feature, FreeSettings, GuardProxy, Immutability,
-        Instance, ProtectedItem, Protection, RecoveryPoint, RepositoryCredential, RepositoryQuota,
-        RepositoryRight, SecurityLevel, SecurityPin, SoftDelete, Stamp, Vault, VaultChange,
+        BackupPolicy, ChangeKind, Container, Deletion, Edit, Feature, FreeSettings, Freeze, GuardProxy,
+        Immutability, Instance, ProtectedItem, Protection, RecoveryPoint, RepositoryCredential,
+        RepositoryQuota, RepositoryRight, SecurityLevel, SecurityPin, SoftDelete, Stamp, Vault, VaultChange,
     };
 
     const VAULT: &str = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.RecoveryServices/vaults/v";
@@ -71,6 +71,7 @@ mod tests {
             policy: policy.map(|policy| policy.id.clone()),
             protection,
             deletion: None,
+            frozen: None,
             instance: None,
             created: now(),
         }
@@ -255,6 +256,32 @@ mod tests {
         assert_eq!(code(VaultChange::purge(gone(), later())), "allowed");
         assert!(!item().is_gone(Timestamp::MAX));
         assert!(!gone().is_gone(later() - second) && gone().is_gone(later()));
+    }
+
+    fn frozen(item: ProtectedItem) -> ProtectedItem {
+        let freeze = Freeze { at: now(), why: vec!["all snapshots were deleted".into()] };
+        ProtectedItem { frozen: Some(freeze), ..item }
+    }
+
+    #[test]
+    fn nothing_that_is_frozen_is_destroyed_before_it_is_thawed() {
+        let item = || frozen(item(None, Protection::Protected));
+        let gone = frozen(deleted(item()));
+        assert!(!gone.is_gone(Timestamp::MAX) && gone.upcoming_purge(later()).is_none());
+        assert_eq!(code(VaultChange::purge(gone.clone(), Timestamp::MAX)), "UserErrorItemSoftDeleted");
+        let frozen_says = "UserErrorItemFrozen";
+        assert_eq!(code(VaultChange::item(&vault(), Edit::delete(item()), None, None)), frozen_says);
+        let end = |deletion| VaultChange::unregister(&vault(), container(), vec![item()], deletion);
+        assert_eq!(code(end(None)), frozen_says);
+        // What can be undeleted is not destroyed.
+        assert_eq!(code(end(deleted(item()).deletion)), "allowed");
+        let deletes = Edit::replace(item(), deleted(item()));
+        assert_eq!(code(VaultChange::item(&vault(), deletes, None, None)), "allowed");
+        let thawed = VaultChange::thaw(gone).unwrap();
+        let ChangeKind::Item(change) = thawed.kind() else { panic!("an item") };
+        let after = change.edit().after().unwrap().clone();
+        assert!(after.is_gone(later()));
+        assert_eq!(code(VaultChange::thaw(after)), "UserErrorItemNotFrozen");
     }
 
     #[test]

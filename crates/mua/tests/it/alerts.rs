@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use ledger::{Actor, ActorKind, Consent, Entry, Verdict};
 use mua::CriticalOperation;
 use mua::alert::{
-    APPROVERS_UNREACHABLE, AlertRule, AlertState, CRITICAL_OPERATIONS, EXEMPTED, Handling, PROTECTED,
-    SEPARATION_OF_DUTIES, alerts,
+    APPROVERS_UNREACHABLE, AlertRule, AlertState, CLOCK_ACCEPTED, CLOCK_IN_DOUBT, CRITICAL_OPERATIONS,
+    EXEMPTED, Handling, PROTECTED, SEPARATION_OF_DUTIES, alerts,
 };
 use uuid::Uuid;
 
@@ -76,6 +76,27 @@ fn critical(operation: CriticalOperation) -> [(String, Entry); 3] {
     ]
 }
 
+/// What a server notices by itself.
+fn by_the_server(kind: &str, item: &str, target: &str) -> Vec<(String, Entry)> {
+    let mut events = Vec::new();
+    for (verb, what) in [
+        ("freeze", "something out of the ordinary is noticed in a repository"),
+        ("recoveryPoints/missed", "no recovery point arrives for two periods"),
+        ("recoveryPoints/resumed", "recovery points arrive again"),
+        ("repository/damage", "stored bytes are damaged"),
+        ("repository/heal", "damaged bytes are whole again"),
+    ] {
+        events.push((format!("{kind}: {what}"), done(&format!("{kind}/{item}/{verb}"), target, &[])));
+    }
+    for (operation, what) in [
+        (CLOCK_IN_DOUBT, "the clock of the host cannot be relied on"),
+        (CLOCK_ACCEPTED, "somebody vouches for the clock of the host"),
+    ] {
+        events.push((format!("{kind}: {what}"), done(operation, &vault(kind), &[])));
+    }
+    events
+}
+
 fn events() -> Vec<(String, Entry)> {
     let mut events: Vec<_> = CriticalOperation::ALL.iter().copied().flat_map(critical).collect();
     for kind in ["Microsoft.RecoveryServices/Vaults", "Microsoft.DataProtection/backupVaults"] {
@@ -127,6 +148,7 @@ fn events() -> Vec<(String, Entry)> {
         events.push((format!("{kind}: a backup client shows a wrong security PIN"), tried));
         let removed = done("repository.config.hide", &target, &[]);
         events.push((format!("{kind}: a backup client removes the config of its repository"), removed));
+        events.extend(by_the_server(kind, item, &target));
     }
     events.push((
         "a recovery point arrived".into(),

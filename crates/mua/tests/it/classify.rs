@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use vault::policy::mab_daily;
 use vault::{
-    BackupPolicy, Edit, Feature, FreeSettings, Immutability, ProtectedItem, Protection, RepositoryCredential,
-    RepositoryQuota, RepositoryRight, SoftDelete, Vault, VaultChange,
+    BackupPolicy, Edit, Feature, FreeSettings, Freeze, Immutability, ProtectedItem, Protection,
+    RepositoryCredential, RepositoryQuota, RepositoryRight, SoftDelete, Vault, VaultChange,
 };
 
 use crate::world::*;
@@ -45,6 +45,20 @@ fn every_operation_on_vaults_has_a_step() {
             assert!(stepped.contains(operation), "{operation:?}");
         }
     }
+}
+
+#[test]
+fn freezing_is_free_and_thawing_is_not_however_it_is_done() {
+    let item = item(None, Protection::Protected);
+    let freeze = VaultChange::freeze(item.clone(), Freeze { at: now(), why: vec!["test".into()] });
+    assert_eq!(operations(&freeze), []);
+    let vault::ChangeKind::Item(change) = freeze.kind() else { panic!("an item") };
+    let frozen = change.edit().after().unwrap().clone();
+    let thaws = [CriticalOperation::ModifyProtection];
+    assert_eq!(operations(&VaultChange::thaw(frozen.clone()).unwrap()), thaws);
+    assert_eq!(operations(&change_of(Some(frozen.clone()), Some(item), (None, None))), thaws);
+    let renamed = ProtectedItem { friendly_name: "another".into(), ..frozen.clone() };
+    assert_eq!(operations(&change_of(Some(frozen), Some(renamed), (None, None))), []);
 }
 
 fn credential() -> RepositoryCredential {

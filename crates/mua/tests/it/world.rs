@@ -84,6 +84,7 @@ pub fn item(policy: Option<&BackupPolicy>, protection: Protection) -> ProtectedI
         policy: policy.map(|policy| policy.id.clone()),
         protection,
         deletion: None,
+        frozen: None,
         instance: None,
         created: now(),
     }

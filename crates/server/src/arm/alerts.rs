@@ -257,7 +257,12 @@ fn description(raised: &Raised<'_>) -> String {
         | AlertRule::UpcomingPurge
         | AlertRule::SecurityPinWrong
         | AlertRule::RepositoryConfigRemoved
-        | AlertRule::ApproversUnreachable => entry.reason.as_str(),
+        | AlertRule::ApproversUnreachable
+        | AlertRule::ItemFrozen
+        | AlertRule::RecoveryPointsMissed
+        | AlertRule::DataDamaged
+        | AlertRule::ClockInDoubt
+        | AlertRule::ClockAccepted => entry.reason.as_str(),
         AlertRule::DutiesNotSeparated => said(mua::alert::SEPARATION_OF_DUTIES),
         AlertRule::OperationsExempted => said(mua::alert::EXEMPTED),
         AlertRule::OperationsProtected => said(mua::alert::PROTECTED),

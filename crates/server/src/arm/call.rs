@@ -142,6 +142,8 @@ pub struct Call<'a> {
     pub post: &'a Post,
     /// When this decision is made.
     pub now: Timestamp,
+    /// The time by which things are gone: see [`Edge::settled`].
+    pub settled: Timestamp,
     /// The action that was needed, for the ledger.
     pub action: &'a str,
     note: Note,
@@ -165,7 +167,17 @@ impl<'a> Call<'a> {
         post: &'a Post,
         action: &'a str,
     ) -> Self {
-        Self { tx, request, params, edge, post, now: edge.now(), action, note: Note::default() }
+        Self {
+            tx,
+            request,
+            params,
+            edge,
+            post,
+            now: edge.now(),
+            settled: edge.settled(),
+            action,
+            note: Note::default(),
+        }
     }
 
     /// Who asks.

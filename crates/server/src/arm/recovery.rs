@@ -44,6 +44,7 @@ macro_rules! item_action {
 
 pub mod containers;
 pub mod credentials;
+pub mod integrity;
 pub mod item_view;
 pub mod items;
 pub mod jobs;
@@ -55,3 +56,4 @@ mod protect;
 pub mod quotas;
 pub mod restore;
 pub mod summaries;
+pub mod thaw;

@@ -22,6 +22,8 @@ pub const ROUTES: &[&[Route]] = &[
     recovery::items::ROUTES,
     recovery::credentials::ROUTES,
     recovery::quotas::ROUTES,
+    recovery::thaw::ROUTES,
+    recovery::integrity::ROUTES,
     recovery::points::ROUTES,
     recovery::restore::ROUTES,
     recovery::jobs::ROUTES,

@@ -98,6 +98,7 @@ mod tests {
 
     fn app(folder: &std::path::Path, clock: Arc<TestClock>) -> App {
         App {
+            scrubbing: crate::scrub::Pace::default(),
             store: Store::open(folder).unwrap(),
             edge: Edge::new(clock, Arc::new(SystemEntropy)),
             keys: Arc::default(),

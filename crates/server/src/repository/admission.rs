@@ -16,6 +16,7 @@ use vault::{ProtectedItem, Protection, RepositoryCredential, RepositoryRight, Va
 use super::address::Address;
 use super::pin;
 use super::rights::{self, Act, Reach};
+use crate::edge::Edge;
 
 /// Who asks, and with what. Has no `Debug`: the secret is in it.
 pub struct Client {
@@ -30,6 +31,8 @@ pub struct Client {
     pub pin: Option<String>,
     /// When the request came.
     pub at: Timestamp,
+    /// The settled time when it came.
+    settled: Timestamp,
 }
 
 /// A client that may.
@@ -84,16 +87,12 @@ impl Client {
     ///
     /// # Errors
     /// 401 when there are none.
-    pub fn of(
-        headers: &HeaderMap,
-        address: Option<IpAddr>,
-        correlation: Uuid,
-        at: Timestamp,
-    ) -> Result<Self> {
+    pub fn of(headers: &HeaderMap, address: Option<IpAddr>, edge: &Edge) -> Result<Self> {
         let credentials = headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok()).and_then(basic);
         let (user, secret) = credentials.ok_or_else(unauthenticated)?;
         let (user, pin) = pin::split(user, headers);
-        Ok(Self { user, secret, address, correlation, pin, at })
+        let (correlation, at, settled) = (edge.uuid(), edge.now(), edge.settled());
+        Ok(Self { user, secret, address, correlation, pin, at, settled })
     }
 
     /// The form that the decision about consent takes.
@@ -146,7 +145,7 @@ pub fn admit(
         credential.filter(|credential| credential.repository == address.item).ok_or_else(unauthenticated)?;
     let items: Vec<ProtectedItem> = tx.find(&address.item)?;
     let vaults: Vec<Vault> = tx.find(&address.vault)?;
-    let item = items.into_iter().find(|item| item.id == credential.item && !item.is_gone(client.at));
+    let item = items.into_iter().find(|item| item.id == credential.item && !item.is_gone(client.settled));
     let found = item.and_then(|item| {
         let vault = vaults.into_iter().find(|vault| item.id.is_within(&vault.id))?;
         Some((vault, item))

@@ -1,10 +1,11 @@
 //! `DELETE`: what a client removes is hidden from it and kept. Locks alone really go, and the config takes a security PIN.
 
-use arm::{Error, Result};
+use arm::{Error, ErrorKind, Result};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use store::{Object, ObjectType, Transaction};
 use vault::Immutability;
+use vault::watch::Anomaly;
 
 use super::Visit;
 use super::admission::{Admitted, admit};
@@ -13,6 +14,7 @@ use super::refusal::Refusal;
 use super::rights::{Act, Reach, reach};
 use super::{arrival, saving};
 use crate::app::App;
+use crate::watching;
 
 /// Hides an object. One that is not there is fine: a client whose answer was lost asks again.
 ///
@@ -23,12 +25,10 @@ pub async fn delete(visit: &Visit, object_type: ObjectType, name: &str) -> Resul
     let hidden = visit
         .app
         .blocking(move |app| {
-            let shown = match object_type {
-                ObjectType::Config => show_pin(app, &asking)?,
-                _ => None,
+            let object = match object_type {
+                ObjectType::Config => remove_config(app, &asking, &name)?,
+                _ => app.store.transact(|tx| decide(tx, app, &asking, object_type, &name, None))?,
             };
-            let object =
-                app.store.transact(|tx| decide(tx, app, &asking, object_type, &name, shown.as_ref()))?;
             if let (ObjectType::Locks, Some(lock)) = (object_type, &object) {
                 saving::discard(app, &asking.address.item, ObjectType::Locks, &lock.content);
             }
@@ -80,6 +80,10 @@ fn decide(
     if object_type == ObjectType::Locks {
         tx.forget_lock(repository, name);
     } else {
+        // What a security PIN opens, somebody consented to.
+        if object_type != ObjectType::Config {
+            watching::refuse_delete(&admitted.item)?;
+        }
         let now = app.edge.now();
         let change = match object_type {
             ObjectType::Config => {
@@ -92,6 +96,26 @@ fn decide(
         arrival::hidden(tx, &admitted, &visit.client, object_type, name, now, change);
     }
     Ok(Some(object))
+}
+
+/// Hides the config, or freezes the item of whoever tries that without a security PIN.
+fn remove_config(app: &App, visit: &Visit, name: &str) -> Result<Option<Object>> {
+    let hidden = show_pin(app, visit).and_then(|shown| {
+        app.store.transact(|tx| decide(tx, app, visit, ObjectType::Config, name, shown.as_ref()))
+    });
+    if hidden.as_ref().is_err_and(|refused| refused.kind == ErrorKind::Forbidden) {
+        app.store.transact(|tx| suspect(tx, app, visit))?;
+    }
+    hidden
+}
+
+fn suspect(tx: &mut Transaction, app: &App, visit: &Visit) -> Result<()> {
+    let Admitted { item, .. } = admit(tx, &visit.client, &visit.address, Act::Remove, ObjectType::Config)?;
+    let config = tx.object(&item.short, ObjectType::Config, ObjectType::Config.as_str())?;
+    if item.frozen.is_some() || config.is_none() {
+        return Ok(());
+    }
+    watching::freeze(tx, item, &[Anomaly::Config], app.edge.now(), visit.client.correlation)
 }
 
 /// Looks at the security PIN that came along, for a config that is there.

@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::body::Frame;
 use store::{Object, ObjectType};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use vault::damage::Damaged;
 
 use super::Visit;
 use super::admission::admit;
@@ -135,10 +136,17 @@ fn read_page(
             return Ok((Vec::new(), None));
         }
         let repository = &admitted.item.short;
-        match view::past(tx, visit, &admitted)? {
+        let (mut objects, next) = match view::past(tx, visit, &admitted)? {
             Some(past) => tx.objects_at(&past, repository, object_type, after, PAGE),
             None => tx.objects(repository, object_type, after, PAGE),
+        }?;
+        // A damaged pack is as good as missing, and clients know what to do about that.
+        if object_type == ObjectType::Data
+            && let Some(damaged) = tx.get::<Damaged>(repository)?
+        {
+            objects.retain(|object| damaged.of(object_type.as_str(), &object.content).is_none());
         }
+        Ok((objects, next))
     })?;
     if object_type == ObjectType::Locks {
         let now = app.edge.now();

@@ -13,7 +13,7 @@ use directory::throttle::Pace;
 use futures_util::stream::try_unfold;
 use hyper::body::{Frame, SizeHint};
 use jiff::Timestamp;
-use ledger::Verdict;
+use ledger::{Digester, Verdict};
 use prometheus_client::metrics::counter::Counter;
 use store::{Object, ObjectType, Transaction};
 
@@ -27,6 +27,7 @@ use super::saving::is_old_lock;
 use super::view;
 use crate::app::App;
 use crate::arm::door;
+use crate::scrub;
 
 /// Bytes that are read at a time.
 const PIECE: usize = 256 << 10;
@@ -45,8 +46,12 @@ pub async fn read(
 ) -> Result<Response, Refusal> {
     let (asking, name, range) = (visit.clone(), name.to_string(), range.cloned());
     let opening = move |app: &App| Ok(open(app, &asking, object_type, &name, head, range.as_ref()));
-    let (part, bytes) = visit.app.blocking(opening).await??;
-    let body = bytes.map_or_else(Body::empty, |bytes| send(visit, object_type, bytes, part.length));
+    let Opened { object, part, bytes } = visit.app.blocking(opening).await??;
+    let body = bytes.map_or_else(Body::empty, |bytes| {
+        let is_whole = part.first == 0 && part.length == part.size;
+        let check = is_whole.then(|| Check::of(visit, object_type, object));
+        send(visit, object_type, bytes, part.length, check)
+    });
     Ok(part.response(body))
 }
 
@@ -101,6 +106,13 @@ impl Part {
     }
 }
 
+/// An object, and the part of its bytes that is wanted; none for `HEAD`.
+struct Opened {
+    object: Object,
+    part: Part,
+    bytes: Option<store::Bytes>,
+}
+
 /// Finds an object and opens the part of its bytes that is wanted, of which `HEAD` wants none. Damaged ones are never
 /// handed out.
 fn open(
@@ -110,7 +122,7 @@ fn open(
     name: &str,
     head: bool,
     range: Option<&HeaderValue>,
-) -> Result<(Part, Option<store::Bytes>), Refusal> {
+) -> Result<Opened, Refusal> {
     let find = || app.store.transact(|tx| find(tx, app, visit, object_type, name, head)).flatten();
     let object = find()?;
     let part = Part::of(range, object.size)?;
@@ -123,7 +135,7 @@ fn open(
         }
     };
     match opened {
-        Ok(bytes) => Ok((part, bytes)),
+        Ok(bytes) => Ok(Opened { object, part, bytes }),
         Err(damage) => {
             // A lock may have been released, or an item purged, in between: then it is not there, and that is all.
             find()?;
@@ -160,6 +172,9 @@ fn find(
             let text = format!("there is no such object in {}", object_type.as_str());
             Error::not_found("ObjectNotFound", text)
         });
+    if let Ok(object) = &found {
+        scrub::refuse_damaged(tx, repository, object_type, object)?;
+    }
     Ok(found)
 }
 
@@ -187,12 +202,23 @@ fn record(
     Ok(())
 }
 
-fn send(visit: &Visit, object_type: ObjectType, bytes: store::Bytes, length: u64) -> Body {
+fn send(
+    visit: &Visit,
+    object_type: ObjectType,
+    bytes: store::Bytes,
+    length: u64,
+    check: Option<Check>,
+) -> Body {
     let labels = visit.labels(object_type);
     let metrics = &visit.app.metrics;
     metrics.blob_reads.get_or_create(&labels).inc();
     let sent = metrics.blob_read_bytes.get_or_create(&labels).clone();
-    Body::new(Download { pieces: Body::from_stream(try_unfold(bytes, next_piece)), left: length, sent })
+    Body::new(Download {
+        pieces: Body::from_stream(try_unfold(bytes, next_piece)),
+        left: length,
+        check,
+        sent,
+    })
 }
 
 /// Reads the next piece off the threads that serve, and none at the end.
@@ -205,9 +231,49 @@ async fn next_piece(mut bytes: store::Bytes) -> io::Result<Option<(Bytes, store:
     reading.await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
-/// The bytes of an object on their way out: exactly as many as were promised, or an error that ends the connection.
+/// What all bytes of an object are compared with while they are sent.
+struct Check {
+    app: App,
+    repository: String,
+    object_type: ObjectType,
+    object: Object,
+    hash: Digester,
+}
+
+impl Check {
+    fn of(visit: &Visit, object_type: ObjectType, object: Object) -> Self {
+        let (app, repository) = (visit.app.clone(), visit.address.item.clone());
+        Self { app, repository, object_type, object, hash: Digester::default() }
+    }
+
+    /// Whether the bytes are what they should be. If not, they are looked at once more, and told of.
+    fn pass(self) -> bool {
+        let Self { app, repository, object_type, object, hash } = self;
+        if hash.finish().to_string() == object.hash() {
+            return true;
+        }
+        let name = object.name.clone();
+        tracing::error!(
+            repository,
+            r#type = object_type.as_str(),
+            name,
+            "an object was damaged when it was read"
+        );
+        tokio::spawn(async move {
+            let looked = app.blocking(move |app| scrub::suspect(app, &repository, object_type, &object));
+            if let Err(error) = looked.await {
+                tracing::error!(internal = error.internal, "a damaged object could not be noted");
+            }
+        });
+        false
+    }
+}
+
+/// The bytes of an object on their way out: exactly as many as were promised, or an error that ends the connection. Of a
+/// whole object the last ones are held back until all of them are known to be right.
 struct Download {
     pieces: Body,
+    check: Option<Check>,
     left: u64,
     sent: Counter,
 }
@@ -225,6 +291,12 @@ impl hyper::body::Body for Download {
             Poll::Ready(Some(Ok(frame))) => {
                 let length = frame.data_ref().map_or(0, |bytes| bytes.len() as u64);
                 self.left = self.left.saturating_sub(length);
+                if let (Some(check), Some(bytes)) = (&mut self.check, frame.data_ref()) {
+                    check.hash.update(bytes);
+                }
+                if self.left == 0 && self.check.take().is_some_and(|check| !check.pass()) {
+                    return Poll::Ready(Some(Err(axum::Error::new("the object is damaged"))));
+                }
                 self.sent.inc_by(length);
             }
             Poll::Ready(None) if self.left > 0 => {

@@ -15,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use store::{Finished, Object, ObjectType, StoreError, Transaction};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use vault::damage::Damaged;
 
 use super::Visit;
 use super::admission::{Admitted, admit};
@@ -23,6 +24,7 @@ use super::refusal::Refusal;
 use super::rights::{Act, Reach, reach};
 use super::room::{Quotas, Room};
 use crate::app::App;
+use crate::scrub;
 
 /// How long an upload may go without a byte.
 pub const IDLE: Duration = Duration::from_secs(60);
@@ -376,6 +378,7 @@ impl Upload {
             ObjectType::Config | ObjectType::Data | ObjectType::Index | ObjectType::Locks => {}
         }
         tx.put_object(repository, self.object_type, object)?;
+        self.note_whole(tx, app, object)?;
         Ok(Some(old_locks))
     }
 
@@ -384,19 +387,31 @@ impl Upload {
         let repository = &self.visit.address.item;
         let checked =
             app.store.blobs().check_object(repository, self.object_type, &present.content, present.size);
-        match checked {
-            Ok(()) => Ok(()),
-            Err(away @ StoreError::Storage(_)) => Err(away.into()),
-            Err(damage) => {
-                tracing::warn!(%damage, "an object was damaged and has been sent again; its bytes are put back");
-                let kept = finished.keep()?;
-                app.store.transact(|tx| {
-                    let (name, damaged) = (&present.name, &present.content);
-                    tx.move_content(repository, self.object_type, name, damaged, &kept.content);
-                    Ok(())
-                })
-            }
-        }
+        let damage = match checked {
+            Ok(()) if self.is_known_damaged(app, present)? => "its bytes are not what they were".to_string(),
+            Ok(()) => return Ok(()),
+            Err(away @ StoreError::Storage(_)) => return Err(away.into()),
+            Err(damage) => damage.to_string(),
+        };
+        tracing::warn!(damage, "an object was damaged and has been sent again; its bytes are put back");
+        let kept = finished.keep()?;
+        app.store.transact(|tx| {
+            let (name, damaged) = (&present.name, &present.content);
+            tx.move_content(repository, self.object_type, name, damaged, &kept.content);
+            self.note_whole(tx, app, present)
+        })
+    }
+
+    fn is_known_damaged(&self, app: &App, object: &Object) -> Result<bool> {
+        let damaged: Option<Damaged> = app.store.transact(|tx| tx.get(&self.visit.address.item))?;
+        Ok(damaged.is_some_and(|known| known.of(self.object_type.as_str(), &object.content).is_some()))
+    }
+
+    /// These bytes are on the disk now and were verified on the way.
+    fn note_whole(&self, tx: &mut Transaction, app: &App, object: &Object) -> Result<()> {
+        let place = Damaged::place(self.object_type.as_str(), &object.content);
+        let repository = &self.visit.address.item;
+        scrub::note_whole(tx, repository, &place, app.edge.now(), self.visit.client.correlation)
     }
 
     fn path(&self) -> String {

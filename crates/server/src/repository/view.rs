@@ -65,7 +65,7 @@ pub fn past(tx: &mut Transaction, visit: &Visit, admitted: &Admitted) -> Result<
         return Ok(None);
     };
     let point = find_point(tx, admitted, name)?;
-    if let Some(why) = keeping::is_over(tx, &admitted.item, &point, visit.app.edge.now())? {
+    if let Some(why) = keeping::is_over(tx, &admitted.item, &point, visit.app.edge.settled())? {
         return Err(Error::not_found("RecoveryPointExpired", why));
     }
     let arrival = tx.arrival(&admitted.item.short, ObjectType::Snapshots, &point.snapshot, point.at)?;

@@ -507,6 +507,7 @@ async fn detours_to_a_weaker_policy_end_at_the_same_gate() {
 /// Routes that change a Backup vault, or look as if they did, and need nobody's consent; with the reason.
 const FREE: &[(&str, &str, &str)] = &[
     ("DELETE", "", "only an empty vault can be deleted"),
+    ("POST", "{instance}/thaw", "it takes a frozen item: see `thawing.rs`"),
     ("DELETE", "/backupPolicies/p", "only a policy that no instance uses can be deleted"),
     (
         "PUT",

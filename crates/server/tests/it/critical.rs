@@ -461,6 +461,7 @@ const FREE: &[(&str, &str, &str)] = &[
     ("PUT", "extendedInformation/vaultExtendedInfo", "what agents note for themselves"),
     ("PATCH", "extendedInformation/vaultExtendedInfo", "what agents note for themselves"),
     ("POST", "backupResourceGuardProxies/VaultProxy/unlockDelete", "it is how consent is given"),
+    ("POST", "{item}/thaw", "it takes a frozen item: see `thawing.rs`"),
     ("POST", "{item}/backup", "the client makes backups"),
     ("POST", "{item}/repositoryCredentials", "it opens a repository in which nothing can be destroyed"),
     ("POST", "{item}/repositoryCredentials/u/rotate", "it opens no more than before"),

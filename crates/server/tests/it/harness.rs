@@ -176,7 +176,7 @@ impl Harness {
         let real = real_now().as_microsecond();
         let _ = hands.wall.compare_exchange(0, real, Ordering::SeqCst, Ordering::SeqCst);
         let mark = server::clock_mark(&store).unwrap();
-        let clock = Arc::new(GuardedClock::on(hands.clone(), mark));
+        let clock = Arc::new(GuardedClock::on(hands.clone(), mark.as_ref()));
         let edge = Edge::new(clock.clone(), Arc::new(SystemEntropy));
         let config = Config {
             data: folder.path().to_path_buf(),

@@ -40,6 +40,7 @@ mod resources;
 mod restores;
 mod separation;
 mod smoke;
+mod thawing;
 mod two_servers;
 mod unlocking;
 mod vaults;

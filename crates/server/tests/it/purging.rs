@@ -1,6 +1,7 @@
 //! Deleted items whose time is over: gone for everybody at once, and removed by and by.
 
 use jiff::SignedDuration;
+use mua::alert::AlertRule;
 use serde_json::{Value, json};
 use vault::{ProtectedItem, RecoveryPoint, RepositoryCredential};
 
@@ -181,4 +182,58 @@ async fn what_is_over_is_in_nobodys_way() {
     assert_eq!(stored(&fixture.server), [0, 0, 0]);
     assert_eq!(fixture.server.stored::<vault::Vault>(vault_id("v1").as_str()), None);
     fixture.server.ledger();
+}
+
+/// How many alerts of this rule the vault has. Read from behind: clients of the real time do not take a certificate that was
+/// made by a clock ahead of it.
+fn alerts(fixture: &Fixture, rule: AlertRule) -> usize {
+    let entries = fixture.server.ledger();
+    let all = entries.iter().flat_map(mua::alert::alerts);
+    all.filter(|alert| alert.rule == rule && alert.target == vault_id("v1")).count()
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_forward_purges_nothing_after_a_restart_either() {
+    let fixture = Fixture::start().await;
+    deleted(&fixture).await;
+    fixture.server.set_wall(PERIOD * 30);
+    purge(&fixture);
+    assert_eq!(stored(&fixture.server), [1, 1, 1]);
+    let fixture = Fixture { server: fixture.server.restart().await };
+    let app = fixture.server.running.app().clone();
+    assert!(app.edge.now() > app.edge.settled() + PERIOD * 29, "the restart begins at the wall clock");
+    server::keep_clock(&app, false).unwrap();
+    purge(&fixture);
+    // It is there, and can be had back.
+    assert_eq!(stored(&fixture.server), [1, 1, 1]);
+    let item = fixture.server.stored::<ProtectedItem>(&at(FILES)).unwrap();
+    assert!(item.is_gone(app.edge.now()) && !item.is_gone(app.edge.settled()));
+    let doubts = || alerts(&fixture, AlertRule::ClockInDoubt);
+    assert_eq!(doubts(), 2, "that it was set, and that it is not settled");
+
+    // What really passes counts, and nothing else.
+    fixture.server.advance(PERIOD - SignedDuration::from_mins(10));
+    purge(&fixture);
+    assert_eq!(stored(&fixture.server), [1, 1, 1]);
+    fixture.server.advance(SignedDuration::from_mins(10));
+    purge(&fixture);
+    assert_eq!(stored(&fixture.server), [0, 0, 0]);
+    server::keep_clock(&app, false).unwrap();
+    assert_eq!(doubts(), 2, "told once");
+}
+
+#[tokio::test]
+async fn whoever_vouches_for_the_clock_lets_go_what_is_over() {
+    let fixture = Fixture::start().await;
+    deleted(&fixture).await;
+    fixture.server.set_wall(PERIOD);
+    let fixture = Fixture { server: fixture.server.restart().await };
+    let app = fixture.server.running.app().clone();
+    purge(&fixture);
+    assert_eq!(stored(&fixture.server), [1, 1, 1]);
+    server::accept_clock(&app.store, app.edge.now(), uuid::Uuid::nil()).unwrap();
+    server::keep_clock(&app, false).unwrap();
+    purge(&fixture);
+    assert_eq!(stored(&fixture.server), [0, 0, 0]);
+    assert_eq!(alerts(&fixture, AlertRule::ClockAccepted), 1);
 }

@@ -8,6 +8,8 @@ mod objects;
 mod protocol;
 mod quotas;
 mod rights;
+mod scrubbing;
 mod uploads;
 mod views;
+mod watching;
 pub mod world;

@@ -38,7 +38,8 @@ impl Machine {
         let weather = Weather::new(self.dice.fork("weather"), Arc::clone(&self.sky), Arc::clone(&self.away));
         let store = store::simulation::open(&self.place, Arc::new(weather)).unwrap();
         let mark = server::clock_mark(&store).unwrap();
-        let clock = SkewedClock::start(Arc::clone(&self.truth), Arc::clone(&self.off), mark);
+        let clock =
+            SkewedClock::start(Arc::clone(&self.truth), Arc::clone(&self.off), mark.map(|mark| mark.at));
         let edge = Edge::new(Arc::new(clock), Arc::new(self.dice.fork("entropy")));
         let work = Work::Simulated(Arc::new(Steps(self.dice.fork("steps"))));
         let origins = Origins { arm_port: ARM_PORT, graph_port: GRAPH_PORT, public_name: None };

@@ -12,7 +12,7 @@ use parking_lot::RwLock;
 
 use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, Row, Within};
 use crate::engine::{
-    AccessChange, Birth, DeletedRow, EachRow, LedgerRow, ObjectRow, PurgedBytes, Seen, Snapshot,
+    AccessChange, Birth, DeletedRow, EachRow, LedgerRow, ObjectRow, PurgedBytes, Seen, Snapshot, TrafficRow,
 };
 use crate::error::StoreError;
 use crate::moving::FENCE;
@@ -371,6 +371,10 @@ impl Snapshot for Glance {
     }
 
     fn stored(&self, _: &Within) -> Result<i64, StoreError> {
+        self.known(None)
+    }
+
+    fn traffic(&self, _: &str, _: i64) -> Result<Vec<TrafficRow>, StoreError> {
         self.known(None)
     }
 

@@ -1,6 +1,7 @@
 //! Snapshots: how each question of a decision is put to the database.
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::mirror::{Mirror, Point};
@@ -8,7 +9,7 @@ use super::pool::Lent;
 use super::{Columns, Run, Statement, Value, query, query_count, query_first};
 use crate::batch::{Row, Within};
 use crate::engine::{
-    AccessChange, Birth, DeletedRow, EachRow, LedgerRow, ObjectRow, PurgedBytes, Seen, Snapshot,
+    AccessChange, Birth, DeletedRow, EachRow, LedgerRow, ObjectRow, PurgedBytes, Seen, Snapshot, TrafficRow,
 };
 use crate::error::StoreError;
 use crate::object::hash_of;
@@ -232,6 +233,38 @@ impl Snapshot for Reading {
     fn stored(&self, within: &Within) -> Result<i64, StoreError> {
         let Statement { sql, values } = stored(within);
         query_count(&self.connection, sql, &values)
+    }
+
+    fn traffic(&self, repository: &str, after: i64) -> Result<Vec<TrafficRow>, StoreError> {
+        // Three questions, each answered from an index. The types are named so that an index by type serves.
+        let arrived = "SELECT type, count(*), CAST(sum(size) AS BIGINT), max(sequence) FROM objects
+             WHERE repository = $1 AND type IN ('data', 'index', 'keys', 'snapshots', 'config') AND sequence > $2
+             GROUP BY type";
+        let deleted = "SELECT type, count(*), CAST(sum(size) AS BIGINT), max(deleted_sequence) FROM objects
+             WHERE repository = $1 AND deleted_sequence IS NOT NULL AND deleted_sequence > $2 GROUP BY type";
+        let lost =
+            "SELECT type, count(*), CAST(sum(size) AS BIGINT), max(deleted_sequence) FROM objects AS gone
+             WHERE repository = $1 AND deleted_sequence IS NOT NULL AND deleted_sequence > $2
+               AND NOT EXISTS (SELECT 1 FROM objects AS again
+                   WHERE again.repository = $1 AND again.type = gone.type AND again.name = gone.name
+                     AND again.deleted_sequence IS NULL)
+             GROUP BY type";
+        let values = [Value::Text(repository), Value::Int(after)];
+        let mut rows: BTreeMap<String, TrafficRow> = BTreeMap::new();
+        for (place, sql) in [arrived, deleted, lost].into_iter().enumerate() {
+            let read =
+                |row: &dyn Columns| Ok((row.text(0)?.to_string(), (row.int(1)?, row.int(2)?), row.int(3)?));
+            for (object_type, sum, last) in query(&self.connection, sql, &values, read)? {
+                let row = rows.entry(object_type.clone()).or_default();
+                (row.object_type, row.last) = (object_type, row.last.max(last));
+                match place {
+                    0 => row.arrived = sum,
+                    1 => row.deleted = sum,
+                    _ => row.lost = sum,
+                }
+            }
+        }
+        Ok(rows.into_values().collect())
     }
 
     fn dropped(&self) -> Result<Vec<String>, StoreError> {

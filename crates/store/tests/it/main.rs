@@ -34,3 +34,5 @@ mod servers;
 mod speed;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod traffic;

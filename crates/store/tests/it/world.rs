@@ -266,6 +266,7 @@ pub fn named_item(name: &str, short: &str) -> ProtectedItem {
         policy: None,
         protection: Protection::Protected,
         deletion: None,
+        frozen: None,
         instance: None,
         created: now(),
     }

@@ -1,6 +1,7 @@
 //! A policy as a client wrote it, together with what it means.
 
 use arm::{Error, Result};
+use jiff::SignedDuration;
 use jiff::civil::Date;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -118,6 +119,16 @@ impl PolicyBody {
         match &self.meaning {
             Some(Meaning::Plan(plan)) => Some(plan.kept(arrival)),
             Some(Meaning::Rules(rules)) => Some(rules.kept(arrival)),
+            None => None,
+        }
+    }
+
+    /// The longest time from one backup to the next by the schedule, the shortest of all its parts; `None` when there is no
+    /// schedule, or none that says so.
+    pub fn longest_gap(&self) -> Option<SignedDuration> {
+        match &self.meaning {
+            Some(Meaning::Plan(plan)) => plan.longest_gap(),
+            Some(Meaning::Rules(rules)) => rules.longest_gap(),
             None => None,
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use arm::{Fields, Result};
+use jiff::SignedDuration;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
@@ -96,6 +97,11 @@ impl Plan {
         refuse_ambiguity(properties, "properties")?;
         let whole = json!({ "properties": properties });
         kinds::read(&Fields::of(&whole)?.object("properties")?)
+    }
+
+    /// See [`super::PolicyBody::longest_gap`].
+    pub(super) fn longest_gap(&self) -> Option<SignedDuration> {
+        self.parts.values().filter_map(|part| part.schedule.as_ref()?.longest_gap()).min()
     }
 
     /// For how many days a point with this arrival is kept. In a zone other than UTC it may belong to the day before or

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arm::{Fields, Result};
-use jiff::{Span, SpanRelativeTo, Unit};
+use jiff::{SignedDuration, Span, SpanRelativeTo, Unit};
 use serde_json::{Value, json};
 
 use super::days::Weekday;
@@ -95,6 +95,11 @@ enum Rule {
 }
 
 impl Rules {
+    /// See [`super::PolicyBody::longest_gap`].
+    pub(super) fn longest_gap(&self) -> Option<SignedDuration> {
+        self.backups.values().filter_map(|rule| rule.schedule.longest_gap()).min()
+    }
+
     /// Reads a policy's `properties`.
     pub(super) fn read(properties: &Value) -> Result<Self> {
         refuse_ambiguity(properties, "properties")?;

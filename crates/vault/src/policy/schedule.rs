@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arm::{Fields, Result};
+use jiff::SignedDuration;
 use jiff::civil::Date;
 
 use super::days::{Days, Weekday};
@@ -99,6 +100,15 @@ const FREQUENCIES: [(&str, Frequency); 3] =
     [("Hourly", Frequency::Hourly), ("Daily", Frequency::Daily), ("Weekly", Frequency::Weekly)];
 
 impl Schedule {
+    /// The longest time from one run to the next; `None` when the schedule does not say.
+    pub(super) fn longest_gap(&self) -> Option<SignedDuration> {
+        match self {
+            Self::Cycle(cycle) => i64::try_from(cycle.longest_gap()).ok().map(SignedDuration::from_secs),
+            Self::Every { minutes } => Some(SignedDuration::from_mins(i64::from(*minutes))),
+            Self::WithRetention => None,
+        }
+    }
+
     /// Reads the member `schedulePolicy`, which must be there.
     pub(super) fn required(
         parent: &Fields<'_>,

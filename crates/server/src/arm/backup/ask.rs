@@ -81,6 +81,7 @@ impl<'a> Ask<'a> {
             created: now,
             deletion: None,
             friendly_name: name.to_string(),
+            frozen: None,
             id,
             instance: Some(Instance {
                 data_source: source.sent.clone(),

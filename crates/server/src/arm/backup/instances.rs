@@ -8,7 +8,7 @@ use super::ask::{self, Ask};
 use super::operations::{accepted, with_links};
 use super::view;
 use crate::arm::call::Call;
-use crate::arm::recovery::{credentials, items, place};
+use crate::arm::recovery::{credentials, integrity, items, place, thaw};
 use crate::arm::reply::Reply;
 use crate::arm::route::{Method, Route, route};
 use crate::arm::tracked::not_found;
@@ -83,6 +83,13 @@ pub const ROUTES: &[Route] = &[
         instance_action!("repositoryCredentials/delete"),
         credentials::revoke,
     ),
+    route(
+        Method::Get,
+        vault_path!("/repositoryIntegrity"),
+        vault_action!("repositoryIntegrity/read"),
+        integrity::show,
+    ),
+    route(Method::Post, instance_path!("/thaw"), instance_action!("thaw/action"), thaw::thaw),
 ];
 
 /// Those that are not deleted; the others have a list of their own.

@@ -5,6 +5,7 @@ use vault::{Deletion, ProtectedItem, Protection, Vault};
 
 use super::ask::FREE;
 use crate::arm::recovery::item_view::repository_url;
+use crate::arm::recovery::thaw;
 
 /// An instance.
 pub fn instance(origin: &str, vault: &Vault, instance: &ProtectedItem) -> Value {
@@ -43,6 +44,7 @@ fn resource(
         "type": format!("Microsoft.DataProtection/backupVaults/{kind}"),
         "tags": instance.instance.as_ref().map(|instance| &instance.tags),
         "repositoryUrl": repository_url(origin, vault, instance),
+        "frozen": thaw::view(instance),
         "properties": properties,
     })
 }

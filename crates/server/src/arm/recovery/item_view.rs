@@ -32,6 +32,7 @@ impl Points {
 pub struct Views {
     origin: String,
     now: Timestamp,
+    settled: Timestamp,
     vault: Vault,
     policies: BTreeMap<ResourceId, BackupPolicy>,
     points: BTreeMap<ResourceId, Points>,
@@ -55,6 +56,7 @@ impl Views {
         Ok(Self {
             origin: call.request.origin.clone(),
             now: call.now,
+            settled: call.settled,
             vault: vault.clone(),
             policies: policies.into_iter().map(|policy| (policy.id.clone(), policy)).collect(),
             points,
@@ -84,13 +86,14 @@ impl Views {
             _ => properties.extend(self.of_machine(item, points)),
         }
         if let Some(deletion) = &item.deletion {
-            properties.extend(self.of_deletion(deletion, item.upcoming_purge(self.now).is_some()));
+            properties.extend(self.of_deletion(deletion, item.upcoming_purge(self.settled).is_some()));
         }
         let mut view = json!({
             "id": item.id,
             "name": item.id.name(),
             "type": "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems",
             "repositoryUrl": repository_url(&self.origin, &self.vault, item),
+            "frozen": super::thaw::view(item),
             "properties": properties,
         });
         if let (Some(deletion), Some(view)) = (&item.deletion, view.as_object_mut()) {
@@ -164,7 +167,7 @@ impl Views {
     /// Until when that is stands beside the properties, as an addition of our own.
     fn of_deletion(&self, deletion: &Deletion, upcoming: bool) -> Map<String, Value> {
         let days = deletion.until.duration_since(deletion.at).as_hours() / 24;
-        let remaining = deletion.until.duration_since(self.now).max(SignedDuration::ZERO);
+        let remaining = deletion.until.duration_since(self.settled).max(SignedDuration::ZERO);
         object(json!({
             "isScheduledForDeferredDelete": true,
             "isDeferredDeleteScheduleUpcoming": upcoming,

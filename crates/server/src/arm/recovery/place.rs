@@ -83,22 +83,22 @@ pub fn item_id(call: &Call<'_>, vault: &Vault) -> Result<ResourceId> {
 /// The items at or below a resource. A deleted one whose time is over is gone, whether it was purged yet or not.
 pub fn items(call: &mut Call<'_>, scope: &ResourceId) -> Result<Vec<ProtectedItem>> {
     let mut items: Vec<ProtectedItem> = call.tx.below(scope)?;
-    items.retain(|item| !item.is_gone(call.now));
+    items.retain(|item| !item.is_gone(call.settled));
     Ok(items)
 }
 
 /// The item with this id, if it exists and its time is not over.
 pub fn stored_item(call: &mut Call<'_>, id: &ResourceId) -> Result<Option<ProtectedItem>> {
     let item: Option<ProtectedItem> = call.tx.resource(id)?;
-    Ok(item.filter(|item| !item.is_gone(call.now)))
+    Ok(item.filter(|item| !item.is_gone(call.settled)))
 }
 
 /// The items below a resource, after those whose time is over were purged: for whoever ends what they are in.
 pub fn purged(call: &mut Call<'_>, vault: &ResourceId, scope: &ResourceId) -> Result<Vec<ProtectedItem>> {
     let items: Vec<ProtectedItem> = call.tx.below(scope)?;
-    let (gone, items): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.is_gone(call.now));
+    let (gone, items): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.is_gone(call.settled));
     for item in gone {
-        door::change(call, vault, VaultChange::purge(item, call.now)?)?;
+        door::change(call, vault, VaultChange::purge(item, call.settled)?)?;
     }
     Ok(items)
 }
@@ -106,8 +106,8 @@ pub fn purged(call: &mut Call<'_>, vault: &ResourceId, scope: &ResourceId) -> Re
 /// The item with this id, as [`stored_item`]; one whose time is over is purged, so that another can take its name.
 pub fn item_or_room(call: &mut Call<'_>, vault: &Vault, id: &ResourceId) -> Result<Option<ProtectedItem>> {
     match call.tx.resource::<ProtectedItem>(id)? {
-        Some(item) if item.is_gone(call.now) => {
-            door::change(call, &vault.id, VaultChange::purge(item, call.now)?)?;
+        Some(item) if item.is_gone(call.settled) => {
+            door::change(call, &vault.id, VaultChange::purge(item, call.settled)?)?;
             Ok(None)
         }
         item => Ok(item),

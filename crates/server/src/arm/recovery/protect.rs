@@ -93,6 +93,7 @@ impl<'a> Ask<'a> {
         let after = ProtectedItem {
             standstill: None,
             friendly_name: name.to_string(),
+            frozen: None,
             short,
             item_type: item_type.to_string(),
             source: self.source.clone(),

@@ -48,7 +48,7 @@ fn restore(call: &mut Call<'_>) -> Result<Reply> {
 /// # Errors
 /// `UserErrorRecoveryPointExpired` for one, and when the store fails.
 pub fn check_kept(call: &mut Call<'_>, item: &ProtectedItem, point: &RecoveryPoint) -> Result<()> {
-    let over = keeping::is_over(call.tx, item, point, call.now)?;
+    let over = keeping::is_over(call.tx, item, point, call.settled)?;
     over.map_or(Ok(()), |why| Err(Error::invalid("UserErrorRecoveryPointExpired", why)))
 }
 

@@ -77,6 +77,7 @@ impl World {
                 policy: None,
                 protection: Protection::Protected,
                 deletion: None,
+                frozen: None,
                 instance: None,
                 created: now,
             };
