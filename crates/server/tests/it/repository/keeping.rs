@@ -98,6 +98,8 @@ async fn a_flood_of_uploads_holds_up_no_recovery_point() {
     let world = World::new().await;
     set_policy(&world, "p", 30);
     use_policy(&world, "p");
+    // The first request of a credential on a day is noted.
+    world.names("snapshots").await;
     let before = world.store().retries();
     let mut uploads = tokio::task::JoinSet::new();
     for number in 0..60_u8 {
