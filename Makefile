@@ -20,18 +20,24 @@ lint:
 	cd bench && cargo fmt --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
-# On a PostgreSQL server of its own.
-unit:
-	scripts/with-postgres cargo test --locked --workspace
+# On a PostgreSQL server of its own. The attacks on repositories are made with the restic of the current Debian.
+RESTIC := target/newer-restic/usr/bin/restic
+unit: $(RESTIC)
+	COUNTERSIGN_RESTIC="$(CURDIR)/$(RESTIC)" scripts/with-postgres cargo test --locked --workspace
+
+$(RESTIC):
+	scripts/debian-packages trixie target/newer-restic restic
 
 # Servers, clients and faults drawn from so many seeds; one that fails says how to replay it.
 SEEDS ?= 0..200
 simulate:
 	COUNTERSIGN_SEEDS=$(SEEDS) cargo test --locked -p server --test sim nothing_is_lost -- --nocapture
 
-# The decision against the naive model in millions of cases, and more seeds of the simulation.
+# The decision against the naive model in millions of cases, more seeds of the simulation, and the attacks with the restic
+# that is installed.
 CASES ?= 2000000
-nightly:
+nightly: restic
+	cargo test --locked -p server --test it attacks
 	COUNTERSIGN_CASES=$(CASES) cargo test --locked --release -p rbac --test differential
 	$(MAKE) simulate SEEDS=0..5000
 
