@@ -20,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/acceptance"))
 
+import listing  # noqa: E402
 from dataset import change, make  # noqa: E402
 from stores import PEERS, Countersign, Folder  # noqa: E402
 
@@ -29,6 +30,8 @@ TIMES_FOLDER = {"backup": 1.10, "restore": 1.10}
 # As a multiple of the fastest peer. Two runs of one store differ by about as much as this leaves.
 TIMES_PEER = 1.05
 MEMORY = 100.0  # of the server, in MB of a million bytes
+OBJECTS = 1_000_000  # that one list has
+FIRST_BYTE = 0.05  # when a list's first byte comes, as a share of the time that all of it takes
 
 
 def restic(binary, store, cache, *words):
@@ -99,7 +102,7 @@ def median(rounds, name, part, phase):
     return statistics.median(each[part][phase] for each in rounds[name])
 
 
-def report(arguments, rounds, memory):
+def report(arguments, rounds, memory, listed):
     """The table, and the limits that do not hold."""
     times = {name: {phase: median(rounds, name, 0, phase) for phase in PHASES} for name in rounds}
     lines = ["## The repository", "",
@@ -130,6 +133,11 @@ def report(arguments, rounds, memory):
     for phase, most in TIMES_FOLDER.items():
         limit(f"{phase}, against the local directory", ours[phase] / times[Folder.name][phase], most)
     limit("memory of the server in MB", memory[Countersign.name], MEMORY)
+    first, all_of_it, size, peak = listed
+    lines += ["", f"A list of {OBJECTS:,} objects, {size / 1e6:.0f} MB, takes {all_of_it:.1f} s; its first byte comes after "
+              f"{first * 1000:.0f} ms.", ""]
+    limit("the list's first byte, as a share of all", first / all_of_it, FIRST_BYTE)
+    limit(f"memory of the server with {OBJECTS:,} objects in MB", peak, MEMORY)
     return "\n".join(lines) + "\n", broken
 
 
@@ -150,7 +158,8 @@ def main():
     shutil.rmtree(arguments.home, ignore_errors=True)
     arguments.home.mkdir(parents=True)
     try:
-        text, broken = report(arguments, *measure(arguments, arguments.home))
+        measured = measure(arguments, arguments.home)
+        text, broken = report(arguments, *measured, listing.measure(arguments.home / "listing", OBJECTS))
     finally:
         shutil.rmtree(arguments.home, ignore_errors=True)
     print("\n" + text)
