@@ -110,7 +110,7 @@ fn still_runs(point: &RecoveryPoint, now: Timestamp) -> bool {
 }
 
 /// Which recovery points of an item are kept at a moment, with everything they need: those whose time is not over, or was
-/// not when the item was stopped (see [`crate::Standstill`]); and the newest, whatever its time. An item whose backups stopped in
+/// not when the item was stopped (see [`crate::Standstill`]) or frozen; and the newest, whatever its time. An item whose backups stopped in
 /// silence does not end with nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Kept<'a> {
@@ -133,12 +133,13 @@ impl<'a> Kept<'a> {
     pub fn keeps(&self, point: &RecoveryPoint) -> bool {
         still_runs(point, self.now)
             || self.stands_still(point)
+            || self.is_frozen(point)
             || self.newest.is_some_and(|at| at <= point.at)
     }
 
     /// Until when a point that is kept is, as far as that is known at this moment; `None`: without end.
     pub fn until(&self, point: &RecoveryPoint) -> Option<Timestamp> {
-        if self.newest.is_some_and(|at| at <= point.at) {
+        if self.newest.is_some_and(|at| at <= point.at) || self.is_frozen(point) {
             return None;
         }
         let own = point.retain_until?;
@@ -152,6 +153,11 @@ impl<'a> Kept<'a> {
     /// Whether the point is this item's.
     pub(crate) fn is_about(&self, point: &RecoveryPoint) -> bool {
         point.id.is_within(&self.item.id)
+    }
+
+    /// Whether the point is one that a freeze holds: nothing that it needs has been purged since.
+    fn is_frozen(&self, point: &RecoveryPoint) -> bool {
+        self.item.frozen.as_ref().is_some_and(|freeze| still_runs(point, freeze.at))
     }
 
     fn stands_still(&self, point: &RecoveryPoint) -> bool {

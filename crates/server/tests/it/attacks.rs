@@ -16,9 +16,9 @@ use vault::policy::{PolicyBody, mab_daily};
 use vault::{BackupPolicy, VaultChange};
 
 use self::machine::{Backup, Machine};
-use crate::harness::BACKUP_SUB;
+use crate::harness::{ALICE, BACKUP_SUB};
 use crate::repository::keeping::use_policy;
-use crate::repository::world::{World, hash, place, vault_id};
+use crate::repository::world::{ITEM, SECRET, World, hash, item_id, place, vault_id};
 
 const FOLDERS: [&str; 4] = ["keys", "index", "data", "snapshots"];
 
@@ -95,6 +95,7 @@ async fn whoever_wipes_the_repository_destroys_no_recovery_point() {
     forget.extend(backups.iter().map(|backup| backup.point.as_str()));
     machine.run_as("the attacker's", &forget).await;
     delete_everything(&world, &FOLDERS).await;
+    server::watching::watch(world.server.running.app()).unwrap();
     for method in ["DELETE", "POST"] {
         let got = world.send(world.request(method, "/config").body("another")).await;
         assert_eq!(got.status, 403, "{}", got.text());
@@ -106,8 +107,14 @@ async fn whoever_wipes_the_repository_destroys_no_recovery_point() {
     for backup in &backups {
         machine.must_come_back(backup).await;
     }
-    // 40 days later all but the first are over, which was made on the weekday that is kept for 12 weeks.
+    // The item is frozen, and whoever comes back from holidays late finds everything.
     pass(&world, 11);
+    assert_eq!(machine.points().await.len(), backups.len());
+    machine.must_come_back(&backups[1]).await;
+    let thaw = format!("{}/thaw", item_id(ITEM));
+    world.server.as_(ALICE).post(&thaw, serde_json::Value::Null).await.expect(200);
+    pass(&world, 0);
+    // 40 days later all but the first are over, which was made on the weekday that is kept for 12 weeks.
     // The newest is kept whatever its time.
     assert_eq!(machine.points().await, [3, 0].map(|at: usize| backups[at].point.clone()));
     machine.must_come_back(&backups[0]).await;
@@ -331,7 +338,7 @@ async fn a_wiped_head_comes_back_from_a_view() {
     let view = |place: &str| {
         let path = format!("{}@{}{place}", world.base(), backups[1].point);
         let request = world.server.request("GET", &path);
-        request.basic_auth(crate::repository::world::ITEM, Some(crate::repository::world::SECRET))
+        request.basic_auth(ITEM, Some(SECRET))
     };
     for folder in FOLDERS {
         let names = world.send(view(&format!("/{folder}/"))).await;
