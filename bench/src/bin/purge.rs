@@ -177,6 +177,7 @@ fn item(vault: ResourceId) -> Result<ProtectedItem> {
         short: ITEM.into(),
         item_type: "MabFileFolderProtectedItem".into(),
         friendly_name: "bench".into(),
+        frozen: None,
         source: None,
         policy: None,
         protection: Protection::Protected,

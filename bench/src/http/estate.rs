@@ -59,6 +59,7 @@ impl Estate {
             graph_listen: "127.0.0.1:0".parse()?,
             userrealm_listen: None,
             public_name: None,
+            settings: server::settings::Settings::default(),
         };
         let running = server::start(&config, store, edge).await?;
         let address = running.address.strip_prefix("https://").context("no address")?.parse()?;
