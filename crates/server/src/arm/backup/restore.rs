@@ -33,15 +33,13 @@ fn validate(call: &mut Call<'_>) -> Result<Reply> {
     if request.is_absent() {
         return Err(call.body()?.missing("restoreRequestObject"));
     }
-    let point = point_of(call, &instance, &request)?;
-    restore::check_kept(call, &instance, &point)?;
+    point_of(call, &instance, &request)?;
     accepted(call, &vault, None)
 }
 
 fn order(call: &mut Call<'_>) -> Result<Reply> {
     let (vault, instance) = place::live_item(call)?;
     let point = point_of(call, &instance, &call.body()?)?;
-    restore::check_kept(call, &instance, &point)?;
     let mut job = items::job(call, &vault, &instance, "Restore")?;
     job.details = restore::details(call, &vault, &instance, &point);
     call.fact("item", instance.friendly_name.clone());

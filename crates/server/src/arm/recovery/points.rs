@@ -41,7 +41,7 @@ fn get(call: &mut Call<'_>) -> Result<Reply> {
 /// no more: what it needs may be gone at any moment.
 pub fn kept(call: &mut Call<'_>, item: &ProtectedItem, span: &Span) -> Result<Vec<RecoveryPoint>> {
     let mut points: Vec<RecoveryPoint> = call.tx.below(&item.id)?;
-    let kept = Kept::of(item, &points, call.now);
+    let kept = Kept::of(item, &points, call.settled);
     points.retain(|point| kept.keeps(point) && span.holds(point.at));
     points.sort_by_cached_key(key);
     Ok(points)
@@ -51,7 +51,7 @@ pub fn kept(call: &mut Call<'_>, item: &ProtectedItem, span: &Span) -> Result<Ve
 pub fn named(call: &mut Call<'_>, item: &ProtectedItem) -> Result<RecoveryPoint> {
     let id = item.id.child(&format!("recoveryPoints/{}", call.params.get("point")))?;
     let point = call.tx.resource(&id)?.ok_or_else(|| place::not_found(&id))?;
-    match is_over(call.tx, item, &point, call.now)? {
+    match is_over(call.tx, item, &point, call.settled)? {
         Some(why) => Err(Error::not_found("RecoveryPointExpired", why)),
         None => Ok(point),
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use arm::{Error, Result, timestamp};
+use arm::{Result, timestamp};
 use vault::{Job, ProtectedItem, RecoveryPoint, Vault, VaultChange};
 
 use super::operations::{Links, accepted};
@@ -12,7 +12,6 @@ use crate::arm::call::Call;
 use crate::arm::door;
 use crate::arm::reply::Reply;
 use crate::arm::route::{Method, Route, route};
-use crate::keeping;
 
 /// The routes of this part.
 pub const ROUTES: &[Route] = &[route(
@@ -25,7 +24,6 @@ pub const ROUTES: &[Route] = &[route(
 fn restore(call: &mut Call<'_>) -> Result<Reply> {
     let (vault, item) = place::live_item(call)?;
     let point = points::named(call, &item)?;
-    check_kept(call, &item, &point)?;
     let properties = call.properties()?;
     if properties.is_absent() {
         return Err(call.body()?.missing("properties"));
@@ -41,15 +39,6 @@ fn restore(call: &mut Call<'_>) -> Result<Reply> {
     call.fact("recoveryPoint", point.snapshot.clone());
     door::change(call, &vault.id, VaultChange::restore(&item, &point))?;
     accepted(call, &vault, &Links::of_item(&item.id), Some(job))
-}
-
-/// Refuses a recovery point whose retention is over.
-///
-/// # Errors
-/// `UserErrorRecoveryPointExpired` for one, and when the store fails.
-pub fn check_kept(call: &mut Call<'_>, item: &ProtectedItem, point: &RecoveryPoint) -> Result<()> {
-    let over = keeping::is_over(call.tx, item, point, call.settled)?;
-    over.map_or(Ok(()), |why| Err(Error::invalid("UserErrorRecoveryPointExpired", why)))
 }
 
 /// Where and how a client reads a recovery point, by its name for people.
