@@ -1,14 +1,13 @@
 """Real restic on the view of a recovery point, after somebody with all credentials did their worst to the repository."""
 
 import os
-import random
 
 import pytest
 
 from clients import refused
 from restic import Restic, credentials_of
 from scene import backup_ground, make_item
-from test_restic import tree
+from test_restic import files, tree  # noqa: F401
 
 OLD = "only the clients know this"
 NEW = "only the attacker knows this"
@@ -23,16 +22,6 @@ def vault(alice):
 def protected(alice, vault, tmp_path, request):
     item = make_item(alice, vault, f"{vault}/backupPolicies/files", name=request.node.name.replace("_", "-"))
     return item, credentials_of(alice, item), tmp_path / "cache"
-
-
-@pytest.fixture
-def files(tmp_path):
-    source, noise = tmp_path / "source", random.Random(2)
-    (source / "deep/er").mkdir(parents=True)
-    (source / "letter.txt").write_text("Dear backup,\n" * 5000)
-    (source / "noise").write_bytes(noise.randbytes(3_000_000))
-    (source / "deep/er/Gr\u00fc\u00dfe").write_bytes(noise.randbytes(70_000))
-    return source
 
 
 def view_of(server, credentials, snapshot, cache):

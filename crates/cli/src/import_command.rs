@@ -13,13 +13,13 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
+use ledger::Digester;
 use reqwest::blocking::{Body, Client, Response};
 use reqwest::header::{ACCEPT, CONTENT_LENGTH};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, StatusCode, Url};
 use serde::Deserialize;
 use server::settings::is_loopback;
-use sha2::{Digest, Sha256};
 
 /// Folders in the order in which they go: nothing arrives before what it needs.
 const FOLDERS: [&str; 4] = ["keys", "data", "index", "snapshots"];
@@ -327,11 +327,11 @@ fn said(answer: Response) -> String {
 
 /// The SHA-256 of a file in lower-case hex.
 fn hash(file: &mut File) -> io::Result<String> {
-    let mut hash = Sha256::new();
+    let mut hash = Digester::default();
     let mut piece = vec![0; 64 << 10];
     loop {
         match file.read(&mut piece)? {
-            0 => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            0 => return Ok(hash.finish().to_string()),
             read => hash.update(piece.get(..read).unwrap_or_default()),
         }
     }

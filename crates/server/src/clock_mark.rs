@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use ledger::{Actor, ActorKind, Entry, Verdict};
+use ledger::Entry;
 use mua::alert::{CLOCK_ACCEPTED, CLOCK_IN_DOUBT};
 use store::{ClockMark, Store, Transaction};
 use tokio::sync::watch;
@@ -17,6 +17,7 @@ use vault::Vault;
 
 use crate::app::App;
 use crate::edge::Edge;
+use crate::own_work::entry_of;
 
 /// How often the mark is moved.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -180,33 +181,10 @@ fn tell(
         targets.push("/".into());
     }
     for target in targets {
-        tx.record(Entry { target, ..entry(operation, reason, now, correlation) });
+        let operation = operation.to_string();
+        tx.record(Entry { operation, correlation, ..entry_of(target, now, reason.to_string()) });
     }
     Ok(())
-}
-
-fn entry(operation: &str, reason: &str, now: Timestamp, correlation: Uuid) -> Entry {
-    Entry {
-        sequence: 0,
-        at: now,
-        correlation,
-        actor: Actor {
-            person: "server".into(),
-            object: Uuid::nil(),
-            tenant: Uuid::nil(),
-            kind: ActorKind::System,
-            name: "countersign".into(),
-            authentication: Vec::new(),
-            address: None,
-        },
-        operation: operation.into(),
-        target: String::new(),
-        change: None,
-        verdict: Verdict::Done,
-        reason: reason.into(),
-        consent: Vec::new(),
-        facts: Default::default(),
-    }
 }
 
 #[cfg(test)]
@@ -336,7 +314,7 @@ mod tests {
         assert_eq!(clock_mark(&store).unwrap(), None);
         store.transact(|tx| tx.put(&ClockMark::at(at(1_000)))).unwrap();
         assert_eq!(clock_mark(&store).unwrap(), Some(ClockMark::at(at(1_000))));
-        let entry = entry("test", "test", at(2_000), Uuid::nil());
+        let entry = Entry { operation: "test".into(), ..entry_of("/".into(), at(2_000), "test".into()) };
         store
             .transact(|tx| {
                 tx.record(entry.clone());

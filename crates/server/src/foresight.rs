@@ -8,11 +8,10 @@ use std::ops::ControlFlow;
 use arm::{ResourceId, Result};
 use jiff::Timestamp;
 use store::{ClockMark, DeletedObject, ObjectType, Transaction};
-use vault::{ProtectedItem, RecoveryPoint};
+use vault::{ProtectedItem, RecoveryPoint, vault_of};
 
 use self::pins::{Pin, Pins};
 use crate::freeing::Freeable;
-use crate::purging::VAULT_SEGMENTS;
 
 /// Objects and their bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,7 +83,7 @@ pub fn look(tx: &mut Transaction, vault: Option<&str>, now: Timestamp) -> Result
         let is_meant = |id: &ResourceId| {
             id.name().eq_ignore_ascii_case(vault) || id.to_string().eq_ignore_ascii_case(vault)
         };
-        items.retain(|item| is_meant(&item.id.first(VAULT_SEGMENTS)));
+        items.retain(|item| is_meant(&vault_of(&item.id)));
     }
     items.into_iter().map(|item| look_at(tx, item, settled)).collect()
 }
@@ -102,8 +101,8 @@ fn look_at(tx: &mut Transaction, item: ProtectedItem, now: Timestamp) -> Result<
 }
 
 fn find(tx: &Transaction, freeable: &Freeable, now: Timestamp) -> Result<Findings> {
-    let needs = freeable.needs(tx, now)?;
-    let arrivals = tx.arrivals(&freeable.item.short, ObjectType::Snapshots)?;
+    let arrivals = freeable.arrivals(tx)?;
+    let needs = freeable.needs(&arrivals, now);
     let kept = freeable.kept(now);
     let points = freeable.points.iter().filter(|point| kept.keeps(point));
     let pins = points.map(|point| {

@@ -9,16 +9,16 @@ use std::time::Duration;
 use arm::{Error, ResourceId, Result};
 use jiff::{SignedDuration, Timestamp};
 use ledger::Entry;
-use store::{ObjectType, Purged, Transaction};
+use store::{Arrivals, ObjectType, Purged, Transaction};
 use uuid::Uuid;
 use vault::keeping::{Kept, needs};
 use vault::purge_rule::Needs;
-use vault::{ProtectedItem, RecoveryPoint, Vault, VaultChange};
+use vault::{ProtectedItem, RecoveryPoint, Vault, VaultChange, vault_of};
 
 use crate::app::App;
 use crate::arm::door;
 use crate::edge::Edge;
-use crate::purging::{VAULT_SEGMENTS, entry, operation};
+use crate::own_work::{each_item, entry, operation};
 use crate::turn::Turn;
 
 /// When it is done, and by whom.
@@ -38,12 +38,7 @@ const PAGE: u32 = 2000;
 /// # Errors
 /// When the store fails, after all that could be purged was.
 pub fn free(app: &App) -> Result<()> {
-    let items: Vec<ProtectedItem> = app.store.transact(|tx| tx.all())?;
-    let mut outcome = Ok(());
-    for item in &items {
-        outcome = outcome.and(free_item(app, &item.id));
-    }
-    outcome
+    each_item(app, free_item)
 }
 
 fn free_item(app: &App, item: &ResourceId) -> Result<()> {
@@ -86,7 +81,7 @@ impl Freeable {
         if let Some(why) = frozen(&item) {
             return Ok(Err(why));
         }
-        let vault = tx.resource(&id.first(VAULT_SEGMENTS))?;
+        let vault = tx.resource(&vault_of(id))?;
         let vault = vault.ok_or_else(|| Error::internal(format!("the item '{id}' is in no vault")))?;
         Ok(Ok(Self { points: tx.below(id)?, item, vault }))
     }
@@ -96,15 +91,19 @@ impl Freeable {
         Kept::of(&self.item, &self.points, now)
     }
 
-    /// What these points need. Where they are in the repository's order need not be part of the commit's condition: a row
-    /// that says so is needed as long as its point is kept.
+    /// Where in the repository's order its snapshots are. That need not be part of the commit's condition: a row that says so
+    /// is needed as long as its point is kept.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn needs(&self, tx: &Transaction, now: Timestamp) -> Result<Needs> {
-        let arrivals = tx.arrivals(&self.item.short, ObjectType::Snapshots)?;
+    pub fn arrivals(&self, tx: &Transaction) -> Result<Arrivals> {
+        tx.arrivals(&self.item.short, ObjectType::Snapshots)
+    }
+
+    /// What these points need.
+    pub fn needs(&self, arrivals: &Arrivals, now: Timestamp) -> Needs {
         let place = |point: &RecoveryPoint| arrivals.find(&point.snapshot, point.at);
-        Ok(needs(&self.kept(now), &self.points, place, self.vault.capture_window()))
+        needs(&self.kept(now), &self.points, place, self.vault.capture_window())
     }
 }
 
@@ -128,7 +127,7 @@ fn purge_page(
     let Ok(freeable) = Freeable::read(tx, id)? else {
         return Ok(Purged::default());
     };
-    let needs = freeable.needs(tx, settled)?;
+    let needs = freeable.needs(&freeable.arrivals(tx)?, settled);
     let Freeable { item, vault, points } = &freeable;
     let purged = tx.purge_deleted(&item.short, &needs, settled, after, PAGE)?;
     if purged.objects == 0 {

@@ -11,12 +11,12 @@ use ledger::Entry;
 use store::Transaction;
 use uuid::Uuid;
 use vault::keeping::Kept;
-use vault::{BackupPolicy, ProtectedItem, RecoveryPoint, VaultChange};
+use vault::{BackupPolicy, ProtectedItem, RecoveryPoint, VaultChange, vault_of};
 
 use crate::app::App;
 use crate::arm::door;
 use crate::edge::Edge;
-use crate::purging::{VAULT_SEGMENTS, entry, operation};
+use crate::own_work::{each_item, entry, operation};
 use crate::turn::Turn;
 
 /// When it is done, and by whom.
@@ -36,12 +36,7 @@ const AT_ONCE: usize = 200;
 /// # Errors
 /// When the store fails, after all that could be extended was.
 pub fn extend(app: &App) -> Result<()> {
-    let items: Vec<ProtectedItem> = app.store.transact(|tx| tx.all())?;
-    let mut outcome = Ok(());
-    for item in &items {
-        outcome = outcome.and(extend_item(app, &item.id));
-    }
-    outcome
+    each_item(app, extend_item)
 }
 
 /// Extends the points of one item.
@@ -108,7 +103,7 @@ fn extend_some(tx: &mut Transaction, id: &ResourceId, edge: &Edge, correlation: 
     if count == 0 {
         return Ok(false);
     }
-    let vault = id.first(VAULT_SEGMENTS);
+    let vault = vault_of(id);
     for (point, until) in longer {
         door::change_by_server(tx, &vault, VaultChange::extend_retention(point, until)?, now)?;
     }

@@ -24,6 +24,7 @@ mod login;
 pub mod mail;
 pub mod metrics;
 pub mod origin;
+mod own_work;
 mod people;
 pub mod purging;
 mod repository;

@@ -4,15 +4,16 @@
 use std::time::Duration;
 
 use arm::{Error, ResourceId, Result};
-use jiff::{SignedDuration, Timestamp};
-use ledger::{Actor, ActorKind, Entry, Verdict};
+use jiff::SignedDuration;
+use ledger::Entry;
 use store::Transaction;
 use uuid::Uuid;
-use vault::{ProtectedItem, PurgeWarning, Vault, VaultChange, VaultKind};
+use vault::{ProtectedItem, PurgeWarning, Vault, VaultChange, vault_of};
 
 use crate::app::App;
 use crate::arm::door;
 use crate::edge::Edge;
+use crate::own_work::{entry, operation};
 use crate::turn::Turn;
 
 /// When it is done, and by whom.
@@ -69,7 +70,7 @@ fn purge_one(tx: &mut Transaction, id: &ResourceId, edge: &Edge, correlation: Uu
     let Some(item) = item.filter(|item| item.is_gone(settled)) else {
         return Ok(());
     };
-    let vault = id.first(VAULT_SEGMENTS);
+    let vault = vault_of(id);
     if tx.resource::<Vault>(&vault)?.is_none() {
         return Err(Error::internal(format!("the item '{id}' is in no vault")));
     }
@@ -78,43 +79,4 @@ fn purge_one(tx: &mut Transaction, id: &ResourceId, edge: &Edge, correlation: Uu
     tx.delete::<PurgeWarning>(id.folded());
     tx.record(Entry { correlation, operation: operation(id, "purge"), change: Some(digest), ..entry });
     Ok(())
-}
-
-/// What the ledger says of what the server does to an item by itself.
-pub(crate) fn entry(item: &ProtectedItem, now: Timestamp, reason: String) -> Entry {
-    Entry {
-        sequence: 0,
-        at: now,
-        correlation: Uuid::nil(),
-        actor: Actor {
-            person: "server".into(),
-            object: Uuid::nil(),
-            tenant: Uuid::nil(),
-            kind: ActorKind::System,
-            name: "countersign".into(),
-            authentication: Vec::new(),
-            address: None,
-        },
-        operation: String::new(),
-        target: item.id.to_string(),
-        change: None,
-        verdict: Verdict::Done,
-        reason,
-        consent: Vec::new(),
-        facts: [("item".to_string(), item.friendly_name.clone())].into(),
-    }
-}
-
-/// `/subscriptions/{}/resourceGroups/{}/providers/{}/vaults/{}`
-pub(crate) const VAULT_SEGMENTS: usize = 8;
-
-/// What the ledger calls it.
-pub(crate) fn operation(item: &ResourceId, verb: &str) -> String {
-    let items = match VaultKind::of(item) {
-        VaultKind::RecoveryServices => {
-            "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems"
-        }
-        VaultKind::Backup => "Microsoft.DataProtection/backupVaults/backupInstances",
-    };
-    format!("{items}/{verb}")
 }

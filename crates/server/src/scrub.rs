@@ -17,7 +17,7 @@ use vault::ProtectedItem;
 use vault::damage::{Damage, Damaged, Pass, Place, Scrub};
 
 use crate::app::App;
-use crate::purging::{entry, operation};
+use crate::own_work::{entry, operation};
 use crate::turn::Turn;
 
 /// How often some of it is done.
@@ -237,9 +237,7 @@ impl Round {
         }
         Ok(behind)
     }
-}
 
-impl Round {
     fn was_damaged(&self, repository: &str, place: &str) -> bool {
         self.known.iter().any(|known| known.repository == repository && known.objects.contains_key(place))
     }

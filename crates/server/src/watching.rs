@@ -12,11 +12,12 @@ use ledger::Entry;
 use store::{ObjectType, Transaction};
 use uuid::Uuid;
 use vault::watch::{Anomaly, KEY_AGE, Present, Silence, Watch};
-use vault::{BackupPolicy, Freeze, ProtectedItem, Protection, RecoveryPoint, VaultChange};
+use vault::{Freeze, ProtectedItem, Protection, RecoveryPoint, VaultChange, vault_of};
 
 use crate::app::App;
 use crate::arm::door;
-use crate::purging::{VAULT_SEGMENTS, entry, operation};
+use crate::keeping::policy_of;
+use crate::own_work::{entry, operation};
 use crate::turn::Turn;
 
 /// When it is done, and by whom.
@@ -120,11 +121,7 @@ fn gap(tx: &mut Transaction, item: &ProtectedItem) -> Result<Option<SignedDurati
     if item.protection != Protection::Protected || item.deletion.is_some() {
         return Ok(None);
     }
-    let policy = match &item.policy {
-        Some(policy) => tx.resource::<BackupPolicy>(policy)?,
-        None => None,
-    };
-    Ok(policy.and_then(|policy| policy.body.longest_gap()))
+    Ok(policy_of(tx, item)?.and_then(|policy| policy.body.longest_gap()))
 }
 
 /// How many runs a day that makes.
@@ -152,7 +149,7 @@ pub(crate) fn freeze(
         item.id
     );
     let entry = entry(&item, now, reason);
-    let (vault, operation) = (item.id.first(VAULT_SEGMENTS), operation(&item.id, "freeze"));
+    let (vault, operation) = (vault_of(&item.id), operation(&item.id, "freeze"));
     let change = VaultChange::freeze(item, Freeze { at: now, why });
     let digest = door::change_by_server(tx, &vault, change, now)?;
     tx.record(Entry { correlation, operation, change: Some(digest), ..entry });

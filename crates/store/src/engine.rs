@@ -136,9 +136,6 @@ pub(crate) trait Snapshot: Send {
         limit: i64,
     ) -> Result<Vec<ObjectRow>, StoreError>;
 
-    /// How many objects are alive, and their bytes.
-    fn usage(&self, repository: &str) -> Result<(i64, i64), StoreError>;
-
     /// How many bytes are stored, as quotas count them: each content once, also of what was deleted, without locks.
     fn stored(&self, within: &Within) -> Result<i64, StoreError>;
     /// What happened in a repository behind a sequence: of each type one row.

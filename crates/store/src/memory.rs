@@ -498,11 +498,6 @@ impl Snapshot for View {
         Ok(limited(later.map(|lifetime| lifetime.row.clone()), limit))
     }
 
-    fn usage(&self, repository: &str) -> Result<(i64, i64), StoreError> {
-        let alive = || self.0.objects.iter().filter(|l| l.repository == repository && l.deleted.is_none());
-        Ok((count(alive()), alive().map(|lifetime| lifetime.row.size).sum()))
-    }
-
     fn stored(&self, within: &Within) -> Result<i64, StoreError> {
         Ok(self.0.stored(within))
     }

@@ -41,8 +41,14 @@ impl Holder {
 
     /// The repositories of all items below a resource.
     pub fn below(id: &ResourceId) -> Self {
-        Self(Within::Items { lower: format!("{}/", id.folded()), upper: format!("{}0", id.folded()) })
+        let (lower, upper) = below(id);
+        Self(Within::Items { lower, upper })
     }
+}
+
+/// From which key on, and up to which, resources lie below this one.
+fn below(id: &ResourceId) -> (String, String) {
+    (format!("{}/", id.folded()), format!("{}0", id.folded()))
 }
 
 /// A decision under way. It sees the store as it was when the decision began, and its own writes. Nothing is written
@@ -128,7 +134,8 @@ impl Transaction {
         if scope.is_root() {
             return self.all();
         }
-        self.range(format!("{}/", scope.folded()), format!("{}0", scope.folded()))
+        let (lower, upper) = below(scope);
+        self.range(lower, upper)
     }
 
     /// All documents of the kind, in key order. Writes of this decision are not among them.
@@ -138,7 +145,7 @@ impl Transaction {
 
     /// As [`below`](Self::below), but not part of the commit's condition: for what stays right whatever of it changes.
     pub fn glance_below<D: Document>(&self, scope: &ResourceId) -> Result<Vec<D>> {
-        let (lower, upper) = (format!("{}/", scope.folded()), format!("{}0", scope.folded()));
+        let (lower, upper) = below(scope);
         self.snapshot.range(D::KIND, &lower, &upper)?.iter().map(Row::read).collect()
     }
 
@@ -248,13 +255,8 @@ impl Transaction {
     /// A vault takes its security PIN and its quota with it, so that a later one of the same name does not inherit them.
     fn erase_of_vault(&mut self, vault: &Edit<vault::Vault>) -> Result<()> {
         let key = vault.before().map(Document::key).unwrap_or_default();
-        if self.get::<SecurityPin>(&key)?.is_some() {
-            self.erase::<SecurityPin>(key.clone());
-        }
-        if self.get::<RepositoryQuota>(&key)?.is_some() {
-            self.erase::<RepositoryQuota>(key);
-        }
-        Ok(())
+        self.erase_any::<SecurityPin>(&key)?;
+        self.erase_any::<RepositoryQuota>(&key)
     }
 
     /// An item that is gone for good takes its recovery points, credentials, quota and consents with it.
@@ -265,19 +267,10 @@ impl Transaction {
         for credential in self.find::<RepositoryCredential>(&item.short)? {
             self.edit_credential(&Edit::delete(credential))?;
         }
-        if self.resource::<RepositoryQuota>(&item.id)?.is_some() {
-            self.erase::<RepositoryQuota>(item.key());
-        }
-        if self.get::<vault::damage::Damaged>(&item.short)?.is_some() {
-            self.erase::<vault::damage::Damaged>(item.short.clone());
-        }
-        if self.resource::<vault::watch::Watch>(&item.id)?.is_some() {
-            self.erase::<vault::watch::Watch>(item.key());
-        }
-        if self.resource::<mua::RestoreWindow>(&item.id)?.is_some() {
-            self.erase::<mua::RestoreWindow>(item.key());
-        }
-        Ok(())
+        self.erase_any::<RepositoryQuota>(&item.key())?;
+        self.erase_any::<vault::damage::Damaged>(&item.short)?;
+        self.erase_any::<vault::watch::Watch>(&item.key())?;
+        self.erase_any::<mua::RestoreWindow>(&item.key())
     }
 
     /// What is known of its use goes with a credential.
@@ -318,6 +311,14 @@ impl Transaction {
         let value: Written = Arc::new(document.clone());
         let write = DocumentWrite::Put { lookup: document.lookup(), body, value: Some(value) };
         self.note::<D>(document.key(), write);
+        Ok(())
+    }
+
+    /// Erases what may not be there.
+    fn erase_any<D: Document>(&mut self, key: &str) -> Result<()> {
+        if self.get::<D>(key)?.is_some() {
+            self.erase::<D>(key.to_string());
+        }
         Ok(())
     }
 
@@ -472,12 +473,6 @@ impl Transaction {
             self.snapshot.objects_seen(repository, object_type.as_str(), seen, after, i64::from(limit))?,
             limit,
         )
-    }
-
-    /// How many objects of a repository are alive, and their size in bytes. Not part of the commit's condition.
-    pub fn usage(&self, repository: &str) -> Result<(u64, u64)> {
-        let (count, bytes) = self.snapshot.usage(repository)?;
-        Ok((count.unsigned_abs(), bytes.unsigned_abs()))
     }
 
     /// How many bytes the repository of an item holds, or the repositories of all items of a vault: what was deleted

@@ -15,10 +15,15 @@ pub enum VaultKind {
 /// How many segments the id of a vault has.
 const SEGMENTS: usize = 8;
 
+/// The vault that this is, or that this lies in.
+pub fn vault_of(id: &ResourceId) -> ResourceId {
+    id.first(SEGMENTS)
+}
+
 impl VaultKind {
     /// The kind of the vault that this is, or that this lies in.
     pub fn of(id: &ResourceId) -> Self {
-        match id.first(SEGMENTS).is_of_type(Self::Backup.resource_type()) {
+        match vault_of(id).is_of_type(Self::Backup.resource_type()) {
             true => Self::Backup,
             false => Self::RecoveryServices,
         }

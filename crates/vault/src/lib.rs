@@ -33,7 +33,7 @@ pub use contents::{
 };
 pub use instance::Instance;
 pub use job::{Job, JobInstance, Operation};
-pub use kind::VaultKind;
+pub use kind::{VaultKind, vault_of};
 pub use repository_credential::{CredentialUse, RepositoryCredential, RepositoryRight, RetiringSecret};
 pub use repository_quota::RepositoryQuota;
 pub use restore::Restore;

@@ -22,7 +22,7 @@ use mua::{Conflict, GRANT_ACCESS, Held, Holders, Override, ResourceGuard, Side, 
 use rbac::{Action, Holding, Index};
 use serde_json::{Value, json};
 use store::Access;
-use vault::GuardProxy;
+use vault::{GuardProxy, vault_of};
 
 use super::call::Call;
 use super::reply::Reply;
@@ -113,7 +113,7 @@ fn of_guard(call: &mut Call<'_>) -> Result<Reply> {
 
 /// `GET <vault>/separationOfDuties`
 fn of_vault(call: &mut Call<'_>) -> Result<Reply> {
-    let vault = call.id().first(8);
+    let vault = vault_of(call.id());
     let proxies: Vec<GuardProxy> = call.tx.below(&vault)?;
     let Some(proxy) = proxies.into_iter().next() else {
         return Err(Error::not_found(

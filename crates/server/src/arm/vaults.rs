@@ -16,7 +16,7 @@ use store::Document;
 use vault::policy::PolicyBody;
 use vault::{
     BackupPolicy, Container, Feature, FreeSettings, GuardProxy, Immutability, Job, SoftDelete, Vault,
-    VaultChange, VaultKind,
+    VaultChange, VaultKind, vault_of,
 };
 
 pub use pin::secret as pin_secret;
@@ -347,7 +347,7 @@ pub fn delete(call: &mut Call<'_>) -> Result<Reply> {
 
 /// The id of the vault that a request is about: the vault's own path, or the beginning of a path below it.
 pub fn id_of(call: &Call<'_>) -> ResourceId {
-    call.id().first(8)
+    vault_of(call.id())
 }
 
 /// The vault that a request is about.

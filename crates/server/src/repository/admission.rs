@@ -156,11 +156,10 @@ pub fn admit(
     })?;
     let reach = rights::reach(credential.right, act, object_type);
     let admitted = Admitted { vault, item, reach, credential };
-    let history = address.point.is_none() || rights::opens_views(admitted.credential.right);
-    if reach == Reach::Refused || !history {
+    let may_enter = |right| address.point.is_none() || rights::opens_views(right);
+    if reach == Reach::Refused || !may_enter(admitted.credential.right) {
         return Err(admitted.refuse(act, object_type, |right| {
-            rights::reach(right, act, object_type) == Reach::All
-                && (address.point.is_none() || rights::opens_views(right))
+            rights::reach(right, act, object_type) == Reach::All && may_enter(right)
         }));
     }
     check_state(&admitted.item, act, object_type)?;

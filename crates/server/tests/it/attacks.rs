@@ -7,16 +7,15 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::Child;
 
-use arm::{Region, ResourceId};
+use arm::ResourceId;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
-use resources::ResourceGroup;
 use serde_json::json;
 use vault::policy::{PolicyBody, mab_daily};
 use vault::{BackupPolicy, VaultChange};
 
 use self::machine::{Backup, Machine};
-use crate::harness::{ALICE, BACKUP_SUB};
+use crate::harness::ALICE;
 use crate::repository::keeping::use_policy;
 use crate::repository::world::{ITEM, SECRET, World, hash, item_id, place, vault_id};
 
@@ -28,13 +27,7 @@ fn days(days: i64) -> SignedDuration {
 
 /// A world whose item keeps every point for 30 days, and those of today's weekday for 12 weeks.
 async fn world() -> World {
-    let world = World::new().await;
-    let group = ResourceGroup {
-        id: ResourceId::parse(&format!("/subscriptions/{BACKUP_SUB}/resourceGroups/rg")).unwrap(),
-        location: Region::parse("westeurope").unwrap(),
-        tags: BTreeMap::new(),
-    };
-    world.server.seed(|tx| tx.put(&group));
+    let world = World::in_a_group().await;
     let today = world.server.now().to_zoned(TimeZone::UTC).strftime("%A").to_string();
     let mut body = mab_daily(30);
     let times = body["retentionPolicy"]["dailySchedule"]["retentionTimes"].clone();

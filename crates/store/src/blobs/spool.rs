@@ -7,7 +7,7 @@ use std::io::{self, IoSlice, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
+use ledger::Digester;
 
 use super::claim::alone;
 use crate::error::StoreError;
@@ -24,7 +24,7 @@ pub(super) struct Spooled {
     /// Locked, so that a process which starts meanwhile leaves it alone.
     pub(super) file: File,
     pub(super) path: PathBuf,
-    hash: Sha256,
+    hash: Digester,
     pub(super) size: u64,
 }
 
@@ -40,7 +40,7 @@ impl Spool {
     pub(super) fn begin(&self, unique: &str) -> Result<Spooled, StoreError> {
         let path = self.folder.join(unique);
         let file = create_held(&path).map_err(|error| StoreError::Io(path.clone(), error))?;
-        Ok(Spooled { file, path, hash: Sha256::new(), size: 0 })
+        Ok(Spooled { file, path, hash: Digester::default(), size: 0 })
     }
 }
 
@@ -48,7 +48,7 @@ impl Spooled {
     /// Adds bytes, which lie in so many places.
     pub(super) fn write(&mut self, bytes: &[impl AsRef<[u8]>]) -> Result<(), StoreError> {
         for bytes in bytes {
-            self.hash.update(bytes);
+            self.hash.update(bytes.as_ref());
             self.size += bytes.as_ref().len() as u64;
         }
         write_all(&mut self.file, bytes).map_err(|error| StoreError::Io(self.path.clone(), error))
@@ -56,7 +56,7 @@ impl Spooled {
 
     /// The hash of all bytes so far, in lower-case hex.
     pub(super) fn hash(&self) -> String {
-        self.hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        self.hash.clone().finish().to_string()
     }
 
     /// Flushes the bytes.

@@ -366,10 +366,6 @@ impl Snapshot for Glance {
         self.known(None)
     }
 
-    fn usage(&self, _: &str) -> Result<(i64, i64), StoreError> {
-        self.known(None)
-    }
-
     fn stored(&self, _: &Within) -> Result<i64, StoreError> {
         self.known(None)
     }

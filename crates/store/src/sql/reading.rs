@@ -222,14 +222,6 @@ impl Snapshot for Reading {
         query(&self.connection, sql, &values, read_object)
     }
 
-    fn usage(&self, repository: &str) -> Result<(i64, i64), StoreError> {
-        let sql = "SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM objects
-             WHERE repository = $1 AND deleted_sequence IS NULL";
-        let read = |row: &dyn Columns| Ok((row.int(0)?, row.int(1)?));
-        let usage = query_first(&self.connection, sql, &[Value::Text(repository)], read)?;
-        Ok(usage.unwrap_or_default())
-    }
-
     fn stored(&self, within: &Within) -> Result<i64, StoreError> {
         let Statement { sql, values } = stored(within);
         query_count(&self.connection, sql, &values)

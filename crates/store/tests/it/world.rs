@@ -292,6 +292,21 @@ pub fn store_with_item() -> (Store, tempfile::TempDir) {
     (store, folder)
 }
 
+/// How many objects of the item are alive, and their size in bytes.
+pub fn alive(store: &Store) -> (usize, u64) {
+    let types = [
+        ObjectType::Config,
+        ObjectType::Keys,
+        ObjectType::Index,
+        ObjectType::Data,
+        ObjectType::Snapshots,
+        ObjectType::Locks,
+    ];
+    let alive = |object_type| store.transact(|tx| tx.objects(ITEM, object_type, 0, u32::MAX)).unwrap().0;
+    let objects: Vec<Object> = types.into_iter().flat_map(alive).collect();
+    (objects.len(), objects.iter().map(|object| object.size).sum())
+}
+
 /// Writes bytes up to where they are ready to be kept.
 pub fn upload(store: &Store, object_type: ObjectType, bytes: &[u8]) -> Finished {
     let unique = format!("{:?}-{}", std::thread::current().id(), ledger::Digest::of(bytes));

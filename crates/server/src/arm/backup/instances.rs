@@ -8,10 +8,13 @@ use super::ask::{self, Ask};
 use super::operations::{accepted, with_links};
 use super::view;
 use crate::arm::call::Call;
-use crate::arm::recovery::{credentials, integrity, items, place, thaw};
+use crate::arm::recovery::{credentials, integrity, items, place, quotas, thaw};
 use crate::arm::reply::Reply;
 use crate::arm::route::{Method, Route, route};
 use crate::arm::tracked::not_found;
+
+const VAULT_QUOTA: &str = vault_path!("/repositoryQuotas/default");
+const INSTANCE_QUOTA: &str = instance_path!("/repositoryQuotas/default");
 
 /// The routes of this part.
 pub const ROUTES: &[Route] = &[
@@ -89,6 +92,12 @@ pub const ROUTES: &[Route] = &[
         vault_action!("repositoryIntegrity/read"),
         integrity::show,
     ),
+    route(Method::Get, VAULT_QUOTA, vault_action!("repositoryQuotas/read"), quotas::get),
+    route(Method::Put, VAULT_QUOTA, vault_action!("repositoryQuotas/write"), quotas::put),
+    route(Method::Delete, VAULT_QUOTA, vault_action!("repositoryQuotas/delete"), quotas::delete),
+    route(Method::Get, INSTANCE_QUOTA, instance_action!("repositoryQuotas/read"), quotas::get),
+    route(Method::Put, INSTANCE_QUOTA, instance_action!("repositoryQuotas/write"), quotas::put),
+    route(Method::Delete, INSTANCE_QUOTA, instance_action!("repositoryQuotas/delete"), quotas::delete),
     route(Method::Post, instance_path!("/thaw"), instance_action!("thaw/action"), thaw::thaw),
 ];
 

@@ -12,21 +12,10 @@ use crate::arm::door;
 use crate::arm::reply::Reply;
 use crate::arm::route::{Method, Route, route};
 
-macro_rules! of_backup_vault {
-    ($below:literal) => {
-        concat!(
-            "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.DataProtection/backupVaults/{vault}",
-            $below
-        )
-    };
-}
-
 const OF_VAULT: &str = vault_path!("/repositoryQuotas/default");
 const OF_ITEM: &str = item_path!("/repositoryQuotas/default");
-const OF_BACKUP_VAULT: &str = of_backup_vault!("/repositoryQuotas/default");
-const OF_INSTANCE: &str = of_backup_vault!("/backupInstances/{instance}/repositoryQuotas/default");
 
-/// The routes of this part.
+/// The routes of this part. Those of Backup vaults are with their other routes.
 pub const ROUTES: &[Route] = &[
     route(Method::Get, OF_VAULT, vault_action!("repositoryQuotas/read"), get),
     route(Method::Put, OF_VAULT, vault_action!("repositoryQuotas/write"), put),
@@ -34,32 +23,6 @@ pub const ROUTES: &[Route] = &[
     route(Method::Get, OF_ITEM, item_action!("repositoryQuotas/read"), get),
     route(Method::Put, OF_ITEM, item_action!("repositoryQuotas/write"), put),
     route(Method::Delete, OF_ITEM, item_action!("repositoryQuotas/delete"), delete),
-    route(Method::Get, OF_BACKUP_VAULT, "Microsoft.DataProtection/backupVaults/repositoryQuotas/read", get),
-    route(Method::Put, OF_BACKUP_VAULT, "Microsoft.DataProtection/backupVaults/repositoryQuotas/write", put),
-    route(
-        Method::Delete,
-        OF_BACKUP_VAULT,
-        "Microsoft.DataProtection/backupVaults/repositoryQuotas/delete",
-        delete,
-    ),
-    route(
-        Method::Get,
-        OF_INSTANCE,
-        "Microsoft.DataProtection/backupVaults/backupInstances/repositoryQuotas/read",
-        get,
-    ),
-    route(
-        Method::Put,
-        OF_INSTANCE,
-        "Microsoft.DataProtection/backupVaults/backupInstances/repositoryQuotas/write",
-        put,
-    ),
-    route(
-        Method::Delete,
-        OF_INSTANCE,
-        "Microsoft.DataProtection/backupVaults/backupInstances/repositoryQuotas/delete",
-        delete,
-    ),
 ];
 
 /// What a quota is for.
@@ -83,7 +46,7 @@ impl Scope {
 }
 
 /// `GET repositoryQuotas/default`: the limit, if there is one, and what is stored.
-fn get(call: &mut Call<'_>) -> Result<Reply> {
+pub fn get(call: &mut Call<'_>) -> Result<Reply> {
     let scope = Scope::of(call)?;
     let quota: Option<RepositoryQuota> = call.tx.resource(&scope.id)?;
     Ok(Reply::ok(view(call, &scope, quota.map(|quota| quota.limit))?))
@@ -91,7 +54,7 @@ fn get(call: &mut Call<'_>) -> Result<Reply> {
 
 /// `PUT repositoryQuotas/default`. One that is set or lowered can stop backups, so that it takes the consent that
 /// stopping them takes.
-fn put(call: &mut Call<'_>) -> Result<Reply> {
+pub fn put(call: &mut Call<'_>) -> Result<Reply> {
     let scope = Scope::of(call)?;
     let properties = call.properties()?;
     let name = "limitInBytes";
@@ -105,7 +68,7 @@ fn put(call: &mut Call<'_>) -> Result<Reply> {
 }
 
 /// `DELETE repositoryQuotas/default`: nothing is limited any more.
-fn delete(call: &mut Call<'_>) -> Result<Reply> {
+pub fn delete(call: &mut Call<'_>) -> Result<Reply> {
     let scope = Scope::of(call)?;
     if let Some(quota) = call.tx.resource::<RepositoryQuota>(&scope.id)? {
         door::change(call, &scope.vault, VaultChange::remove_quota(quota))?;

@@ -4,7 +4,6 @@ use std::fs;
 
 use jiff::SignedDuration;
 use mua::alert::AlertRule;
-use resources::ResourceGroup;
 use vault::damage::Scrub;
 
 use super::world::{World, hash, vault_id};
@@ -18,12 +17,6 @@ fn state(world: &World) -> Scrub {
     world.store().transact(|tx| tx.get(Scrub::KEY)).unwrap().unwrap_or_default()
 }
 
-fn alerts(world: &World) -> usize {
-    let entries = world.store().transact(|tx| tx.ledger(0, 10_000)).unwrap();
-    let all = entries.iter().flat_map(mua::alert::alerts);
-    all.filter(|alert| alert.rule == AlertRule::DataDamaged && alert.target == vault_id()).count()
-}
-
 /// Flips a bit of the one file of a folder that holds this object.
 fn rot(world: &World, folder: &str, bytes: &[u8]) {
     let file = world.files(folder).into_iter().find(|file| file.ends_with(hash(bytes))).unwrap();
@@ -34,13 +27,7 @@ fn rot(world: &World, folder: &str, bytes: &[u8]) {
 
 #[tokio::test]
 async fn damage_is_found_told_and_not_handed_out_until_it_is_sent_again() {
-    let world = World::new().await;
-    let group = ResourceGroup {
-        id: vault_id().first(4),
-        location: arm::Region::parse("westeurope").unwrap(),
-        tags: Default::default(),
-    };
-    world.server.seed(|tx| tx.put(&group));
+    let world = World::in_a_group().await;
     world.post("/config", b"config").await;
     let pack = world.store_as("data", b"a pack").await;
     let other = world.store_as("data", b"another").await;
@@ -60,7 +47,7 @@ async fn damage_is_found_told_and_not_handed_out_until_it_is_sent_again() {
         .unwrap();
     world.server.advance(SignedDuration::from_hours(30 * 24));
     scrub(&world, 1 << 20);
-    assert_eq!((state(&world).last.unwrap().damaged, alerts(&world)), (3, 1));
+    assert_eq!((state(&world).last.unwrap().damaged, world.alerts(AlertRule::DataDamaged)), (3, 1));
     // A pack is as good as missing; of anything else clients are told that they may not have it.
     for method in ["GET", "HEAD"] {
         assert_eq!(world.send(world.request(method, &pack)).await.status, 404);
@@ -88,7 +75,7 @@ async fn damage_is_found_told_and_not_handed_out_until_it_is_sent_again() {
     scrub(&world, 1 << 20);
     assert_eq!(world.get(&index).await.bytes, b"an index");
     assert!(world.metrics().await.contains("countersign_damaged_objects 0"));
-    assert_eq!(alerts(&world), 1);
+    assert_eq!(world.alerts(AlertRule::DataDamaged), 1);
 }
 
 #[tokio::test]
@@ -127,13 +114,13 @@ async fn what_rots_is_noticed_while_it_is_read() {
         }
     }
     for _ in 0..100 {
-        if alerts(&world) > 0 {
+        if world.alerts(AlertRule::DataDamaged) > 0 {
             break;
         }
         tokio::task::yield_now().await;
         world.names("keys").await;
     }
-    assert_eq!(alerts(&world), 1);
+    assert_eq!(world.alerts(AlertRule::DataDamaged), 1);
     let part = world.send(world.request("GET", &pack).header("Range", "bytes=10-20")).await;
     assert_eq!(part.status, 404);
 }
@@ -149,7 +136,7 @@ async fn a_folder_that_is_not_there_is_not_the_damage_of_each_object() {
     server::scrub::scrub(world.server.running.app(), 1 << 20).unwrap_err();
     fs::remove_dir_all(&folder).unwrap();
     fs::rename(&away, &folder).unwrap();
-    assert_eq!(alerts(&world), 0);
+    assert_eq!(world.alerts(AlertRule::DataDamaged), 0);
     assert_eq!(world.get(&pack).await.bytes, b"a pack");
     scrub(&world, 1 << 20);
     assert_eq!(state(&world).last.unwrap().damaged, 0);

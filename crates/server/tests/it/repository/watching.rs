@@ -2,11 +2,10 @@
 
 use jiff::SignedDuration;
 use mua::alert::AlertRule;
-use resources::ResourceGroup;
 use vault::{Freeze, ProtectedItem};
 
 use super::keeping::{set_policy, use_policy};
-use super::world::{ITEM, World, item_id, vault_id};
+use super::world::{ITEM, World, item_id};
 use crate::harness::ALICE;
 
 fn hours(hours: i64) -> SignedDuration {
@@ -25,21 +24,9 @@ fn frozen(world: &World) -> Option<Freeze> {
     item(world).frozen
 }
 
-fn alerts(world: &World, rule: AlertRule) -> usize {
-    let entries = world.store().transact(|tx| tx.ledger(0, 10_000)).unwrap();
-    let all = entries.iter().flat_map(mua::alert::alerts);
-    all.filter(|alert| alert.rule == rule && alert.target == vault_id()).count()
-}
-
 /// A repository that is backed up, with this many packs, which was looked at; and their places.
 async fn backed_up(packs: u32) -> (World, Vec<String>) {
-    let world = World::new().await;
-    let group = ResourceGroup {
-        id: vault_id().first(4),
-        location: arm::Region::parse("westeurope").unwrap(),
-        tags: Default::default(),
-    };
-    world.server.seed(|tx| tx.put(&group));
+    let world = World::in_a_group().await;
     set_policy(&world, "p", 30);
     use_policy(&world, "p");
     world.post("/config", b"config").await;
@@ -67,7 +54,7 @@ async fn packs_that_go_alone_freeze_the_item_and_nothing_is_destroyed_until_it_i
     assert!(why.contains("6 packs of 1536 bytes were deleted while the indexes"), "{why}");
     // It is told once, and clients are told why they cannot go on. Backups do.
     watch(&world);
-    assert_eq!(alerts(&world, AlertRule::ItemFrozen), 1);
+    assert_eq!(world.alerts(AlertRule::ItemFrozen), 1);
     let refused = world.delete(&packs[7]).await;
     assert_eq!(refused.status, 403);
     assert!(refused.text().contains("is frozen") && refused.text().contains("thaw"), "{}", refused.text());
@@ -96,7 +83,7 @@ async fn packs_that_go_alone_freeze_the_item_and_nothing_is_destroyed_until_it_i
     let thaw = format!("{}/thaw", item_id(ITEM));
     alice.post(&thaw, serde_json::Value::Null).await.expect(200);
     assert_eq!(alice.get(item_id(ITEM).as_str()).await.status, 404, "its time was over");
-    assert_eq!(alerts(&world, AlertRule::WeakerProtection), 1);
+    assert_eq!(world.alerts(AlertRule::WeakerProtection), 1);
 }
 
 #[tokio::test]
@@ -150,7 +137,7 @@ async fn whoever_tries_to_delete_the_config_freezes_the_item() {
     let why = frozen(&world).unwrap().why;
     assert_eq!(why, ["a backup client tried to delete the config without a security PIN"]);
     assert_eq!(world.delete("/config").await.status, 403);
-    assert_eq!(alerts(&world, AlertRule::ItemFrozen), 1);
+    assert_eq!(world.alerts(AlertRule::ItemFrozen), 1);
     assert_eq!(world.get("/config").await.bytes, b"config");
 }
 
@@ -159,11 +146,11 @@ async fn silence_is_told_once_and_ends() {
     let (world, _) = backed_up(1).await;
     world.server.advance(hours(23) - SignedDuration::from_mins(1));
     watch(&world);
-    assert_eq!(alerts(&world, AlertRule::RecoveryPointsMissed), 0);
+    assert_eq!(world.alerts(AlertRule::RecoveryPointsMissed), 0);
     world.server.advance(SignedDuration::from_mins(2));
     for _ in 0..2 {
         watch(&world);
-        assert_eq!(alerts(&world, AlertRule::RecoveryPointsMissed), 1);
+        assert_eq!(world.alerts(AlertRule::RecoveryPointsMissed), 1);
     }
     assert!(world.metrics().await.contains("countersign_silent_items 1"));
     assert_eq!(frozen(&world), None);
@@ -172,5 +159,5 @@ async fn silence_is_told_once_and_ends() {
     assert!(world.metrics().await.contains("countersign_silent_items 0"));
     world.server.advance(hours(49));
     watch(&world);
-    assert_eq!(alerts(&world, AlertRule::RecoveryPointsMissed), 2);
+    assert_eq!(world.alerts(AlertRule::RecoveryPointsMissed), 2);
 }

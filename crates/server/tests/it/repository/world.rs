@@ -9,8 +9,10 @@ use axum::body::Bytes;
 use directory::SecretDigest;
 use hyper::body::Frame;
 use ledger::{Actor, ActorKind, Entry, Verdict};
+use mua::alert::AlertRule;
 use mua::{GuardAnswer, Presented, VaultKind};
 use reqwest::header::{CONTENT_LENGTH, HeaderMap};
+use resources::ResourceGroup;
 use store::{Store, Transaction};
 use uuid::Uuid;
 use vault::{
@@ -57,6 +59,15 @@ impl Got {
 impl World {
     pub async fn new() -> Self {
         Self::on(Harness::start().await)
+    }
+
+    /// The same with the resource group, as those need it who call ARM.
+    pub async fn in_a_group() -> Self {
+        let world = Self::new().await;
+        let location = Region::parse("westeurope").unwrap();
+        let group = ResourceGroup { id: vault_id().first(4), location, tags: BTreeMap::new() };
+        world.server.seed(|tx| tx.put(&group));
+        world
     }
 
     /// Makes the vault and its items on a server.
@@ -214,6 +225,13 @@ impl World {
 
     pub fn points(&self) -> Vec<vault::RecoveryPoint> {
         self.store().transact(|tx| tx.below(&item_id(ITEM))).unwrap()
+    }
+
+    /// How many alerts of a rule the vault has.
+    pub fn alerts(&self, rule: AlertRule) -> usize {
+        let entries = self.store().transact(|tx| tx.ledger(0, 10_000)).unwrap();
+        let all = entries.iter().flat_map(mua::alert::alerts);
+        all.filter(|alert| alert.rule == rule && alert.target == vault_id()).count()
     }
 
     pub async fn metrics(&self) -> String {
