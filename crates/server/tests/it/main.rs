@@ -13,6 +13,7 @@ mod attacks;
 mod authorization;
 mod backup_mua;
 mod backup_vaults;
+mod check_access;
 mod containers;
 mod credentials;
 mod critical;
