@@ -10,6 +10,7 @@ mod activity;
 mod alerts;
 mod approvers;
 mod attacks;
+mod audits;
 mod authorization;
 mod backup_mua;
 mod backup_vaults;
