@@ -76,4 +76,4 @@ bench-repository:
 	target/test-tools/venv/bin/python bench/repository/measure.py $(ARGS)
 
 restic:
-	@command -v restic >/dev/null || scripts/install-restic
+	@command -v restic >/dev/null || scripts/install-debian restic

@@ -1,6 +1,6 @@
 import pytest
 
-from ground import lay_out, running
+from ground import DAYS, lay_out, running
 from visitor import Visitor, chromium
 
 
@@ -14,8 +14,8 @@ def browser():
 def ground(tmp_path_factory):
     """What the pages of the table show. Whoever looks at them changes nothing."""
     home = tmp_path_factory.mktemp("pages")
-    with running(home / "server") as server:
-        yield lay_out(server, home)
+    with running(home / "server", days_ago=DAYS) as (server, time):
+        yield lay_out(server, time)
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,12 @@
 """What there is to see: two directories, vaults of both kinds with backups in them, a guard, and people who wait for one
 another."""
 
+import os
 import random
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
 
 from clients import Arm
 from restic import Restic, credentials_of
@@ -14,14 +17,43 @@ from world import (ALICE, BOB, FABSEC, GUARD_SUB, READER, REGION, SAM, VAULT_SUB
 
 GUEST = ALICE.oids[FABSEC]
 WHOM_TO_ASK = "Ask the security team: security@fabsec.example, or 555 0100 at night."
+DAYS = 45  # how far back the ground goes
 DISKS = "Microsoft.Compute/disks"
 
 
+class Time:
+    """The time of a server, which began in the past and is brought forward. Its wall clock and its monotonic clock agree,
+    as if the time had passed."""
+
+    def __init__(self, home, days_ago):
+        self.file = home / "time"
+        self.offset = timedelta(days=-days_ago)
+        self.write()
+        library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+        self.env = os.environ | {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(self.file),
+                                 "FAKETIME_NO_CACHE": "1"}
+
+    def write(self):
+        new = self.file.with_suffix(".new")
+        new.write_text(f"{self.offset.total_seconds():+.0f}\n")
+        new.rename(self.file)
+
+    def passes(self, **span):
+        self.offset += timedelta(**span)
+        self.write()
+
+    def is_now(self):
+        self.offset = timedelta()
+        self.write()
+
+
 @contextmanager
-def running(home):
-    """A server, and a look into its ledger at the end."""
-    server = Server(home).start()
-    yield server
+def running(home, days_ago=0):
+    """A server whose time is `days_ago`, and that time; with a look into its ledger at the end."""
+    home.mkdir(parents=True, exist_ok=True)
+    time = Time(home, days_ago)
+    server = Server(home, env=time.env).start()
+    yield server, time
     server.stop()
     server.verify_ledger()
 
@@ -38,15 +70,17 @@ def employ(server, admin, name, home=FABSEC):
     return Person(upn, password, home, {home: made.json()["id"]})
 
 
-def back_up(server, person, item, home, times=1):
-    """Real backups of a small folder, which changes in between."""
-    home.mkdir(parents=True)
-    restic, noise = Restic(server, credentials_of(person, item), home / "cache"), random.Random(1)
-    restic.run("init")
-    for turn in range(times):
-        (home / f"letter{turn}").write_bytes(noise.randbytes(20_000))
-        restic.run("backup", home, "--exclude", home / "cache")
-    return restic
+class Host:
+    """A machine whose backups are quickly made: what restic would send, without a meaning that only restic could read."""
+
+    def __init__(self, server, person, item, name):
+        self.restic, self.noise = Restic(server, credentials_of(person, item), Path("/nowhere")), random.Random(name)
+        for path, content in ("?create=true", b""), ("config", b"the configuration"):
+            assert self.restic.http.post(f"{self.restic.base}{path}", data=content).status_code == 200
+
+    def back_up(self):
+        for kind, size in ("data", self.noise.randrange(20_000, 200_000)), ("index", 300), ("snapshots", 200):
+            assert self.restic.post(kind, self.noise.randbytes(size)).status_code == 200
 
 
 def disk_policy(days):
@@ -89,8 +123,8 @@ class Ground:
         self.ids |= {name: each.lstrip("/") for name, each in ids.items()}
 
 
-def lay_out(server, home):
-    """Everything that pages show, and nothing that changes while they are looked at."""
+def lay_out(server, time):
+    """Everything that pages show, and nothing that changes while they are looked at. It begins `DAYS` ago."""
     alice, sam = Arm(server, ALICE, also=[FABSEC]), Arm(server, SAM)
     olga = employ(server, SAM, "Olga Onduty")
     ground = Ground(server, {"alice": ALICE, "sam": SAM, "bob": BOB, "olga": olga})
@@ -98,32 +132,32 @@ def lay_out(server, home):
     make_group(alice, VAULT_SUB, "production")
     vault = make_vault(alice, "production", "offices")
     policy, longer = make_policy(alice, vault, "daily-30-days"), make_policy(alice, vault, "daily-90-days", 90)
-    item = make_item(alice, vault, policy, "srv01", "home")
-    back_up(server, alice, item, home / "srv01", 3)
-    make_item(alice, vault, longer, "db01", "dumps")
-    gone = make_item(alice, vault, policy, "srv09", "old")
-    back_up(server, alice, gone, home / "srv09")
-    alice.rest("DELETE", gone)
+    item, old = make_item(alice, vault, policy, "srv01", "home"), make_item(alice, vault, policy, "srv09", "old")
+    make_item(alice, vault, longer, "db01", "dumps")  # without a backup
     bare = make_vault(alice, "production", "workshop")
     make_item(alice, bare, make_policy(alice, bare, "daily-30-days"), "cad01", "drawings")
     backup_vault, instance = make_backup_vault(alice, "production", "disks", "erp-disk")
-    back_up(server, alice, instance, home / "erp-disk")
+    hosts = [Host(server, alice, each, name) for each, name in ((item, "home"), (old, "old"), (instance, "erp-disk"))]
+    for day in range(DAYS):
+        for host in hosts[:1] if day % 7 else hosts:
+            host.back_up()
+        time.passes(days=1)
+    time.is_now()
 
+    alice, sam = Arm(server, ALICE, also=[FABSEC]), Arm(server, SAM)  # the tokens of then are over
+    alice.rest("DELETE", old)
+    hosts[0].back_up()
     make_group(sam, GUARD_SUB, "guards")
     guard = make_guard(sam, "guards", "backup-guard", description=WHOM_TO_ASK)
-    assign(sam, guard, GUARD_SUB, READER, GUEST)
-    assign(sam, guard, GUARD_SUB, READER, olga.oid)
+    for each in GUEST, olga.oid:
+        assign(sam, guard, GUARD_SUB, READER, each)
     require_approval_by(sam, guard, olga.oid, SAM.oid)
     make_eligible(sam, guard, GUEST)
     put_under_guard(alice, vault, guard)
-    put_under_guard_of_the_other_kind(alice, backup_vault, guard)
+    alice.rest("PUT", f"{backup_vault}/backupResourceGuardProxies/DppResourceGuardProxy",
+               {"properties": {"resourceGuardResourceId": guard}})
     request = ask_for_consent(Arm(server, ALICE, tenant=FABSEC), guard, GUEST)
 
-    ground.note(vault=vault, item=item, gone=gone, policy=policy, bare=bare, backup_vault=backup_vault,
+    ground.note(vault=vault, item=item, old=old, policy=policy, bare=bare, backup_vault=backup_vault,
                 instance=instance, guard=guard, request=request["id"])
     return ground
-
-
-def put_under_guard_of_the_other_kind(person, vault, guard):
-    person.rest("PUT", f"{vault}/backupResourceGuardProxies/DppResourceGuardProxy",
-                {"properties": {"resourceGuardResourceId": guard}})

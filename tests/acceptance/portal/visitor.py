@@ -19,7 +19,7 @@ LISTEN = """addEventListener("securitypolicyviolation", event =>
 def chromium():
     """The browser, as long as it is needed."""
     program = os.environ.get("COUNTERSIGN_CHROMIUM") or shutil.which("chromium")
-    assert program, "no Chromium on this machine: scripts/install-chromium installs it"
+    assert program, "no Chromium on this machine: scripts/install-test-tools installs it"
     as_root = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's sandbox does not work for root
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=as_root)
