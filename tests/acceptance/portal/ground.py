@@ -17,6 +17,7 @@ from world import (ALICE, BOB, FABSEC, GUARD_SUB, READER, REGION, SAM, VAULT_SUB
 
 GUEST = ALICE.oids[FABSEC]
 WHOM_TO_ASK = "Ask the security team: security@fabsec.example, or 555 0100 at night."
+TICKET = "ticket 42: the old host is gone"
 DAYS = 45  # how far back the ground goes
 DISKS = "Microsoft.Compute/disks"
 
@@ -118,6 +119,8 @@ class Ground:
     server: Server
     people: dict
     ids: dict = field(default_factory=dict)
+    secrets: tuple = ("offices", "workshop", "erp-disk", "srv01", "srv09", "db01", "cad01", "daily-30-days",
+                      "backup-guard", "555 0100", TICKET, "Olga Onduty", "Sam Security")
 
     def note(self, **ids):
         self.ids |= {name: each.lstrip("/") for name, each in ids.items()}
@@ -156,7 +159,7 @@ def lay_out(server, time):
     put_under_guard(alice, vault, guard)
     alice.rest("PUT", f"{backup_vault}/backupResourceGuardProxies/DppResourceGuardProxy",
                {"properties": {"resourceGuardResourceId": guard}})
-    request = ask_for_consent(Arm(server, ALICE, tenant=FABSEC), guard, GUEST)
+    request = ask_for_consent(Arm(server, ALICE, tenant=FABSEC), guard, GUEST, TICKET)
 
     ground.note(vault=vault, item=item, old=old, policy=policy, bare=bare, backup_vault=backup_vault,
                 instance=instance, guard=guard, request=request["id"])

@@ -101,6 +101,18 @@ def is_light(visitor):
     assert sum(bodies.values()) < LIMIT, f"{sum(bodies.values())} bytes are too many for a page:\n{told}"
 
 
+def is_strict(visitor):
+    """The page may use what is its own, may not be framed, is not kept, and runs nothing that stands in the text."""
+    [page] = [each for each in visitor.responses if each.request.is_navigation_request() and each.status < 300]
+    said = page.all_headers()
+    policy = dict(each.strip().split(" ", 1) for each in said["content-security-policy"].strip("; ").split(";"))
+    assert policy.pop("default-src") == "'none'" and policy.pop("frame-ancestors") == "'none'", said
+    assert policy.pop("base-uri") == "'none'" and policy.pop("form-action", None) in ("'self'", "'none'"), said
+    assert set(policy.values()) <= {"'self'", "'none'", "'self' data:"}, said
+    assert said["cache-control"] == "no-store" and said["x-content-type-options"] == "nosniff", said
+    assert said.get("referrer-policy") in ("no-referrer", "same-origin"), said
+
+
 # What a person can use: what it is, and what it is called.
 CONTROLS = """() => [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary")]
     .filter(each => each.checkVisibility())

@@ -28,21 +28,26 @@ def window(browser, ground, signed_in):
 
 
 @pytest.fixture(scope="module")
-def visitor(ground, window, page):
+def address(ground, page):
+    return page.address.format(**ground.ids)
+
+
+@pytest.fixture(scope="module")
+def visitor(window, page, address):
     """Whoever looks at the page, in front of it."""
     visitor = window(page.who, True)
     visitor.troubles.clear()
     looks.show(visitor.page, "light", DESKTOP)
-    visitor.open(page.address.format(**ground.ids))
+    visitor.open(address)
     return visitor
 
 
 @pytest.fixture(scope="module")
-def plain(ground, window, page):
+def plain(window, page, address):
     """The same without script."""
     visitor = window(page.who, False)
     visitor.troubles.clear()
-    visitor.open(page.address.format(**ground.ids))
+    visitor.open(address)
     return visitor
 
 
@@ -52,6 +57,10 @@ def test_it_reads_as_ever(visitor, page):
 
 def test_it_is_light(visitor):
     looks.is_light(visitor)
+
+
+def test_it_holds_the_browser_to_a_strict_policy(visitor):
+    looks.is_strict(visitor)
 
 
 def test_it_works_without_script(visitor, plain):
@@ -69,6 +78,20 @@ def test_it_fits_everywhere_and_is_accessible(visitor, page):
         looks.fits(visitor.page, size["width"])
         looks.axe(visitor.page)
     looks.pictures(visitor.page, page.name)
+
+
+def test_it_tells_nothing_to_who_may_not_know(ground, window, page, address):
+    """Bob may sign in and nothing more. Who is not signed in is asked to."""
+    bob = window("bob", True)
+    bob.troubles.clear()
+    bob.open(address)
+    told = bob.text().replace(address, "")
+    assert not [each for each in ground.secrets if each in told], told
+    if page.who:  # else it is for everybody
+        nobody = window(None, True)
+        nobody.open(address)
+        assert nobody.page.get_by_label("Password").is_visible() and not nobody.page.locator("nav").count()
+        assert not [each for each in ground.secrets if each in nobody.text()]
 
 
 def test_nothing_was_wrong(visitor, plain):
