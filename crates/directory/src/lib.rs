@@ -33,6 +33,7 @@ mod password;
 mod person;
 mod recovery;
 mod secret;
+pub mod session;
 mod sign_in;
 mod tenant;
 pub mod throttle;

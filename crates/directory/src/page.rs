@@ -102,6 +102,8 @@ pub enum End {
     Device(SecretDigest),
     /// The person sees to the security of their own account.
     Account,
+    /// The browser gets a session with the portal and goes on at this path of ours.
+    Portal(String),
 }
 
 impl Purpose {
@@ -114,7 +116,7 @@ impl Purpose {
     pub fn redirect(&self) -> Option<&RedirectUri> {
         match &self.end {
             End::Browser(request) => Some(&request.redirect),
-            End::Device(_) | End::Account => None,
+            End::Device(_) | End::Account | End::Portal(_) => None,
         }
     }
 
@@ -124,6 +126,7 @@ impl Purpose {
             End::Browser(_) => "browser",
             End::Device(_) => "device",
             End::Account => "account",
+            End::Portal(_) => "portal",
         }
     }
 }

@@ -26,6 +26,9 @@ mod users;
 
 use axum::Router;
 
+pub(crate) use ask::Request;
+pub(crate) use face::dispatch;
+
 use crate::app::App;
 
 /// The routes of this face.

@@ -26,6 +26,7 @@ pub mod metrics;
 pub mod origin;
 mod own_work;
 mod people;
+mod portal;
 pub mod purging;
 mod repository;
 mod run;

@@ -33,6 +33,7 @@ mod pages;
 mod people;
 mod qr;
 mod record;
+pub(crate) mod session;
 mod steps;
 mod tidy;
 mod token;
@@ -50,8 +51,12 @@ use axum::routing::{get, post};
 use crate::app::App;
 
 pub use desk::Desk;
+pub(crate) use form::Form;
 pub use pages::show;
+pub(crate) use pages::{Needs, problem_page, protect};
+pub(crate) use people::{Place, users_of};
 pub use people::{is_revoked, policy_of};
+pub(crate) use steps::proceed;
 pub use tidy::{TURN as TIDYING, sweep};
 pub use visit::Visit;
 

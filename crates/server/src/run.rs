@@ -179,6 +179,7 @@ pub fn arm_router(app: &App) -> Router {
         .route("/metrics", get(metrics))
         .merge(crate::login::router(app))
         .merge(crate::mail::router())
+        .merge(crate::portal::router(app))
         .merge(crate::repository::router())
         .fallback(crate::arm::face::serve)
         .with_state(app.clone())

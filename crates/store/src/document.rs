@@ -282,6 +282,22 @@ document!(
     |page| Self::key_of(page.place),
     lookup = Some(page.digest.to_string())
 );
+document!(
+    directory::session::Session,
+    "portalSession",
+    audited = false,
+    |session| session.digest.to_string(),
+    lookup = Some(session.family.to_string())
+);
+free!(directory::session::Session);
+document!(
+    crate::Draft,
+    "portalDraft",
+    audited = false,
+    |draft| draft.id.to_string(),
+    lookup = Some(draft.person.clone())
+);
+free!(crate::Draft);
 document!(directory::throttle::Pace, "pace", audited = false, |pace| pace.key.clone());
 document!(crate::CertificateAuthority, "certificateAuthority", audited = false, |_ca| Self::KEY.to_string());
 document!(crate::Lease, "lease", audited = false, |lease| lease.name.clone());

@@ -68,6 +68,14 @@ async fn answer(app: &App, parts: &Parts, body: Body, ids: &Ids) -> Result<Reply
         who,
         address: peer.map(|ConnectInfo(peer)| peer.ip()),
     };
+    dispatch(app, request).await
+}
+
+/// Decides one request.
+///
+/// # Errors
+/// Whatever the request deserves; then nothing was changed.
+pub async fn dispatch(app: &App, request: Request) -> Result<Reply> {
     app.blocking(move |app| decide(app, &request)).await
 }
 

@@ -17,7 +17,7 @@ static STYLE_ADDRESS: LazyLock<String> = LazyLock::new(|| address("login.css", S
 static SCRIPT_ADDRESS: LazyLock<String> = LazyLock::new(|| address("form-post.js", SCRIPT));
 static MARK_ADDRESS: LazyLock<String> = LazyLock::new(|| address("countersign.svg", MARK));
 
-fn address(name: &str, content: &str) -> String {
+pub(crate) fn address(name: &str, content: &str) -> String {
     let digest: String = Digest::of(content.as_bytes()).to_string().chars().take(16).collect();
     format!("/assets/{name}?v={digest}")
 }
@@ -52,6 +52,6 @@ pub async fn mark() -> impl IntoResponse {
     asset("image/svg+xml", MARK)
 }
 
-fn asset(kind: &'static str, content: &'static str) -> impl IntoResponse {
+pub(crate) fn asset(kind: &'static str, content: &'static str) -> impl IntoResponse {
     ([(CONTENT_TYPE, kind), (CACHE_CONTROL, FOR_EVER)], content)
 }

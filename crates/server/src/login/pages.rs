@@ -161,10 +161,10 @@ struct ProblemPage<'a> {
 
 /// What a page needs from the browser besides showing it.
 #[derive(Clone, Copy, Default)]
-pub struct Needs<'a> {
+pub(crate) struct Needs<'a> {
     /// Where a form of it, or the answer to one, may lead besides here.
     pub redirect: Option<&'a RedirectUri>,
-    /// Whether our script runs.
+    /// Whether our script runs, and may ask us.
     pub script: bool,
 }
 
@@ -215,6 +215,11 @@ pub fn not_counted(visit: &Visit, status: StatusCode, text: &str) -> Response {
     page(visit, status, &page_of_it, Needs::default())
 }
 
+/// The page for what cannot go on, without a sign-in to go on with.
+pub(crate) fn problem_page(visit: &Visit, status: StatusCode, title: &str, text: &str) -> Response {
+    show(visit, status, &ProblemPage { title, text, detail: &visit.correlation.to_string() })
+}
+
 /// The status of a page that tells a fault.
 pub fn status(fault: &Fault) -> StatusCode {
     match fault {
@@ -241,11 +246,11 @@ pub fn client_name(client: Uuid) -> &'static str {
 }
 
 /// Says what the page may load and where its forms may go; nobody may frame it.
-fn protect(headers: &mut HeaderMap, needs: Needs<'_>) {
+pub(crate) fn protect(headers: &mut HeaderMap, needs: Needs<'_>) {
     let script = if needs.script { "'self'" } else { "'none'" };
     let redirect = needs.redirect.map(form_target).unwrap_or_default();
     let policy = format!(
-        "default-src 'none'; style-src 'self'; img-src 'self'; script-src {script}; \
+        "default-src 'none'; style-src 'self'; img-src 'self'; script-src {script}; connect-src {script}; \
          form-action 'self'{redirect}; frame-ancestors 'none'; base-uri 'none'"
     );
     let set = [

@@ -24,6 +24,7 @@ use super::pages::{
     set_wait, status,
 };
 use super::people::{home_of, policy_of, users_of};
+use super::session;
 use super::visit::Visit;
 use crate::app::App;
 
@@ -35,6 +36,8 @@ enum Done {
     Device,
     /// The person stays at the pages of their account.
     Account(SignIn),
+    /// The browser gets this secret of a session, and goes on there.
+    Portal(Secret),
     /// What it is for wants a second factor, and there is none: first one is enrolled.
     Enrol(SignIn),
 }
@@ -221,6 +224,7 @@ fn finish(
     let family = app.edge.uuid();
     match &purpose.end {
         End::Account => Ok(Done::Account(sign_in)),
+        End::Portal(_) => Ok(Done::Portal(session::begin(app, tx, tenant, sign_in, family, now)?)),
         End::Browser(request) => {
             let (code, document) = request.approve(tenant, sign_in, family, now, app.edge.bytes());
             tx.put(&document)?;
@@ -250,6 +254,7 @@ async fn end(
         (Ok(Done::Browser { code, client_info }), End::Browser(request)) => {
             hand_over(visit, request, &code, client_info)
         }
+        (Ok(Done::Portal(secret)), End::Portal(back)) => session::hand_over(&secret, back),
         (Ok(Done::Account(sign_in)), _) => {
             let (purpose, username) = (purpose.clone(), username.trim().into());
             account::overview(app, visit, Present { purpose, username, sign_in }).await

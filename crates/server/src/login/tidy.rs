@@ -5,9 +5,10 @@ use std::time::Duration;
 use arm::Result;
 use directory::oauth::{AuthorizationCode, DeviceCode, RefreshToken, RevokedFamily};
 use directory::page::OpenPage;
+use directory::session::Session;
 use directory::throttle::{Counter, Pace};
 use jiff::{SignedDuration, Timestamp};
-use store::Free;
+use store::{Draft, Free};
 
 use crate::app::App;
 use crate::turn::Turn;
@@ -33,6 +34,8 @@ const AT_ONCE: usize = 200;
 fn tidy(app: &App) -> Result<()> {
     let past = |expires: Timestamp, now: Timestamp| now.duration_since(expires) >= REMEMBERED;
     sweep(app, |page: &OpenPage, now| page.is_over(now))?;
+    sweep(app, |session: &Session, now| session.is_over(now))?;
+    sweep(app, |draft: &Draft, now| draft.is_over(now))?;
     sweep(app, |code: &AuthorizationCode, now| past(code.expires, now))?;
     sweep(app, |code: &DeviceCode, now| past(code.expires, now))?;
     sweep(app, |token: &RefreshToken, now| {

@@ -33,6 +33,7 @@ mod pim;
 mod pins;
 mod points;
 mod policies;
+mod portal;
 mod purging;
 mod quotas;
 mod repository;

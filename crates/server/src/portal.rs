@@ -1,0 +1,76 @@
+//! The portal: pages for people, at `/portal`.
+//!
+//! What it does: turns a browser's request into requests to the ARM and Graph faces, made in the name of whoever is
+//! signed in, and their answers into pages.
+//!
+//! What it does not know: who may do what. A page holds what the API answered to its viewer and nothing else, so
+//! that it cannot show more than they may read; and a form does what the API lets them do.
+//!
+//! Invariants:
+//! - A session (`directory::session`) says who signed in. Which directories know them, and whether the sign-in still counts,
+//!   is asked at each request ([`viewer`]).
+//! - A GET changes nothing that the product guards. A form counts when it comes from our own page, in the same session
+//!   ([`posted`]).
+//! - A critical operation that lacks consent is kept as a draft with what was typed ([`attempt`]); the draft is worth nothing to
+//!   anybody but its person, and no more than a new request to them.
+//! - Everything works without script. What script adds: the reader's time zone, clocks that run down, pages that follow
+//!   what happens, copying.
+
+mod ask;
+mod assets;
+mod attempt;
+mod consent;
+mod directory;
+mod guards;
+mod home;
+mod items;
+mod link;
+mod moment;
+mod posted;
+mod privileged;
+mod session;
+mod shell;
+mod vaults;
+mod viewer;
+mod words;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::HeaderValue;
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{Redirect, Response};
+use axum::routing::{get, post};
+
+use crate::app::App;
+
+/// The routes of this face.
+pub fn router(app: &App) -> Router<App> {
+    Router::new()
+        .route("/portal", get(|| async { Redirect::to(link::HOME) }))
+        .route(link::HOME, get(home::show))
+        .route("/portal/sign-in", get(session::sign_in).post(session::post))
+        .route("/portal/sign-out", post(session::sign_out))
+        .route("/portal/directory", post(session::turn))
+        .route("/portal/attempts/{id}", get(attempt::show).post(attempt::act))
+        .merge(vaults::routes())
+        .merge(items::routes())
+        .merge(guards::routes())
+        .merge(privileged::routes())
+        .merge(directory::routes())
+        .route("/portal/{*rest}", get(shell::no_such_page))
+        .route("/assets/portal.css", get(assets::style))
+        .route("/assets/portal.js", get(assets::script))
+        .route_layer(from_fn_with_state(app.clone(), finish))
+}
+
+/// What every answer of this face has in common.
+async fn finish(State(app): State<App>, request: Request, next: Next) -> Response {
+    let method = request.method().to_string();
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    app.metrics.request("portal", &method, response.status().as_u16());
+    response
+}

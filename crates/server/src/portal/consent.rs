@@ -1,0 +1,198 @@
+//! What somebody holds, may ask for and has asked for at a scope: the ways to consent from where they stand.
+
+use arm::Result;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::moment::Moment;
+use super::viewer::{Account, Viewer};
+use crate::arm::route::Method;
+
+/// One's own roles at a scope, by how they are held.
+pub struct Roles {
+    /// Those that one may activate.
+    pub eligible: Vec<Schedule>,
+    /// Those that are active, by activation or assignment.
+    pub active: Vec<Schedule>,
+    /// The requests that wait for somebody's approval.
+    pub waiting: Vec<Schedule>,
+}
+
+/// A role that somebody holds, may activate or has asked for, as PIM's lists have it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Schedule {
+    /// The resource's id.
+    pub id: String,
+    /// Its name, which is the schedule's.
+    pub name: String,
+    /// The rest.
+    pub properties: ScheduleProperties,
+}
+
+/// What PIM says of it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScheduleProperties {
+    /// Where it holds.
+    pub scope: String,
+    /// The role.
+    pub role_definition_id: String,
+    /// Whose it is.
+    pub principal_id: String,
+    /// `Provisioned`, `PendingApproval`, …
+    #[serde(default)]
+    pub status: String,
+    /// Since when.
+    pub start_date_time: Option<Timestamp>,
+    /// Until when.
+    pub end_date_time: Option<Timestamp>,
+    /// When it was made.
+    pub created_on: Option<Timestamp>,
+    /// `Direct` or `Group`.
+    #[serde(default)]
+    pub member_type: String,
+    /// `Activated` or `Assigned`.
+    #[serde(default)]
+    pub assignment_type: String,
+    /// The approval of a request.
+    pub approval_id: Option<String>,
+    /// Why it was asked for.
+    #[serde(default)]
+    pub justification: String,
+    /// Names for people.
+    pub expanded_properties: Expanded,
+}
+
+/// Names for people.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Expanded {
+    /// Of the role.
+    pub role_definition: Named,
+    /// Of the scope.
+    pub scope: Named,
+    /// Of whose it is.
+    pub principal: Named,
+}
+
+/// A thing and its name.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Named {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    #[serde(default)]
+    pub display_name: String,
+}
+
+impl Schedule {
+    /// What the role is called.
+    pub fn role(&self) -> &str {
+        &self.properties.expanded_properties.role_definition.display_name
+    }
+
+    /// What the scope is called.
+    pub fn scope(&self) -> &str {
+        &self.properties.expanded_properties.scope.display_name
+    }
+
+    /// Until when, if it ends.
+    pub fn ends(&self) -> Option<Moment> {
+        self.properties.end_date_time.map(Moment)
+    }
+
+    /// When it was asked for.
+    pub fn asked(&self) -> Option<Moment> {
+        self.properties.created_on.map(Moment)
+    }
+
+    /// Whether it holds at a scope: it is set there or above.
+    pub fn covers(&self, scope: &str) -> bool {
+        let (mine, other) = (self.properties.scope.to_ascii_lowercase(), scope.to_ascii_lowercase());
+        let mine = mine.trim_end_matches('/');
+        other.strip_prefix(mine).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+impl Viewer {
+    /// One's own roles at a scope, as the directory knows one that owns it.
+    ///
+    /// # Errors
+    /// What ARM answers.
+    pub async fn roles_at(&self, scope: &str) -> Result<Roles> {
+        let filter = [("$filter", "asTarget()")];
+        let at =
+            |kind: &str| format!("{}/providers/Microsoft.Authorization/{kind}", scope.trim_end_matches('/'));
+        let mut eligible: Vec<Schedule> =
+            self.list_if_any(&at("roleEligibilityScheduleInstances"), &filter).await?;
+        let mut active: Vec<Schedule> =
+            self.list_if_any(&at("roleAssignmentScheduleInstances"), &filter).await?;
+        let mut waiting: Vec<Schedule> =
+            self.list_if_any(&at("roleAssignmentScheduleRequests"), &filter).await?;
+        for list in [&mut eligible, &mut active, &mut waiting] {
+            list.retain(|schedule| schedule.covers(scope));
+        }
+        waiting.retain(|request| request.properties.status == "PendingApproval");
+        Ok(Roles { eligible, active, waiting })
+    }
+
+    /// The account in the directory that owns a resource.
+    pub fn account_for(&self, id: &str) -> Option<&Account> {
+        let tenant = self.access.tenant_of(&arm::ResourceId::parse(id).ok()?)?;
+        self.account_in(tenant)
+    }
+
+    /// The name of the directory that owns a resource, for somebody whom it lets in.
+    pub fn directory_of(&self, id: &str) -> Option<&str> {
+        self.account_for(id).map(|account| account.directory.as_str())
+    }
+
+    /// Asks to activate a role at a scope.
+    ///
+    /// # Errors
+    /// What ARM answers: an authentication context that is missing ([`Viewer::step_up`]), a rule that is not kept.
+    pub async fn activate(&self, wish: &Wish<'_>) -> Result<Schedule> {
+        let principal = self.account_for(wish.scope).or_else(|| self.account());
+        let principal = principal.map(|account| account.signed_in.object.to_string());
+        let name = self.app.edge.uuid();
+        let path = format!(
+            "{}/providers/Microsoft.Authorization/roleAssignmentScheduleRequests/{name}",
+            wish.scope.trim_end_matches('/')
+        );
+        let body = json!({"properties": {
+            "principalId": principal,
+            "roleDefinitionId": wish.role,
+            "requestType": "SelfActivate",
+            "justification": wish.reason,
+            "ticketInfo": {"ticketNumber": wish.ticket, "ticketSystem": wish.ticket_system},
+            "scheduleInfo": {"expiration": {"type": "AfterDuration", "duration": format!("PT{}M", wish.minutes)}},
+        }});
+        super::ask::of(self.arm(Method::Put, &path, &[], body).await?)
+    }
+
+    /// Takes a request back that waits.
+    ///
+    /// # Errors
+    /// What ARM answers.
+    pub async fn take_back(&self, request: &str) -> Result<()> {
+        self.arm(Method::Post, &format!("{request}/cancel"), &[], Value::Null).await.map(drop)
+    }
+}
+
+/// What somebody asks to activate.
+pub struct Wish<'a> {
+    /// Where.
+    pub scope: &'a str,
+    /// The role definition's id.
+    pub role: &'a str,
+    /// Why.
+    pub reason: &'a str,
+    /// The number of a ticket, or nothing.
+    pub ticket: &'a str,
+    /// The system that it is of, or nothing.
+    pub ticket_system: &'a str,
+    /// For how long.
+    pub minutes: u32,
+}

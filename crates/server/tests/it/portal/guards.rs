@@ -1,0 +1,1 @@
+//! Resource Guards, and access control on every scope.

@@ -1,0 +1,1 @@
+//! What is in a vault: backup items and instances, their repositories and credentials, recovery points, restores.

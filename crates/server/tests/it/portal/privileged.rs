@@ -1,0 +1,1 @@
+//! Privileged access: one's own roles, requests, approvals, assignments, role settings.
