@@ -56,6 +56,7 @@ def reads_as_ever(page, name):
     """The page is what assistive technology was told of it when somebody last agreed to it.
 
     UPDATE_GOLDEN=1 agrees to what there is."""
+    page.evaluate("document.querySelectorAll('time').forEach(time => { time.textContent = '<time>'; })")
     now = normalised(page.locator("body").aria_snapshot()) + "\n"
     file = GOLDEN / f"{name}.yaml"
     if os.environ.get("UPDATE_GOLDEN"):
@@ -115,9 +116,9 @@ def is_strict(visitor):
 
 # What a person can use: what it is, and what it is called.
 CONTROLS = """() => [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary")]
-    .filter(each => each.checkVisibility())
+    .filter(each => each.checkVisibility() && !each.matches("button.copy"))  // nothing but a script can copy
     .map(each => `${each.tagName.toLowerCase()} ${each.name || ""} ${each.getAttribute("href") || ""} ` +
-        (each.closest("time, [data-live]") ? "" : (each.textContent || each.ariaLabel || "").trim().replace(/\\s+/g, " ")))
+        (each.textContent || each.ariaLabel || "").trim().replace(/\\s+/g, " "))
     .sort()"""
 
 
@@ -132,7 +133,8 @@ def same_without_script(page, plain):
 FOCUS = """() => {
     const here = document.activeElement;
     if (!here || here === document.body) return null;
-    here.dataset.visited = (Number(here.dataset.visited) || 0) + 1;
+    window.visits ??= new Map();
+    visits.set(here, (visits.get(here) ?? 0) + 1);
     const look = element => {
         const style = getComputedStyle(element);
         return [style.outlineStyle, style.outlineWidth, style.outlineColor, style.boxShadow, style.borderColor,
@@ -149,7 +151,7 @@ FOCUS = """() => {
     here.blur();
     const changed = rings.map(look).some((each, at) => each !== focused[at]);
     here.focus({preventScroll: true});
-    return {name, times: Number(here.dataset.visited), inside, covered, changed,
+    return {name, times: visits.get(here), inside, covered, changed,
             size: box.width * box.height};
 }"""
 FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']"
@@ -159,8 +161,8 @@ FIRST = f"""() => {{
     return target && target.closest("main") && target.contains(document.querySelector("h1")) ? null : first.outerHTML;
 }}"""
 UNVISITED = f"""() => [...document.querySelectorAll("{FOCUSABLE}")]
-    .filter(each => each.checkVisibility({{visibilityProperty: true}}) && !each.disabled && !each.dataset.visited)
-    .filter(each => !(each.type === "radio" && document.querySelector(`[name="${{CSS.escape(each.name)}}"][data-visited]`)))
+    .filter(each => each.checkVisibility({{visibilityProperty: true}}) && !each.disabled && !visits.has(each))
+    .filter(each => !(each.type === "radio" && [...visits.keys()].some(other => other.name === each.name)))
     .map(each => each.outerHTML.slice(0, 120))"""
 
 

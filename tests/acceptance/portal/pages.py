@@ -15,5 +15,8 @@ class Page:
 
 
 PAGES = [
-    Page("sign-in", None, "/account/security", skip_link=False),
+    Page("sign-in", None, "/portal/sign-in", skip_link=False),
+    Page("security-sign-in", None, "/account/security", skip_link=False),
+    Page("home-nothing", "bob", "/portal/"),
+    Page("home", "alice", "/portal/"),
 ]

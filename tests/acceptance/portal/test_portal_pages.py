@@ -71,8 +71,9 @@ def test_it_works_by_keyboard(visitor, page):
     looks.works_by_keyboard(visitor.page, page.skip_link)
 
 
-def test_it_fits_everywhere_and_is_accessible(visitor, page):
+def test_it_fits_everywhere_and_is_accessible(visitor, page, address):
     """In light at the width of a desk, and in dark at that of a phone."""
+    visitor.open(address)  # as one comes to it, with the focus nowhere else
     for theme, size in ("light", DESKTOP), ("dark", PHONE):
         looks.show(visitor.page, theme, size)
         looks.fits(visitor.page, size["width"])

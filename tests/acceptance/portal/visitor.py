@@ -48,8 +48,7 @@ class Visitor:
             self.troubles.append(f"console: {message.text} at {message.page and message.page.url}")
 
     def _failed(self, request):
-        # A page that follows what happens is cut off when it is left.
-        if not (request.resource_type in ("eventsource", "fetch") and "ERR_ABORTED" in (request.failure or "")):
+        if "ERR_ABORTED" not in (request.failure or ""):  # else the page was left before it was all there
             self.troubles.append(f"failed: {request.method} {request.url}: {request.failure}")
 
     def _answered(self, response):
