@@ -37,6 +37,7 @@ mod points;
 mod policies;
 mod purging;
 mod quotas;
+mod rehearsals;
 mod repository;
 mod resources;
 mod restores;
