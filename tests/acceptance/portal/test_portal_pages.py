@@ -1,0 +1,100 @@
+"""Every page of the table: it reads as ever, is accessible, light, and usable without script, by keyboard and on a phone."""
+
+import pytest
+
+import looks
+from pages import PAGES
+from visitor import DESKTOP, PHONE, Visitor
+
+
+@pytest.fixture(scope="module", params=PAGES, ids=str)
+def page(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def window(browser, ground, signed_in):
+    """The window of somebody: with script, or with script turned off."""
+    opened = {}
+
+    def open_window(who, script):
+        if (who, script) not in opened:
+            opened[who, script] = Visitor(browser, ground.server, signed_in(who), script)
+        return opened[who, script]
+
+    yield open_window
+    for each in opened.values():
+        each.close()
+
+
+@pytest.fixture(scope="module")
+def address(ground, page):
+    return page.address.format(**ground.ids)
+
+
+@pytest.fixture(scope="module")
+def visitor(window, page, address):
+    """Whoever looks at the page, in front of it."""
+    visitor = window(page.who, True)
+    visitor.troubles.clear()
+    looks.show(visitor.page, "light", DESKTOP)
+    visitor.open(address)
+    return visitor
+
+
+@pytest.fixture(scope="module")
+def plain(window, page, address):
+    """The same without script."""
+    visitor = window(page.who, False)
+    visitor.troubles.clear()
+    visitor.open(address)
+    return visitor
+
+
+def test_it_reads_as_ever(visitor, page):
+    looks.reads_as_ever(visitor.page, page.name)
+
+
+def test_it_is_light(visitor):
+    looks.is_light(visitor)
+
+
+def test_it_holds_the_browser_to_a_strict_policy(visitor):
+    looks.is_strict(visitor)
+
+
+def test_it_works_without_script(visitor, plain):
+    looks.same_without_script(visitor.page, plain.page)
+
+
+def test_it_works_by_keyboard(visitor, page):
+    looks.works_by_keyboard(visitor.page, page.skip_link)
+
+
+def test_it_fits_everywhere_and_is_accessible(visitor, page, address):
+    """In light at the width of a desk, and in dark at that of a phone."""
+    visitor.open(address)  # as one comes to it, with the focus nowhere else
+    for theme, size in ("light", DESKTOP), ("dark", PHONE):
+        looks.show(visitor.page, theme, size)
+        looks.fits(visitor.page, size["width"])
+        looks.axe(visitor.page)
+    looks.pictures(visitor.page, page.name)
+
+
+def test_it_tells_nothing_to_who_may_not_know(ground, window, page, address):
+    """Bob may sign in and nothing more. Who is not signed in is asked to."""
+    bob = window("bob", True)
+    bob.troubles.clear()
+    bob.open(address)
+    told = bob.text().replace(address, "")
+    assert not [each for each in ground.secrets if each in told], told
+    if page.who:  # else it is for everybody
+        nobody = window(None, True)
+        nobody.open(address)
+        assert nobody.page.get_by_label("Password").is_visible() and not nobody.page.locator("nav").count()
+        assert not [each for each in ground.secrets if each in nobody.text()]
+
+
+def test_nothing_was_wrong(visitor, plain):
+    visitor.nothing_is_wrong()
+    plain.nothing_is_wrong()
