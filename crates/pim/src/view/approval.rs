@@ -69,23 +69,27 @@ impl ActivationRequest {
             Progress::Provisioned { .. } | Progress::Revoked { .. } => Vec::new(),
         };
         let stages = self.stages(policy).into_iter().enumerate();
-        stages.map(|(place, name)| {
-            let rule = policy.rules().approval.stages().nth(place);
-            let cast = votes.iter().filter(|(vote, _)| usize::from(vote.stage) == place).map(|(vote, result)| {
+        stages
+            .map(|(place, name)| {
+                let rule = policy.rules().approval.stages().nth(place);
+                let cast = votes.iter().filter(|(vote, _)| usize::from(vote.stage) == place).map(
+                    |(vote, result)| {
+                        json!({
+                            "reviewResult": result,
+                            "justification": vote.justification,
+                            "reviewedBy": reviewer(vote.by, names),
+                            "reviewedDateTime": long_timestamp(vote.at),
+                        })
+                    },
+                );
                 json!({
-                    "reviewResult": result,
-                    "justification": vote.justification,
-                    "reviewedBy": reviewer(vote.by, names),
-                    "reviewedDateTime": long_timestamp(vote.at),
+                    "name": name,
+                    "requiredApprovals": rule.map(crate::policy::ApprovalStage::needed),
+                    "isApproverJustificationRequired": rule.is_some_and(|rule| rule.approver_justification),
+                    "reviews": cast.collect::<Vec<_>>(),
                 })
-            });
-            json!({
-                "name": name,
-                "requiredApprovals": rule.map(crate::policy::ApprovalStage::needed),
-                "isApproverJustificationRequired": rule.is_some_and(|rule| rule.approver_justification),
-                "reviews": cast.collect::<Vec<_>>(),
             })
-        }).collect()
+            .collect()
     }
 
     /// How a stage stands: its status, the decision, and the vote that settled it.
