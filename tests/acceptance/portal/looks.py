@@ -97,14 +97,14 @@ def pictures(page, name):
 def is_light(visitor):
     """Whatever was loaded for the page weighs little, unpacked."""
     bodies = {each.url: len(each.body()) for each in visitor.responses
-              if each.status == 200 and each.request.resource_type != "eventsource"}
+              if not 300 <= each.status < 400 and each.request.resource_type != "eventsource"}
     told = "\n".join(f"{size:>8} {url}" for url, size in bodies.items())
     assert sum(bodies.values()) < LIMIT, f"{sum(bodies.values())} bytes are too many for a page:\n{told}"
 
 
-def is_strict(visitor):
+def is_strict(visitor, status=200):
     """The page may use what is its own, may not be framed, is not kept, and runs nothing that stands in the text."""
-    [page] = [each for each in visitor.responses if each.request.is_navigation_request() and each.status < 300]
+    [page] = [each for each in visitor.responses if each.request.is_navigation_request() and each.status == status]
     said = page.all_headers()
     policy = dict(each.strip().split(" ", 1) for each in said["content-security-policy"].strip("; ").split(";"))
     assert policy.pop("default-src") == "'none'" and policy.pop("frame-ancestors") == "'none'", said

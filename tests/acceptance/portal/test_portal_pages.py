@@ -1,5 +1,7 @@
 """Every page of the table: it reads as ever, is accessible, light, and usable without script, by keyboard and on a phone."""
 
+from contextlib import nullcontext
+
 import pytest
 
 import looks
@@ -38,7 +40,7 @@ def visitor(window, page, address):
     visitor = window(page.who, True)
     visitor.troubles.clear()
     looks.show(visitor.page, "light", DESKTOP)
-    visitor.open(address)
+    come_to(visitor, page, address)
     return visitor
 
 
@@ -47,8 +49,13 @@ def plain(window, page, address):
     """The same without script."""
     visitor = window(page.who, False)
     visitor.troubles.clear()
-    visitor.open(address)
+    come_to(visitor, page, address)
     return visitor
+
+
+def come_to(visitor, page, address):
+    with visitor.told(page.status) if page.status >= 400 else nullcontext():
+        visitor.open(address)
 
 
 def test_it_reads_as_ever(visitor, page):
@@ -59,8 +66,8 @@ def test_it_is_light(visitor):
     looks.is_light(visitor)
 
 
-def test_it_holds_the_browser_to_a_strict_policy(visitor):
-    looks.is_strict(visitor)
+def test_it_holds_the_browser_to_a_strict_policy(visitor, page):
+    looks.is_strict(visitor, page.status)
 
 
 def test_it_works_without_script(visitor, plain):
@@ -73,7 +80,7 @@ def test_it_works_by_keyboard(visitor, page):
 
 def test_it_fits_everywhere_and_is_accessible(visitor, page, address):
     """In light at the width of a desk, and in dark at that of a phone."""
-    visitor.open(address)  # as one comes to it, with the focus nowhere else
+    come_to(visitor, page, address)  # as one comes to it, with the focus nowhere else
     for theme, size in ("light", DESKTOP), ("dark", PHONE):
         looks.show(visitor.page, theme, size)
         looks.fits(visitor.page, size["width"])
