@@ -4,7 +4,7 @@ use arm::{Error, ErrorKind, ResourceId, Result, TenantId};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::viewer::{AUXILIARY, Viewer};
+use super::viewer::Viewer;
 use crate::arm::call::{Request, SignedIn};
 use crate::arm::dispatch::dispatch;
 use crate::arm::route::Method;
@@ -176,7 +176,7 @@ impl Viewer {
         let account = directory.and_then(|tenant| self.account_in(tenant)).or_else(|| self.account());
         let account = account.ok_or_else(|| Error::internal("a session of nobody"))?;
         let others = self.accounts.iter().filter(|other| other.tenant != account.tenant);
-        let auxiliary = others.take(AUXILIARY).map(|other| other.signed_in.clone()).collect();
+        let auxiliary = others.map(|other| other.signed_in.clone()).collect();
         Ok((account.signed_in.clone(), auxiliary))
     }
 

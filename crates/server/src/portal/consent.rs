@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::moment::Moment;
 use super::viewer::{Account, Viewer};
+use super::words::name_of;
 use crate::arm::route::Method;
 
 /// One's own roles at a scope, by how they are held.
@@ -116,7 +117,88 @@ impl Schedule {
     }
 }
 
+/// Where somebody stands who wants to do something: whether they may, or how they could.
+#[derive(Default)]
+pub struct Standing {
+    /// By what they may.
+    pub held: Option<Held>,
+    /// The roles that they could activate for it.
+    pub ways: Vec<Way>,
+    /// Their requests for one of those roles, which wait for approval.
+    pub waiting: Vec<Schedule>,
+}
+
+/// What lets somebody do something.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Held {
+    /// The role.
+    #[serde(default)]
+    pub role_name: String,
+    /// Where it holds.
+    #[serde(default)]
+    pub scope_name: String,
+    /// Until when, if it ends.
+    pub end_date_time: Option<Timestamp>,
+}
+
+impl Held {
+    /// Until when, if it ends.
+    pub fn ends(&self) -> Option<Moment> {
+        self.end_date_time.map(Moment)
+    }
+}
+
+/// A role that somebody could activate.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Way {
+    /// The role definition's id.
+    pub role_definition_id: String,
+    /// The role.
+    #[serde(default)]
+    pub role_name: String,
+    /// Where they are eligible for it.
+    #[serde(default)]
+    pub scope_name: String,
+    /// Whether somebody else has to approve.
+    #[serde(default)]
+    pub is_approval_required: bool,
+}
+
+/// What `checkAccess` says of an action.
+#[derive(Deserialize)]
+struct Checked {
+    path: Option<Held>,
+    #[serde(default)]
+    eligibilities: Vec<Way>,
+}
+
 impl Viewer {
+    /// Whether one may do something somewhere, and how one could; nothing of either where the directory does not know one.
+    ///
+    /// # Errors
+    /// What ARM answers.
+    pub async fn standing(&self, action: &str, scope: &str) -> Result<Standing> {
+        let Some(account) = self.account_for(scope) else { return Ok(Standing::default()) };
+        let path = format!("{}/providers/Microsoft.Authorization/checkAccess", scope.trim_end_matches('/'));
+        let body = json!({
+            "Subject": {"Attributes": {"ObjectId": account.signed_in.object}},
+            "Actions": [{"Id": action}],
+            "Resource": {"Id": scope},
+        });
+        let checked: Vec<Checked> = super::ask::of(self.arm(Method::Post, &path, &[], body).await?)?;
+        let Some(Checked { path: held, eligibilities: ways }) = checked.into_iter().next() else {
+            return Ok(Standing::default());
+        };
+        let mut waiting = self.roles_at(scope).await?.waiting;
+        waiting.retain(|request| {
+            let role = name_of(&request.properties.role_definition_id);
+            ways.iter().any(|way| name_of(&way.role_definition_id).eq_ignore_ascii_case(role))
+        });
+        Ok(Standing { held, ways, waiting })
+    }
+
     /// One's own roles at a scope, as the directory knows one that owns it.
     ///
     /// # Errors
