@@ -52,6 +52,13 @@ def normalised(text):
     return text
 
 
+def makes_sense(page):
+    """Nothing of the program's own language stands in the text."""
+    text = page.locator("body").inner_text()
+    found = re.search(r"\b(?:null|undefined|NaN|None|Some\()|\{\{|\}\}|\[object |%[0-9A-F]{2}|&(?:amp|lt|gt|quot|#\d+);", text)
+    assert not found, f"at {page.url} it says {text[max(0, found.start() - 60):found.end() + 60]!r}"
+
+
 def reads_as_ever(page, name):
     """The page is what assistive technology was told of it when somebody last agreed to it.
 

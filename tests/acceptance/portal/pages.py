@@ -22,3 +22,7 @@ PAGES = [
     Page("home-nothing", "bob", "/portal/"),
     Page("home", "alice", "/portal/"),
 ]
+
+# Sections of the portal that are linked before they are there.
+NOT_YET = ("/portal/vaults", "/portal/guards", "/portal/privileged", "/portal/access", "/portal/directory",
+           "/portal/ledger")

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 import pytest
 
 import looks
-from pages import PAGES
+from pages import NOT_YET, PAGES
 from visitor import DESKTOP, PHONE, Visitor
 
 
@@ -59,6 +59,7 @@ def come_to(visitor, page, address):
 
 
 def test_it_reads_as_ever(visitor, page):
+    looks.makes_sense(visitor.page)
     looks.reads_as_ever(visitor.page, page.name)
 
 
@@ -86,6 +87,8 @@ def test_it_fits_everywhere_and_is_accessible(visitor, page, address):
         looks.fits(visitor.page, size["width"])
         looks.axe(visitor.page)
     looks.pictures(visitor.page, page.name)
+    looks.show(visitor.page, "light", {"width": 320, "height": 640})  # what enlarging a page four times leaves of a desk
+    looks.fits(visitor.page, 320)
 
 
 def test_it_tells_nothing_to_who_may_not_know(ground, window, page, address):
@@ -100,6 +103,20 @@ def test_it_tells_nothing_to_who_may_not_know(ground, window, page, address):
         nobody.open(address)
         assert nobody.page.get_by_label("Password").is_visible() and not nobody.page.locator("nav").count()
         assert not [each for each in ground.secrets if each in nobody.text()]
+
+
+@pytest.fixture(scope="module")
+def answers():
+    """What each address answered to each person who followed a link to it."""
+    return {}
+
+
+def test_no_link_leads_nowhere(visitor, page, answers):
+    found = visitor.page.eval_on_selector_all("a[href^='/']", "found => found.map(each => each.pathname + each.search)")
+    for href in set(found) - set(NOT_YET):
+        if (page.who, href) not in answers:
+            answers[page.who, href] = visitor.context.request.get(href).status
+    assert not {href: answers[page.who, href] for href in set(found) - set(NOT_YET) if answers[page.who, href] >= 400}
 
 
 def test_nothing_was_wrong(visitor, plain):
