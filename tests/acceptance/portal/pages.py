@@ -8,6 +8,7 @@ class Page:
     name: str
     who: str | None  # nobody is signed in
     address: str
+    status: int = 200
     skip_link: bool = True
 
     def __str__(self):
@@ -17,6 +18,11 @@ class Page:
 PAGES = [
     Page("sign-in", None, "/portal/sign-in", skip_link=False),
     Page("security-sign-in", None, "/account/security", skip_link=False),
+    Page("no-such-page", "alice", "/portal/nowhere", status=404),
     Page("home-nothing", "bob", "/portal/"),
     Page("home", "alice", "/portal/"),
 ]
+
+# Sections of the portal that are linked before they are there.
+NOT_YET = ("/portal/vaults", "/portal/guards", "/portal/privileged", "/portal/access", "/portal/directory",
+           "/portal/ledger")
