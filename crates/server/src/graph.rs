@@ -5,6 +5,7 @@
 //! - Everybody who is signed in to a tenant, guests included, reads its users, groups and applications. Nobody reads
 //!   another tenant's: there is no call that takes a tenant's id, the token's is the only one there is.
 //! - Who may write is said, with the reasons, at [`may_write_directory`](crate::administrators::may_write_directory).
+//! - Whoever may write reads what was written (`auditLogs`), and nobody else.
 //! - Nothing here takes the last administrator from a subscription.
 //! - Nothing here but disabling an account takes those who approve from a role's policy
 //!   ([`approvers`](crate::approvers)).
@@ -13,6 +14,7 @@
 //! seed. Each write has its entry in the ledger.
 
 mod ask;
+mod audits;
 mod face;
 mod groups;
 mod links;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use arm::{ObjectId, ResourceId, Result, RoleId, SubscriptionId, TenantId};
 use directory::{Group, Links, Person, Subscription, Tenant};
 use jiff::Timestamp;
-use rbac::{Action, Assignment, Index, Origin, RoleDefinition};
+use rbac::{Action, Assignment, Decision, Index, Origin, RoleDefinition};
 
 use activations::Activations;
 use assignments::Assignments;
@@ -81,24 +81,35 @@ impl Access {
         scope: &ResourceId,
         now: Timestamp,
     ) -> Result<Option<Allowed>> {
-        let action = Action::parse(action)?;
-        let Some(principal) = self.principals.get(&object).filter(|principal| principal.enabled) else {
-            return Ok(None);
-        };
-        // A scope of another tenant is none of this tenant's roles' business, the root ones included.
-        if !scope.is_root() && self.tenant_of(scope) != Some(principal.tenant) {
-            return Ok(None);
-        }
-        let Some(index) = self.indexes.get(&principal.tenant) else {
-            return Ok(None);
-        };
-        let decision = index.check(object, &action, scope, now);
-        let why = decision.explain();
+        let decision = self.decide(object, action, scope, now)?;
         Ok(decision.grant().map(|grant| Allowed {
             assignment: grant.assignment(),
             until: grant.expires(),
-            why,
+            why: decision.explain(),
         }))
+    }
+
+    /// The decision that [`Access::may`] tells about, with all that led to it.
+    ///
+    /// # Errors
+    /// For an action that is none.
+    pub fn decide<'a>(
+        &'a self,
+        object: ObjectId,
+        action: &str,
+        scope: &'a ResourceId,
+        now: Timestamp,
+    ) -> Result<Decision<'a>> {
+        let action = Action::parse(action)?;
+        let Some(principal) = self.principals.get(&object).filter(|principal| principal.enabled) else {
+            return Ok(Decision::Denied);
+        };
+        // A scope of another tenant is none of this tenant's roles' business, the root ones included.
+        if !scope.is_root() && self.tenant_of(scope) != Some(principal.tenant) {
+            return Ok(Decision::Denied);
+        }
+        let index = self.indexes.get(&principal.tenant);
+        Ok(index.map_or(Decision::Denied, |index| index.check(object, &action, scope, now)))
     }
 
     /// The index of a tenant.

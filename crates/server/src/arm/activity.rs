@@ -1,8 +1,10 @@
 //! The activity log (contract 9.3): the ledger, as Azure Monitor's clients read it.
 
-use arm::{Error, ResourceId, Result};
-use jiff::{SignedDuration, Timestamp};
-use ledger::{Entry, Verdict};
+pub mod search;
+
+use arm::{ResourceId, Result};
+use jiff::SignedDuration;
+use ledger::{Consent, Entry, Verdict};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -10,11 +12,13 @@ use super::call::Call;
 use super::filters::{Asked, Span};
 use super::reply::Reply;
 use super::route::{Method, Route, route};
+use super::scope;
 
-/// The routes of this part.
+/// The routes of this part. Azure's clients ask for a subscription's log; that of something in it is for whoever may read
+/// no more.
 pub const ROUTES: &[Route] = &[route(
     Method::Get,
-    "/subscriptions/{subscription}/providers/Microsoft.Insights/eventtypes/management/values",
+    "{scope}/providers/Microsoft.Insights/eventtypes/management/values",
     "Microsoft.Insights/eventtypes/values/Read",
     values,
 )];
@@ -23,12 +27,6 @@ pub const ROUTES: &[Route] = &[route(
 const DAYS: i64 = 90;
 /// Events on one page.
 const PAGE: usize = 200;
-/// Entries read at a time, and at the most for one answer: a filter that fits little must not hold the store for long,
-/// so the answer then ends with a link to the rest.
-const CHUNK: u32 = 500;
-const MOST: u32 = 10_000;
-/// Entries are in the order of their commits, and their times may be a little out of it.
-const DISORDER: SignedDuration = SignedDuration::from_mins(5);
 /// .NET's count of 100 ns from the year 1 to 1970.
 const TICKS_TO_1970: i64 = 621_355_968_000_000_000;
 
@@ -40,6 +38,8 @@ fn values(call: &mut Call<'_>) -> Result<Reply> {
         "resourceProvider",
         "caller",
         "correlationId",
+        "operationName",
+        "ledgerSequence",
         "status",
         "levels",
         "eventChannels",
@@ -48,14 +48,10 @@ fn values(call: &mut Call<'_>) -> Result<Reply> {
     let mut span = asked.span("eventTimestamp")?;
     let earliest = call.now.checked_sub(SignedDuration::from_hours(24 * DAYS));
     span.from = span.from.or(earliest.ok());
-    let search = Search {
-        subscription: ResourceId::subscription(call.subscription()?),
-        resource: asked.resource()?,
-        asked,
-        span,
-    };
-    let before = call.request.query("$skiptoken").map(position).transpose()?;
-    let (events, next) = search.run(call, before)?;
+    let scope = call.scope()?;
+    scope::check(&scope)?;
+    let search = Search { resource: asked.resource()?, scope, asked, span };
+    let (events, next) = search.run(call)?;
     let select = call.request.query("$select").map(str::to_ascii_lowercase);
     let value: Vec<Value> =
         events.iter().map(|(entry, resource)| selected(view(entry, resource), select.as_deref())).collect();
@@ -66,69 +62,41 @@ fn values(call: &mut Call<'_>) -> Result<Reply> {
     Ok(Reply::ok(body))
 }
 
-fn position(token: &str) -> Result<u64> {
-    token.parse().map_err(|_| Error::invalid("InvalidRequestUri", "the $skipToken is not one of this list"))
-}
-
 /// What one request looks for.
 struct Search {
-    subscription: ResourceId,
+    scope: ResourceId,
     resource: Option<ResourceId>,
     asked: Asked,
     span: Span,
 }
 
-/// An entry, and the resource under which a subscription sees it.
-type Event = (Entry, ResourceId);
-
 impl Search {
-    /// Reads backwards from an entry. Answers with the events found, newest first, each with the resource under which
-    /// this subscription sees it, and with where to go on.
-    fn run(&self, call: &mut Call<'_>, mut before: Option<u64>) -> Result<(Vec<Event>, Option<u64>)> {
-        let mut found = Vec::new();
-        for _ in 0..MOST / CHUNK {
-            let entries = call.tx.ledger_back(before, CHUNK)?;
-            let last = entries.len() < CHUNK as usize;
-            for entry in entries {
-                before = Some(entry.sequence);
-                if self.is_past(entry.at) {
-                    return Ok((found, None));
-                }
-                let Some(resource) = self.finds(&entry) else {
-                    continue;
-                };
-                found.push((entry, resource));
-                if found.len() == PAGE {
-                    return Ok((found, before));
-                }
-            }
-            if last {
-                return Ok((found, None));
-            }
+    /// The events, newest first, each with the resource under which this scope sees it, and where to go on.
+    fn run(&self, call: &Call<'_>) -> Result<search::Found<ResourceId>> {
+        if let Some(sequence) = self.asked.equal("ledgerSequence") {
+            let entry = search::named(call.tx, sequence)?.filter(|entry| self.span.holds(entry.at));
+            let found = entry.and_then(|entry| self.finds(&entry).map(|resource| (entry, resource)));
+            return Ok((found.into_iter().collect(), None));
         }
-        Ok((found, before))
-    }
-
-    fn is_past(&self, at: Timestamp) -> bool {
-        let from = self.span.from.and_then(|from| from.checked_sub(DISORDER).ok());
-        from.is_some_and(|from| at < from)
+        let before = call.request.query("$skiptoken").map(search::position).transpose()?;
+        search::look_back(call.tx, &self.span, before, PAGE, |entry| self.finds(entry))
     }
 
     fn finds(&self, entry: &Entry) -> Option<ResourceId> {
         let resource = self.seen_at(entry)?;
         let group = resource.resource_group_name().unwrap_or_default();
-        let fits = self.span.holds(entry.at)
-            && self.asked.admits("resourceGroupName", group)
+        let fits = self.asked.admits("resourceGroupName", group)
             && self.resource.as_ref().is_none_or(|above| resource.is_within(above))
             && self.asked.admits("resourceProvider", &provider(&resource))
             && self.asked.admits("caller", &entry.actor.name)
             && self.asked.admits("correlationId", &entry.correlation.to_string())
+            && self.asked.admits("operationName", &entry.operation)
             && self.asked.admits("status", status(entry.verdict))
             && self.asked.admits("levels", level(entry.verdict));
         fits.then_some(resource)
     }
 
-    /// The resource of this subscription that an entry is about: its target, or else the guard that was asked, so that
+    /// The resource of this scope that an entry is about: its target, or else the guard that was asked, so that
     /// the guard's owner sees what it was asked for (contract 8.6).
     fn seen_at(&self, entry: &Entry) -> Option<ResourceId> {
         let guards = entry.consent.iter().map(|consent| &consent.guard);
@@ -136,7 +104,7 @@ impl Search {
             .chain(entry.facts.get("guard"))
             .chain(guards)
             .filter_map(|id| ResourceId::parse(id).ok())
-            .find(|id| id.is_within(&self.subscription))
+            .find(|id| id.is_within(&self.scope))
     }
 }
 
@@ -182,6 +150,28 @@ fn view(entry: &Entry, resource: &ResourceId) -> Value {
         "subscriptionId": resource.subscription_id(),
         "tenantId": entry.actor.tenant,
         "properties": properties(entry),
+        "ledger": ledger_json(entry),
+    })
+}
+
+/// What an entry proves, and what consent it rests on: an addition of ours.
+pub fn ledger_json(entry: &Entry) -> Value {
+    let consent = |consent: &Consent| {
+        json!({
+            "operation": consent.operation,
+            "request": consent.request,
+            "guard": consent.guard,
+            "holder": consent.holder,
+            "assignment": consent.assignment,
+            "expires": consent.expires.map(arm::long_timestamp),
+        })
+    };
+    json!({
+        "sequence": entry.sequence,
+        "leaf": entry.leaf().to_string(),
+        "change": entry.change.map(|change| change.to_string()),
+        "person": entry.actor.person,
+        "consent": entry.consent.iter().map(consent).collect::<Vec<_>>(),
     })
 }
 
@@ -203,7 +193,7 @@ fn properties(entry: &Entry) -> Map<String, Value> {
 }
 
 /// An id for an entry that is the same whenever it is read.
-fn event_id(entry: &Entry) -> Uuid {
+pub fn event_id(entry: &Entry) -> Uuid {
     let leaf = entry.leaf();
     let head = leaf.as_bytes().first_chunk::<16>().copied();
     uuid::Builder::from_random_bytes(head.unwrap_or_default()).into_uuid()

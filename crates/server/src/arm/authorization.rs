@@ -5,13 +5,14 @@
 //! its last administrator.
 
 mod assignments;
+mod check_access;
 mod definitions;
 mod effective;
 mod operations;
 
 pub use definitions::shown_id;
 
-use super::route::Method::{Delete, Get, Put};
+use super::route::Method::{Delete, Get, Post, Put};
 use super::route::{Route, open_route, route};
 
 /// The routes of this part.
@@ -68,6 +69,8 @@ pub const ROUTES: &[Route] = &[
         assignments::delete,
     ),
     open_route(Get, "{scope}/providers/Microsoft.Authorization/permissions", effective::permissions),
+    // Of oneself, anybody may ask; of others, the handler says who.
+    open_route(Post, "{scope}/providers/Microsoft.Authorization/checkAccess", check_access::check),
     route(
         Get,
         "{scope}/providers/Microsoft.Authorization/denyAssignments",

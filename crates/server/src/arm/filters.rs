@@ -35,7 +35,15 @@ impl Asked {
     /// # Errors
     /// `InvalidFilter` for a filter that is malformed or names anything else.
     pub fn read(call: &Call<'_>, equal: &[&str], ordered: &[&str]) -> Result<Self> {
-        let filter = understood(call, equal, ordered, &[])?;
+        Self::parse(call.request.query("$filter").unwrap_or_default(), equal, ordered)
+    }
+
+    /// The same, of a filter's text.
+    ///
+    /// # Errors
+    /// As [`Asked::read`].
+    pub fn parse(text: &str, equal: &[&str], ordered: &[&str]) -> Result<Self> {
+        let filter = understood(text, equal, ordered, &[])?;
         Ok(Self { filter })
     }
 
@@ -102,12 +110,12 @@ impl Asked {
 /// # Errors
 /// `InvalidFilter` for anything else.
 pub fn filter(call: &Call<'_>, properties: &[&str], functions: &[&str]) -> Result<Filter> {
-    understood(call, properties, &[], functions)
+    understood(call.request.query("$filter").unwrap_or_default(), properties, &[], functions)
 }
 
 /// Reads the request's filter and refuses a clause that the list does not understand: it must not silently widen it.
-fn understood(call: &Call<'_>, equal: &[&str], ordered: &[&str], functions: &[&str]) -> Result<Filter> {
-    let filter = Filter::parse(call.request.query("$filter").unwrap_or_default())?;
+fn understood(text: &str, equal: &[&str], ordered: &[&str], functions: &[&str]) -> Result<Filter> {
+    let filter = Filter::parse(text)?;
     let among = |names: &[&str], name: &str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
     for clause in &filter.clauses {
         let (name, known) = match clause {

@@ -1,6 +1,6 @@
 //! The face that speaks Azure Resource Manager: a thin translation between HTTP and decisions.
 
-mod activity;
+pub(crate) mod activity;
 mod alerts;
 mod approvers;
 mod authorization;
@@ -10,7 +10,7 @@ mod challenge;
 pub mod dispatch;
 pub mod door;
 pub mod face;
-mod filters;
+pub(crate) mod filters;
 pub(crate) mod guards;
 mod metadata;
 mod orphans;

@@ -26,18 +26,23 @@ pub fn list(request: &Request, context: &str, objects: Vec<Value>) -> Result<Rep
         }
     }
     let skip = Skip { after: parameter(request, "$skiptoken").map(String::from), limit: top(request)? };
-    let page = Page::cut(found, &skip, |object| {
+    let cut = Page::cut(found, &skip, |object| {
         object.get("id").and_then(Value::as_str).unwrap_or_default().to_string()
     });
-    let value: Vec<Value> = page.value.into_iter().map(|object| select(request, object)).collect();
+    let value: Vec<Value> = cut.value.into_iter().map(|object| select(request, object)).collect();
+    Ok(page(request, context, value, cut.next))
+}
+
+/// A page of a list, and what the next one begins after.
+pub fn page(request: &Request, context: &str, value: Vec<Value>, next: Option<String>) -> Reply {
     let mut body = json!({
         "@odata.context": format!("{}/$metadata#{context}", request.base),
         "value": value,
     });
-    if let (Some(next), Some(members)) = (page.next, body.as_object_mut()) {
+    if let (Some(next), Some(members)) = (next, body.as_object_mut()) {
         members.insert("@odata.nextLink".into(), next_link(request, &next).into());
     }
-    Ok(Reply::ok(body))
+    Reply::ok(body)
 }
 
 /// Answers with one object.
@@ -54,7 +59,11 @@ fn parameter<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     request.query.get(name).map(String::as_str).filter(|text| !text.is_empty())
 }
 
-fn top(request: &Request) -> Result<usize> {
+/// How many entries a page has.
+///
+/// # Errors
+/// `Request_BadRequest` for a `$top` that makes no sense.
+pub fn top(request: &Request) -> Result<usize> {
     let (usual, most) = PAGE;
     match parameter(request, "$top").map(str::parse::<usize>) {
         None => Ok(usual),
@@ -64,7 +73,7 @@ fn top(request: &Request) -> Result<usize> {
 }
 
 /// Leaves the members that were asked for. An object says what it is in any case, and which it is.
-fn select(request: &Request, mut object: Value) -> Value {
+pub fn select(request: &Request, mut object: Value) -> Value {
     let asked = parameter(request, "$select").unwrap_or_default();
     let asked: Vec<&str> = asked.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
     if let Some(members) = object.as_object_mut()

@@ -97,6 +97,10 @@ async fn filters_narrow_the_log() {
         (format!("resourceUri eq '{}'", at(FILES).to_lowercase()), 2),
         (format!("resourceId eq '{}'", at("")), 3),
         ("eventChannels eq 'Admin, Operation'".into(), 3),
+        (format!("operationName eq '{}'", actions(&all)[1]), 1),
+        (format!("ledgerSequence eq '{}'", all[1]["ledger"]["sequence"]), 1),
+        (format!("ledgerSequence eq '{}' and status eq 'Failed'", all[1]["ledger"]["sequence"]), 0),
+        ("ledgerSequence eq '0'".into(), 0),
     ] {
         let found = events(&fixture, &format!("$filter={filter}")).await;
         assert_eq!(found.len(), count, "{filter}");
@@ -111,10 +115,79 @@ async fn filters_narrow_the_log() {
         "$filter=caller ne 'x'",
         "$filter=resourceUri eq '/a/../b'",
         "$skipToken=x",
+        "$filter=ledgerSequence eq 'x'",
     ] {
         let refused = fixture.alice().get(&log(BACKUP_SUB, bad)).await;
         assert_eq!(refused.status, 400, "{bad}: {}", refused.text);
     }
+}
+
+#[tokio::test]
+async fn an_event_tells_what_it_proves_and_what_it_rests_on() {
+    let fixture = story().await;
+    fixture.consent();
+    fixture.unlock(CriticalOperation::DeleteProtection, FILES);
+    fixture.alice_with_guest_token().delete(&at(FILES)).await.expect(202);
+    let all = events(&fixture, "").await;
+    let ledger = fixture.server.ledger();
+    for event in &all {
+        let shown = &event["ledger"];
+        let entry = &ledger[usize::try_from(shown["sequence"].as_u64().unwrap()).unwrap()];
+        assert_eq!(shown["leaf"], entry.leaf().to_string());
+        assert_eq!(shown["change"].as_str(), entry.change.map(|change| change.to_string()).as_deref());
+        assert_eq!(shown["person"], entry.actor.person);
+        let guards: Vec<&Value> =
+            shown["consent"].as_array().unwrap().iter().map(|one| &one["guard"]).collect();
+        assert_eq!(guards, entry.consent.iter().map(|consent| consent.guard.as_str()).collect::<Vec<_>>());
+    }
+    assert_eq!(all[0]["ledger"]["consent"][0]["guard"], guard_id().as_str());
+    // All of one request are found together.
+    let correlation = all[0]["correlationId"].as_str().unwrap();
+    let together = events(&fixture, &format!("$filter=correlationId eq '{correlation}'")).await;
+    assert_eq!(together, all[..together.len()]);
+}
+
+#[tokio::test]
+async fn what_lies_in_the_subscription_has_a_log_for_those_who_may_read_no_more() {
+    let fixture = story().await;
+    let values = "providers/Microsoft.Insights/eventtypes/management/values";
+    fixture.grant(BOB, role_ids::READER, &vault_id("other"));
+    fixture.add_vault("other");
+    let of = |scope: &str| format!("{scope}/{values}");
+    let bob = fixture.server.as_(BOB);
+    assert_eq!(bob.get(&of(at("").trim_end_matches('/'))).await.status, 403);
+    assert_eq!(bob.get(&of(vault_id("other").as_str())).await.expect(200)["value"], serde_json::json!([]));
+    let all = fixture.alice().get(&of(at("").trim_end_matches('/'))).await.expect(200);
+    assert_eq!(all["value"], serde_json::json!(events(&fixture, "").await));
+    // A list is no scope, and the root nobody's.
+    for scope in [at("backupPolicies"), String::new()] {
+        assert_eq!(fixture.alice().get(&of(&scope)).await.status, 403);
+    }
+}
+
+/// The search begins where the span ends, and not at the newest entry.
+#[tokio::test]
+async fn a_span_long_ago_is_found_behind_many_later_entries() {
+    let fixture = story().await;
+    let all = events(&fixture, "").await;
+    let entry = fixture.server.ledger().pop().unwrap();
+    let until = fixture.server.now();
+    fixture.server.advance(SignedDuration::from_hours(1));
+    let now = fixture.server.now();
+    let later = ledger::Entry { at: now, target: "/elsewhere".into(), ..entry };
+    let store = &fixture.server.running.app().store;
+    for _ in 0..11 {
+        store
+            .transact(|tx| {
+                (0..1000).for_each(|_| tx.record(later.clone()));
+                Ok(())
+            })
+            .unwrap();
+    }
+    let filter = format!("$filter=eventTimestamp le {until}");
+    let page = fixture.alice().get(&log(BACKUP_SUB, &filter)).await.expect(200);
+    assert_eq!(page["value"], serde_json::json!(all));
+    assert!(page.get("nextLink").is_none());
 }
 
 #[tokio::test]
