@@ -4,7 +4,7 @@
 PROFILE ?= release
 PROGRAM := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/countersign
 
-.PHONY: demo test lint unit simulate nightly acceptance demo-test bench bench-repository restic help
+.PHONY: demo test lint unit simulate nightly acceptance portal demo-test bench bench-repository restic help
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -41,11 +41,18 @@ nightly: restic
 	COUNTERSIGN_CASES=$(CASES) cargo test --locked --release -p rbac --test differential
 	$(MAKE) simulate SEEDS=0..5000
 
-# The real az CLI, the Azure SDKs and restic against a real process; and several processes on one PostgreSQL server.
+# The real az CLI, the Azure SDKs, restic and Chromium against a real process; and several processes on one PostgreSQL server.
 acceptance:
 	scripts/install-test-tools
 	cargo build --locked -p countersign
 	COUNTERSIGN_BIN=target/debug/countersign scripts/with-postgres target/test-tools/venv/bin/pytest tests/acceptance
+
+# Only the part of it that looks at the portal, in Chromium. The pages' pictures are in target/portal/screens; UPDATE=1 agrees
+# to how the pages read now.
+portal:
+	scripts/install-test-tools
+	cargo build --locked -p countersign
+	COUNTERSIGN_BIN=target/debug/countersign UPDATE_GOLDEN=$(UPDATE) target/test-tools/venv/bin/pytest tests/acceptance/portal
 
 # The story that `make demo` tells, on free ports: it fails when a step does not end as it should.
 demo-test: restic
@@ -69,4 +76,4 @@ bench-repository:
 	target/test-tools/venv/bin/python bench/repository/measure.py $(ARGS)
 
 restic:
-	@command -v restic >/dev/null || scripts/install-restic
+	@command -v restic >/dev/null || scripts/install-debian restic

@@ -65,14 +65,14 @@ class Dialled(requests.adapters.HTTPAdapter):
 
 
 class Server:
-    def __init__(self, home, userrealm=False, address="127.0.0.1", ports=None, options=(), bootstrap=True):
+    def __init__(self, home, userrealm=False, address="127.0.0.1", ports=None, options=(), bootstrap=True, env=None):
         home.mkdir(parents=True, exist_ok=True)
         self.home, self.data, self.ca = home, home / "data", home / "data/tls/ca.pem"
         self.address, self.options, self.bootstrap = address, [str(option) for option in options], bootstrap
         self.port, self.graph_port = ports or free_ports(2)
         self.origin = f"https://localhost:{self.port}"
         self.graph = f"https://localhost:{self.graph_port}"
-        self.userrealm = userrealm
+        self.userrealm, self.env = userrealm, env
         self.process = None
 
     def start(self):
@@ -86,7 +86,7 @@ class Server:
             command += ["--bootstrap", str(bootstrap)]
         out = self.home / "stdout"
         with out.open("w") as stdout, (self.home / "stderr").open("a") as stderr:
-            self.process = subprocess.Popen(command, stdout=stdout, stderr=stderr)
+            self.process = subprocess.Popen(command, stdout=stdout, stderr=stderr, env=self.env)
         until("the ready line", lambda: "\n" in out.read_text() or self.process.poll() is not None)
         assert self.process.poll() is None, f"the server did not start:\n{self.log()}"
         assert out.read_text().splitlines()[0] == f"countersign is ready at https://{self.address}:{self.port}"

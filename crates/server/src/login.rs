@@ -52,9 +52,8 @@ use crate::app::App;
 
 pub use desk::Desk;
 pub(crate) use form::Form;
-pub use pages::show;
 pub(crate) use pages::{Needs, problem_page, protect};
-pub(crate) use people::{Place, users_of};
+pub(crate) use people::{Place, user};
 pub use people::{is_revoked, policy_of};
 pub(crate) use steps::proceed;
 pub use tidy::{TURN as TIDYING, sweep};

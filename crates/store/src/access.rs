@@ -154,6 +154,11 @@ impl Access {
         self.principals.values().map(Arc::as_ref).filter(move |principal| principal.tenant == tenant)
     }
 
+    /// The accounts with which a person is known, in no order: a member's at home, and guests.
+    pub fn accounts(&self, person: Person) -> impl Iterator<Item = &Principal> {
+        self.principals.values().map(Arc::as_ref).filter(move |principal| principal.person == Some(person))
+    }
+
     /// A group by its object id.
     pub fn group(&self, object: ObjectId) -> Option<&Group> {
         self.groups.get(&object).map(Arc::as_ref)

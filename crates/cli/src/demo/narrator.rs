@@ -63,6 +63,11 @@ impl Narrator {
         for (person, tenant) in [(&o.alice, &o.backup_tenant), (&o.sam, &o.security_tenant)] {
             println!("    {:<24} password {}   tenant {tenant}", person.upn, person.password);
         }
+        println!(
+            "\n  Look at it in a browser (which will ask about the certificate, unless you give it the CA {}):",
+            ca.display()
+        );
+        println!("    {origin}/portal");
         println!("\n  Try it with the az CLI:");
         println!("    export REQUESTS_CA_BUNDLE={} AZURE_CORE_INSTANCE_DISCOVERY=false", ca.display());
         println!("    az cloud register -n Countersign --endpoint-resource-manager {origin}");

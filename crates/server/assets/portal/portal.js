@@ -56,18 +56,26 @@ function offerCopying(within) {
   }
 }
 
-// Looks at the page again, unless somebody is typing, and shows what is new.
+// What a page says, without times and without what was said once.
+function essence(main) {
+  const copy = main.cloneNode(true);
+  for (const passing of copy.querySelectorAll("time, .copy, [role=status], input[name=csrf]")) passing.remove();
+  return copy.innerHTML;
+}
+
+// Looks at the page again and shows what is new, unless somebody is busy with it: nothing moves under a hand.
 async function follow(main) {
-  const busy = document.hidden || main.querySelector("form [data-touched]") || main.contains(document.activeElement) &&
-    ["INPUT", "TEXTAREA", "SELECT"].includes(document.activeElement.tagName);
-  if (busy) return;
+  const busy = main.querySelector("[data-touched]") || main !== document.activeElement && main.contains(document.activeElement);
+  if (document.hidden || busy) return;
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html" }, redirect: "error" });
     if (!answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
     if (!fresh) return;
     prepare(fresh);
-    if (fresh.innerHTML !== main.innerHTML) main.replaceChildren(...fresh.childNodes);
+    if (essence(fresh) === essence(main)) return;
+    main.replaceChildren(...fresh.childNodes);
+    document.getElementById("said").textContent = "This page has changed.";
   } catch { /* The next look may do better. */ }
 }
 

@@ -80,7 +80,11 @@ pub fn users_of(
     Ok((home, here))
 }
 
-fn user(tx: &mut Transaction, object: ObjectId, tenant: TenantId) -> arm::Result<Option<User>> {
+/// A user of a tenant.
+///
+/// # Errors
+/// When the store fails.
+pub fn user(tx: &mut Transaction, object: ObjectId, tenant: TenantId) -> arm::Result<Option<User>> {
     let user = tx.get::<User>(&object.to_string())?;
     Ok(user.filter(|user| user.tenant == tenant))
 }

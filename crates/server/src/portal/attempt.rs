@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use store::Draft;
 use uuid::Uuid;
 
-use super::consent::{Roles, Wish};
+use super::consent::{Standing, Wish};
 use super::link;
 use super::posted::Posted;
 use super::shell::{Frame, Section, status_of};
@@ -67,6 +67,7 @@ struct Protected {
 struct Refusal {
     operation: String,
     resource_guard_id: String,
+    missing_action: String,
     description: Option<String>,
 }
 
@@ -80,7 +81,7 @@ struct AttemptPage<'a> {
     guard_name: &'a str,
     description: Option<&'a str>,
     directory: Option<&'a str>,
-    roles: Roles,
+    standing: Standing,
     now: jiff::Timestamp,
     typed: Typed,
     problem: Option<String>,
@@ -286,6 +287,7 @@ async fn ask(viewer: &Viewer, draft: &Draft, typed: Typed) -> Result<Response> {
         ticket: &typed.ticket,
         ticket_system: "",
         minutes,
+        start: None,
     };
     match viewer.activate(&wish).await {
         Ok(request) => {
@@ -304,7 +306,7 @@ async fn ask(viewer: &Viewer, draft: &Draft, typed: Typed) -> Result<Response> {
 async fn explain(viewer: &Viewer, draft: &Draft, typed: Typed, error: Option<&Error>) -> Result<Response> {
     let refusal: Refusal = super::ask::of(draft.refusal.clone())?;
     let guard = refusal.resource_guard_id.as_str();
-    let roles = viewer.roles_at(guard).await?;
+    let standing = viewer.standing(&refusal.missing_action, guard).await?;
     let operation =
         CriticalOperation::by_name(&refusal.operation).map_or(refusal.operation.as_str(), |o| o.title());
     let here = format!("/portal/attempts/{}", draft.id);
@@ -316,7 +318,7 @@ async fn explain(viewer: &Viewer, draft: &Draft, typed: Typed, error: Option<&Er
         guard_name: name_of(guard),
         description: refusal.description.as_deref(),
         directory: viewer.directory_of(guard),
-        roles,
+        standing,
         now: viewer.now,
         typed,
         problem: error.map(|error| error.message.clone()),
@@ -327,11 +329,6 @@ async fn explain(viewer: &Viewer, draft: &Draft, typed: Typed, error: Option<&Er
 }
 
 impl AttemptPage<'_> {
-    /// Whether consent is there, as far as a role says: the decision comes when it is tried.
-    fn is_ready(&self) -> bool {
-        !self.roles.active.is_empty()
-    }
-
     fn vault_name(&self) -> &str {
         name_of(&self.draft.vault)
     }

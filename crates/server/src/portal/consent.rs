@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::moment::Moment;
 use super::viewer::{Account, Viewer};
+use super::words::name_of;
 use crate::arm::route::Method;
 
 /// One's own roles at a scope, by how they are held.
@@ -60,8 +61,50 @@ pub struct ScheduleProperties {
     /// Why it was asked for.
     #[serde(default)]
     pub justification: String,
+    /// What a request wants: `SelfActivate`, `AdminAssign`, …
+    #[serde(default)]
+    pub request_type: String,
+    /// From when and how long a request wants it.
+    pub schedule_info: Option<ScheduleInfo>,
+    /// The ticket that a request names.
+    #[serde(default)]
+    pub ticket_info: TicketInfo,
+    /// The eligibility behind an activation: its id, or in a request its name alone.
+    pub linked_role_eligibility_schedule_id: Option<String>,
     /// Names for people.
     pub expanded_properties: Expanded,
+}
+
+/// From when and how long something is wanted.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScheduleInfo {
+    /// From when.
+    pub start_date_time: Option<Timestamp>,
+    /// How long.
+    pub expiration: Expiration,
+}
+
+/// How long something is wanted: one of the two, or without end.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Expiration {
+    /// An ISO 8601 duration.
+    pub duration: Option<String>,
+    /// Until when.
+    pub end_date_time: Option<Timestamp>,
+}
+
+/// A ticket somewhere else.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketInfo {
+    /// Its number.
+    #[serde(default)]
+    pub ticket_number: String,
+    /// The system that it is of.
+    #[serde(default)]
+    pub ticket_system: String,
 }
 
 /// Names for people.
@@ -116,7 +159,88 @@ impl Schedule {
     }
 }
 
+/// Where somebody stands who wants to do something: whether they may, or how they could.
+#[derive(Default)]
+pub struct Standing {
+    /// By what they may.
+    pub held: Option<Held>,
+    /// The roles that they could activate for it.
+    pub ways: Vec<Way>,
+    /// Their requests for one of those roles, which wait for approval.
+    pub waiting: Vec<Schedule>,
+}
+
+/// What lets somebody do something.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Held {
+    /// The role.
+    #[serde(default)]
+    pub role_name: String,
+    /// Where it holds.
+    #[serde(default)]
+    pub scope_name: String,
+    /// Until when, if it ends.
+    pub end_date_time: Option<Timestamp>,
+}
+
+impl Held {
+    /// Until when, if it ends.
+    pub fn ends(&self) -> Option<Moment> {
+        self.end_date_time.map(Moment)
+    }
+}
+
+/// A role that somebody could activate.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Way {
+    /// The role definition's id.
+    pub role_definition_id: String,
+    /// The role.
+    #[serde(default)]
+    pub role_name: String,
+    /// Where they are eligible for it.
+    #[serde(default)]
+    pub scope_name: String,
+    /// Whether somebody else has to approve.
+    #[serde(default)]
+    pub is_approval_required: bool,
+}
+
+/// What `checkAccess` says of an action.
+#[derive(Deserialize)]
+struct Checked {
+    path: Option<Held>,
+    #[serde(default)]
+    eligibilities: Vec<Way>,
+}
+
 impl Viewer {
+    /// Whether one may do something somewhere, and how one could; nothing of either where the directory does not know one.
+    ///
+    /// # Errors
+    /// What ARM answers.
+    pub async fn standing(&self, action: &str, scope: &str) -> Result<Standing> {
+        let Some(account) = self.account_for(scope) else { return Ok(Standing::default()) };
+        let path = format!("{}/providers/Microsoft.Authorization/checkAccess", scope.trim_end_matches('/'));
+        let body = json!({
+            "Subject": {"Attributes": {"ObjectId": account.signed_in.object}},
+            "Actions": [{"Id": action}],
+            "Resource": {"Id": scope},
+        });
+        let checked: Vec<Checked> = super::ask::of(self.arm(Method::Post, &path, &[], body).await?)?;
+        let Some(Checked { path: held, eligibilities: ways }) = checked.into_iter().next() else {
+            return Ok(Standing::default());
+        };
+        let mut waiting = self.roles_at(scope).await?.waiting;
+        waiting.retain(|request| {
+            let role = name_of(&request.properties.role_definition_id);
+            ways.iter().any(|way| name_of(&way.role_definition_id).eq_ignore_ascii_case(role))
+        });
+        Ok(Standing { held, ways, waiting })
+    }
+
     /// One's own roles at a scope, as the directory knows one that owns it.
     ///
     /// # Errors
@@ -167,7 +291,10 @@ impl Viewer {
             "requestType": "SelfActivate",
             "justification": wish.reason,
             "ticketInfo": {"ticketNumber": wish.ticket, "ticketSystem": wish.ticket_system},
-            "scheduleInfo": {"expiration": {"type": "AfterDuration", "duration": format!("PT{}M", wish.minutes)}},
+            "scheduleInfo": {
+                "startDateTime": wish.start.map(arm::long_timestamp),
+                "expiration": {"type": "AfterDuration", "duration": format!("PT{}M", wish.minutes)},
+            },
         }});
         super::ask::of(self.arm(Method::Put, &path, &[], body).await?)
     }
@@ -195,4 +322,6 @@ pub struct Wish<'a> {
     pub ticket_system: &'a str,
     /// For how long.
     pub minutes: u32,
+    /// From when, if not at once.
+    pub start: Option<Timestamp>,
 }

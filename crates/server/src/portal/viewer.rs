@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use arm::{ErrorKind, TenantId};
+use arm::{ErrorKind, ObjectId, TenantId};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Redirect, Response};
 use directory::session::Session;
-use directory::{SecretDigest, User, admit};
+use directory::{Person, SecretDigest, SignIn, User, admit};
 use jiff::Timestamp;
 use ledger::ActorKind;
 use store::{Access, Transaction};
@@ -17,10 +17,7 @@ use super::{link, session};
 use crate::app::App;
 use crate::arm::call::SignedIn;
 use crate::login::session::{cookie, digest};
-use crate::login::{Visit, is_revoked, policy_of, users_of};
-
-/// How many of a person's directories speak for them at once: that of what they ask for, and three more, as ARM takes them.
-pub const AUXILIARY: usize = 3;
+use crate::login::{Visit, is_revoked, policy_of, user};
 
 /// Somebody who looks at a page.
 #[derive(Clone)]
@@ -152,13 +149,20 @@ async fn find(app: &App, digest: SecretDigest) -> arm::Result<Option<Found>> {
 /// The accounts for which the sign-in counts; `None` when it does not count at home.
 fn accounts(tx: &mut Transaction, session: Session, now: Timestamp) -> arm::Result<Option<Found>> {
     let access = tx.access()?;
-    let mut tenants: Vec<(TenantId, String)> =
-        access.tenants().map(|tenant| (tenant.id, tenant.name.clone())).collect();
-    tenants.sort_by(|(_, one), (_, other)| one.cmp(other));
+    let person = session.sign_in.person;
+    let Person::Human { tenant, object } = person else { return Ok(None) };
+    let home = user(tx, object, tenant)?;
+    let mut known: Vec<(String, TenantId, ObjectId)> = access
+        .accounts(person)
+        .filter_map(|account| {
+            Some((access.tenant(account.tenant)?.name.clone(), account.tenant, account.object))
+        })
+        .collect();
+    known.sort();
     let mut username = None;
     let mut accounts = Vec::new();
-    for (tenant, directory) in tenants {
-        let (home, here) = users_of(tx, session.sign_in.person, tenant)?;
+    for (directory, tenant, object) in known {
+        let here = user(tx, object, tenant)?;
         let Ok(admitted) = admit(&session.sign_in, home.as_ref(), here.as_ref()) else { continue };
         let contexts = policy_of(tx, tenant)?.met_by(&session.sign_in, now);
         let here = admitted.here();
@@ -193,8 +197,6 @@ fn signed_in(session: &Session, here: &User, acrs: Vec<String>) -> SignedIn {
         family: Some(session.family),
     }
 }
-
-use directory::SignIn;
 
 /// Whether an error says that the session does not count any more.
 pub fn is_over(error: &arm::Error) -> bool {
