@@ -33,7 +33,7 @@ pub fn name_of(id: &str) -> &str {
 
 /// A sentence of the API with the ids in it cut to what tells them apart: their last two segments.
 pub fn short_ids(sentence: &str) -> String {
-    let words = sentence.split_inclusive([' ', '\'', ',', ';', '(']).map(|word| {
+    let words = sentence.split_inclusive([' ', '\'', '(']).map(|word| {
         if !word.starts_with("/subscriptions/") {
             return word;
         }
