@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
+
 from clients import Arm, refused
 from restic import Restic, credentials_of
 from scene import (ask_for_consent, assign, make_eligible, make_group, make_guard, make_item, make_policy, make_vault,
@@ -77,6 +80,9 @@ class Host:
 
     def __init__(self, server, person, item, name):
         self.restic, self.noise = Restic(server, credentials_of(person, item), Path("/nowhere")), random.Random(name)
+        # Days pass between two requests: to the server, whoever is just connecting has taken a day for it.
+        again = HTTPAdapter(max_retries=Retry(total=5, backoff_factor=0.1, allowed_methods=None))
+        self.restic.http.mount("https://", again)
         for path, content in ("?create=true", b""), ("config", b"the configuration"):
             assert self.restic.http.post(f"{self.restic.base}{path}", data=content).status_code == 200
 

@@ -55,7 +55,7 @@ def normalised(text):
 def makes_sense(page):
     """Nothing of the program's own language stands in the text."""
     text = page.locator("body").inner_text()
-    found = re.search(r"\b(?:null|undefined|NaN|None|Some\()|\{\{|\}\}|\[object |%[0-9A-F]{2}|&(?:amp|lt|gt|quot|#\d+);", text)
+    found = re.search(r"\b(?:null|undefined|NaN|Some\()|\{\{|\}\}|\[object |%[0-9A-F]{2}|&(?:amp|lt|gt|quot|#\d+);", text)
     assert not found, f"at {page.url} it says {text[max(0, found.start() - 60):found.end() + 60]!r}"
 
 
@@ -79,12 +79,12 @@ def fits(page, width):
     """Nothing sticks out at the side: nobody has to scroll sideways to read. A wide table scrolls within itself."""
     over = page.evaluate("""() => {
         const wide = document.documentElement.clientWidth;
-        if (document.documentElement.scrollWidth <= wide) return [];
+        if (document.documentElement.scrollWidth <= wide) return null;
         return [...document.body.querySelectorAll("*")]
-            .filter(each => each.getBoundingClientRect().right > wide + 1)
+            .filter(each => each.checkVisibility() && each.getBoundingClientRect().left + each.scrollWidth > wide + 1)
             .map(each => `${each.tagName} ${each.className} ${(each.textContent || "").trim().slice(0, 40)}`);
     }""")
-    assert not over, f"at a width of {width} pixels these stick out:\n" + "\n".join(map(str, over))
+    assert over is None, f"at a width of {width} pixels these stick out:\n" + "\n".join(map(str, over))
 
 
 def show(page, theme, size):
