@@ -68,7 +68,7 @@ async fn page(viewer: &Viewer, correlation: String, asked: Asked) -> Result<Resp
 <<<<<<< HEAD
         .people_behind(entries.iter().flat_map(|entry| &entry.consent).map(|consent| consent.holder.as_str()))
 =======
-        .names_of_persons(
+        .people_behind_persons(
             entries.iter().flat_map(|entry| &entry.consent).map(|consent| consent.holder.as_str()),
         )
 >>>>>>> w-dir
@@ -81,7 +81,7 @@ impl Viewer {
 <<<<<<< HEAD
     async fn people_behind(&self, persons: impl Iterator<Item = &str>) -> Result<BTreeMap<String, String>> {
 =======
-    async fn names_of_persons(
+    async fn people_behind_persons(
         &self,
         persons: impl Iterator<Item = &str>,
     ) -> Result<BTreeMap<String, String>> {
