@@ -170,6 +170,76 @@ pub fn clear(
     Ok(Ok(Clearance { change, permits, consumes, opens }))
 }
 
+/// How one critical operation of a change stands at a moment: what is shown to whoever considers it. It permits nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// The operation, and what would become weaker.
+    pub finding: Finding,
+    /// The guard's own words on whom to ask.
+    pub description: Option<String>,
+    /// Whether the operation needs consent, and whether the callers have it.
+    pub consent: ConsentState,
+    /// Whether an unlock for it is there, for an operation whose consent comes by one.
+    pub unlocked: bool,
+}
+
+/// Whether somebody has consent to an operation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ConsentState {
+    /// Nobody has to consent: there is no guard, or it excludes the operation.
+    NotNeeded,
+    /// One of the callers holds the right on the guard, by this assignment.
+    Yes(Right),
+    /// None of them does, or the guard does not answer.
+    No(Missing),
+}
+
+/// How each critical operation of a change stands, whatever requests come with it. It is classified as [`clear`] does it, and the
+/// guard is asked the same.
+pub fn examine(
+    change: &VaultChange,
+    proxy: Option<&GuardProxy>,
+    presented: &Presented<'_>,
+    ask: &dyn Fn(&GuardQuestion) -> GuardAnswer,
+    now: Timestamp,
+) -> Vec<Standing> {
+    let standing = |finding: Finding| {
+        let Some(proxy) = proxy else {
+            return Standing {
+                finding,
+                description: None,
+                consent: ConsentState::NotNeeded,
+                unlocked: false,
+            };
+        };
+        let operation = finding.operation;
+        let unlocks = presented.unlocks.iter().filter(|unlock| unlock.guard == proxy.guard);
+        let unlocked = change.target().zip(presented.callers.first()).is_some_and(|(target, caller)| {
+            unlocks.into_iter().any(|unlock| unlock.fits(operation, target, caller, now))
+        });
+        let holders = presented.callers.to_vec();
+        let question = GuardQuestion { guard: proxy.guard.clone(), operations: vec![operation], holders };
+        let answer = ask(&question);
+        let description = description_of(&answer);
+        let refuse = |description, missing| Refusal {
+            operation,
+            why: finding.why.clone(),
+            guard: proxy.guard.clone(),
+            description,
+            missing,
+        };
+        let consent = match operations_granted(&question, &answer, &refuse) {
+            Ok(mut granted) => match granted.remove(&operation) {
+                Some((_, right)) => ConsentState::Yes(right),
+                None => ConsentState::NotNeeded,
+            },
+            Err(refusal) => ConsentState::No(refusal.missing),
+        };
+        Standing { finding, description, consent, unlocked }
+    };
+    classify(change).into_iter().map(standing).collect()
+}
+
 /// One critical operation of a change, on its way to a permit.
 struct Case<'a> {
     finding: &'a Finding,

@@ -26,7 +26,7 @@ mod unlock;
 mod weakening;
 
 pub use classify::{Finding, classify};
-pub use clear::{Caller, Clearance, Permit, Presented, clear};
+pub use clear::{Caller, Clearance, ConsentState, Permit, Presented, Standing, clear, examine};
 pub use guard::{GuardAnswer, GuardQuestion, Protection, ResourceGuard, Right, answer};
 pub use operation::{Consent, CriticalOperation};
 pub use reading::{RESTORE_HOURS, RestoreWindow, may_read, restore_until};

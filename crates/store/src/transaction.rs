@@ -65,6 +65,7 @@ pub struct Transaction {
     outdated: bool,
     /// Whether something was asked that is not at hand.
     missed: bool,
+    rehearsed: bool,
 }
 
 impl Transaction {
@@ -78,6 +79,7 @@ impl Transaction {
             audited: false,
             outdated: false,
             missed: false,
+            rehearsed: false,
         }
     }
 
@@ -694,8 +696,16 @@ impl Transaction {
         Ok(self.snapshot.is_empty()?)
     }
 
+    /// Lets nothing be written of this decision, no refusal either: it is made only to see what it would come to.
+    pub fn rehearse(&mut self) {
+        self.rehearsed = true;
+    }
+
     /// Turns the decision into a batch: everything when it succeeded, only its refusals when not.
     pub(crate) fn into_batch(mut self, succeeded: bool) -> Result<Batch> {
+        if self.rehearsed {
+            return Ok(Batch::default());
+        }
         if !succeeded {
             let conditions = std::mem::take(&mut self.batch.conditions);
             return Ok(Batch { conditions, entries: self.refusals, ..Batch::default() });

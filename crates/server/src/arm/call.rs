@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use store::{Access, Transaction};
 use uuid::Uuid;
 
+use super::door::Considered;
 use super::reply::Reply;
 use super::route::{Method, Params};
 use crate::edge::Edge;
@@ -146,6 +147,8 @@ pub struct Call<'a> {
     pub settled: Timestamp,
     /// The action that was needed, for the ledger.
     pub action: &'a str,
+    /// What was found critical so far, while the call is made only to see what it would come to.
+    pub(super) rehearsal: Option<Vec<Considered>>,
     note: Note,
 }
 
@@ -176,6 +179,7 @@ impl<'a> Call<'a> {
             now: edge.now(),
             settled: edge.settled(),
             action,
+            rehearsal: None,
             note: Note::default(),
         }
     }

@@ -9,6 +9,7 @@ use resources::{Effect, Lock, Registration, ResourceGroup, check_locks};
 use store::{Access, Transaction};
 
 use super::call::{Call, Request, SignedIn, authorization_failed};
+use super::rehearsal;
 use super::reply::Reply;
 use super::route::{Method, Needs, Params, Route, access_scope};
 use super::routes::TABLE;
@@ -89,6 +90,9 @@ fn decide(
         check_scope_locks(&mut call, &scope)?;
     }
     check_body(request)?;
+    if rehearsal::is_asked(request, route)? {
+        return rehearsal::run(&mut call, route.handler);
+    }
     let reply = (route.handler)(&mut call)?;
     if !request.method.is_read() && call.tx.has_audited_writes() {
         let entry = call.entry();

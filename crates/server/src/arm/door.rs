@@ -6,7 +6,7 @@ use ledger::{Consent, Digest, Verdict};
 use mua::alert::CRITICAL_OPERATIONS;
 use mua::{
     Caller, Clearance, CriticalOperation, GuardAnswer, GuardQuestion, Permit, Presented, Refusal,
-    ResourceGuard, RestoreWindow, Right, Unlock, UnlockRequest, VaultKind,
+    ResourceGuard, RestoreWindow, Right, Standing, Unlock, UnlockRequest, VaultKind,
 };
 use store::{Access, Transaction};
 use uuid::Uuid;
@@ -28,6 +28,10 @@ pub fn change(call: &mut Call<'_>, vault: &ResourceId, change: VaultChange) -> R
             [call.properties()?.ids(name)?, call.body()?.ids(name)?].concat()
         }
     };
+    if call.rehearsal.is_some() {
+        let standings = examine(call, vault, &change)?;
+        call.rehearsal.iter_mut().for_each(|rehearsal| rehearsal.extend(standings.clone()));
+    }
     let digest = change.digest();
     let findings = mua::classify(&change);
     match decide(call.tx, vault, change, &call.request.callers(), &requests, call.now)? {
@@ -42,6 +46,28 @@ pub fn change(call: &mut Call<'_>, vault: &ResourceId, change: VaultChange) -> R
         }
         Err(refusal) => Err(refuse(call, refusal)),
     }
+}
+
+/// How the critical operations of a change stand, for whoever considers making it.
+fn examine(call: &mut Call<'_>, vault: &ResourceId, change: &VaultChange) -> Result<Vec<Considered>> {
+    let proxy: Option<GuardProxy> = call.tx.resource(&proxy_id(vault)?)?;
+    let callers = call.request.callers();
+    let unlocks = unlocks_for(call.tx, change, &callers)?;
+    let presented = Presented { callers: &callers, requests: &[], unlocks: &unlocks };
+    let guard_side = GuardSide::load(call.tx, proxy.as_ref().map(|proxy| &proxy.guard), call.now)?;
+    let ask = |question: &GuardQuestion| guard_side.answer(question);
+    let standings = mua::examine(change, proxy.as_ref(), &presented, &ask, call.now);
+    let guard = proxy.map(|proxy| proxy.guard);
+    Ok(standings.into_iter().map(|standing| Considered { guard: guard.clone(), standing }).collect())
+}
+
+/// A critical operation that somebody considers, and the guard that protects it, if any.
+#[derive(Clone, Debug)]
+pub struct Considered {
+    /// The guard that the vault is linked to.
+    pub guard: Option<ResourceId>,
+    /// How it stands.
+    pub standing: Standing,
 }
 
 /// Decides a change that a backup client brings about, and applies it. The client presents no consent, so whatever is

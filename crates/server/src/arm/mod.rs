@@ -16,6 +16,7 @@ mod metadata;
 mod orphans;
 pub(crate) mod pim;
 mod recovery;
+mod rehearsal;
 pub mod reply;
 mod resources;
 pub mod route;

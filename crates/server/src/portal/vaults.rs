@@ -1,6 +1,19 @@
 //! Vaults of both kinds: the list, creating one, overview, policies, properties, jobs, alerts, activity.
 
+mod activity;
+mod alerts;
+mod change;
+mod create;
+mod jobs;
+mod list;
+mod overview;
+mod policies;
+mod policy;
+mod vault;
+
+use arm::{Error, ErrorKind, ResourceId, Result};
 use axum::Router;
+use axum::routing::get;
 
 use super::link;
 use crate::app::App;
@@ -8,6 +21,17 @@ use crate::app::App;
 /// The routes of this part.
 pub fn routes() -> Router<App> {
     Router::new()
+        .route("/portal/vaults", get(list::show))
+        .route("/portal/vaults/new", get(create::show).post(create::post))
+        .route("/portal/vaults/overview/{*vault}", get(overview::show))
+        .route("/portal/vaults/policies/{*vault}", get(policies::show))
+        .route("/portal/vaults/policy/{*policy}", get(policy::show).post(policy::post))
+        .route("/portal/vaults/new-policy/{*vault}", get(policy::show_new).post(policy::post_new))
+        .route("/portal/vaults/jobs/{*vault}", get(jobs::show))
+        .route("/portal/vaults/job/{*job}", get(jobs::show_one))
+        .route("/portal/vaults/alerts/{*vault}", get(alerts::show))
+        .route("/portal/vaults/alert/{*alert}", get(alerts::show_one).post(alerts::post))
+        .route("/portal/vaults/activity/{*vault}", get(activity::show))
 }
 
 /// The pages about a vault of either kind, with what they are called: see [`super::shell::Frame::tabs`].
@@ -23,4 +47,23 @@ pub fn tabs(vault: &str) -> [(String, &'static str); 8] {
         tab("vaults/activity", "Activity"),
         tab("access/scope", "Access control"),
     ]
+}
+
+/// The id of the vault that something in it belongs to.
+fn vault_of(id: &str) -> Result<String> {
+    Ok(::vault::vault_of(&ResourceId::parse(id)?).to_string())
+}
+
+/// Whether an error says no more than that the viewer may not see something, or that it is not there.
+fn is_hidden(error: &Error) -> bool {
+    matches!(error.kind, ErrorKind::Forbidden | ErrorKind::NotFound)
+}
+
+/// What was read, if the viewer may see it.
+fn if_shown<T>(outcome: Result<T>) -> Result<Option<T>> {
+    match outcome {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if is_hidden(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
 }

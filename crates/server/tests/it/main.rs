@@ -38,6 +38,7 @@ mod policies;
 mod portal;
 mod purging;
 mod quotas;
+mod rehearsals;
 mod repository;
 mod resources;
 mod restores;

@@ -12,6 +12,7 @@ use vault::{GuardProxy, Vault};
 
 use crate::estate::{OTHER_SUB, group, guard_path, vault_body, vault_path};
 use crate::harness::{ALICE, ALICE_GUEST, AUTOMATION, BACKUP_SUB, BOB, Caller, Harness, SAM, SECURITY_SUB};
+use crate::rehearsals::consider;
 
 /// Where the guard is, who administers the backups, and under which object id the guard's tenant knows them.
 pub struct Place {
@@ -170,6 +171,15 @@ async fn attempt(server: &Harness, place: &Place, step: &Step) {
     {
         let consent = consent.then(|| place.consent(server));
         let refusals = server.refusals().len();
+        // Whoever only asks is told just that, and leaves nothing behind.
+        let told = consider(server, &admin, step.method, &path, step.body(requests)).await;
+        assert_eq!((&told["isAllowed"], &told["error"]["code"]), (&json!(false), &json!(code)), "{what}");
+        let considered = &told["criticalOperations"][0];
+        assert_eq!(considered["vaultCriticalOperation"], step.operation, "{what}: {told}");
+        assert_eq!(
+            (&considered["isConsentHeld"], &considered["isConsentRequired"]),
+            (&json!(consent.is_some()), &json!(true))
+        );
         let refused = admin.call(step.method, &path, step.body(requests)).await;
         assert_eq!((refused.status, refused.code()), (403, code), "{what}: {}", refused.text);
         for part in [place.guard().as_str(), "Ask the security team"] {
@@ -185,6 +195,9 @@ async fn attempt(server: &Harness, place: &Place, step: &Step) {
         }
     }
     let consent = place.consent(server);
+    let told = consider(server, &admin, step.method, &path, step.body(&ids)).await;
+    assert_eq!((&told["isAllowed"], &told["isConsentHeld"]), (&json!(true), &json!(true)), "{what}");
+    assert_eq!(server.stored::<Vault>(&vault), Some(before.clone()), "{what}");
     let done = admin.call(step.method, &path, step.body(&ids)).await;
     assert_eq!(done.status, 200, "{what}: {}", done.text);
     assert!(!done.text.contains("resourceGuardOperationRequests"), "{what}");
