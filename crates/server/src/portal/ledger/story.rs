@@ -65,27 +65,19 @@ async fn page(viewer: &Viewer, correlation: String, asked: Asked) -> Result<Resp
         ))
         .crumb("Ledger", LEDGER);
     let names = viewer
-<<<<<<< HEAD
-        .people_behind(entries.iter().flat_map(|entry| &entry.consent).map(|consent| consent.holder.as_str()))
-=======
-        .people_behind_persons(
+        .names_of_persons(
             entries.iter().flat_map(|entry| &entry.consent).map(|consent| consent.holder.as_str()),
         )
->>>>>>> w-dir
         .await?;
     Ok(viewer.page(&StoryPage { frame, entries, correlation, names }))
 }
 
 impl Viewer {
     /// What persons are called: `user:<directory>/<object>` names the account at home.
-<<<<<<< HEAD
-    async fn people_behind(&self, persons: impl Iterator<Item = &str>) -> Result<BTreeMap<String, String>> {
-=======
-    async fn people_behind_persons(
+    async fn names_of_persons(
         &self,
         persons: impl Iterator<Item = &str>,
     ) -> Result<BTreeMap<String, String>> {
->>>>>>> w-dir
         let mut names = BTreeMap::new();
         for person in persons {
             let Some((tenant, object)) = person.strip_prefix("user:").and_then(|rest| rest.split_once('/'))
