@@ -2,10 +2,13 @@
 
 mod activity;
 mod alerts;
+mod change;
 mod create;
 mod jobs;
 mod list;
 mod overview;
+mod policies;
+mod policy;
 mod vault;
 
 use arm::{Error, ErrorKind, ResourceId, Result};
@@ -21,6 +24,9 @@ pub fn routes() -> Router<App> {
         .route("/portal/vaults", get(list::show))
         .route("/portal/vaults/new", get(create::show).post(create::post))
         .route("/portal/vaults/overview/{*vault}", get(overview::show))
+        .route("/portal/vaults/policies/{*vault}", get(policies::show))
+        .route("/portal/vaults/policy/{*policy}", get(policy::show).post(policy::post))
+        .route("/portal/vaults/new-policy/{*vault}", get(policy::show_new).post(policy::post_new))
         .route("/portal/vaults/jobs/{*vault}", get(jobs::show))
         .route("/portal/vaults/job/{*job}", get(jobs::show_one))
         .route("/portal/vaults/alerts/{*vault}", get(alerts::show))

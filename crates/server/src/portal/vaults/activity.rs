@@ -106,17 +106,15 @@ impl ActivityPage {
 }
 
 impl Wanted {
-    fn filter(&self, vault: &str, now: jiff::Timestamp) -> String {
-        let mut filter = format!("resourceUri eq '{}'", quoted(vault));
-        for (name, value) in [("caller", &self.caller), ("status", &self.status)] {
-            if !value.trim().is_empty() {
-                filter.push_str(&format!(" and {name} eq '{}'", quoted(value.trim())));
-            }
-        }
+    fn filter(&self, now: jiff::Timestamp) -> String {
+        let named = [("caller", self.caller.trim()), ("status", self.status.trim())];
+        let given = named.into_iter().filter(|(_, value)| !value.is_empty());
+        let mut clauses: Vec<String> =
+            given.map(|(name, value)| format!("{name} eq '{}'", quoted(value))).collect();
         if let Some(since) = since(&self.hours, now) {
-            filter.push_str(&format!(" and eventTimestamp ge '{}'", arm::timestamp(since)));
+            clauses.push(format!("eventTimestamp ge '{}'", arm::timestamp(since)));
         }
-        filter
+        clauses.join(" and ")
     }
 }
 
@@ -127,12 +125,15 @@ pub async fn show(viewer: Viewer, Path(id): Path<String>, Query(wanted): Query<W
 
 async fn page(viewer: &Viewer, id: &str, wanted: Wanted) -> Result<Response> {
     let vault = Vault::read(viewer, id).await?;
-    let filter = wanted.filter(&vault.id, viewer.now);
-    let mut query = vec![("$filter", filter.as_str())];
+    let filter = wanted.filter(viewer.now);
+    let mut query = Vec::new();
+    if !filter.is_empty() {
+        query.push(("$filter", filter.as_str()));
+    }
     if !wanted.after.is_empty() {
         query.push(("$skiptoken", wanted.after.as_str()));
     }
-    let path = format!("{}/providers/Microsoft.Insights/eventtypes/management/values", vault.subscription());
+    let path = format!("{}/providers/Microsoft.Insights/eventtypes/management/values", vault.id);
     let (mut events, mut next, hidden) = match viewer.part::<Event>(&path, &query).await {
         Ok(part) => (part.entries, part.next, false),
         Err(error) if super::is_hidden(&error) => (Vec::new(), None, true),
