@@ -2,14 +2,14 @@
 
 mod activity;
 mod alerts;
-mod change;
+pub mod change;
 mod create;
 mod jobs;
 mod list;
 mod overview;
 mod policies;
-mod policy;
-mod vault;
+pub mod policy;
+pub mod vault;
 
 use arm::{Error, ErrorKind, ResourceId, Result};
 use axum::Router;
