@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
+
 from clients import Arm, refused
 from restic import Restic, credentials_of
 from scene import (ask_for_consent, assign, make_eligible, make_group, make_guard, make_item, make_policy, make_vault,
@@ -77,6 +80,9 @@ class Host:
 
     def __init__(self, server, person, item, name):
         self.restic, self.noise = Restic(server, credentials_of(person, item), Path("/nowhere")), random.Random(name)
+        # Days pass between two requests: to the server, whoever is just connecting has taken a day for it.
+        again = HTTPAdapter(max_retries=Retry(total=5, backoff_factor=0.1, allowed_methods=None))
+        self.restic.http.mount("https://", again)
         for path, content in ("?create=true", b""), ("config", b"the configuration"):
             assert self.restic.http.post(f"{self.restic.base}{path}", data=content).status_code == 200
 
@@ -119,6 +125,7 @@ class Ground:
     """The ids of what the addresses of pages are about, without the slash in front, and the people who look at them."""
     server: Server
     people: dict
+    hosts: list = field(default_factory=list)
     ids: dict = field(default_factory=dict)
     secrets: tuple = ("offices", "workshop", "erp-disk", "srv01", "srv09", "db01", "cad01", "daily-30-days",
                       "backup-guard", "555 0100", TICKET, "Olga Onduty", "Sam Security")
@@ -141,7 +148,7 @@ def lay_out(server, time):
     bare = make_vault(alice, "production", "workshop")
     make_item(alice, bare, make_policy(alice, bare, "daily-30-days"), "cad01", "drawings")
     backup_vault, instance = make_backup_vault(alice, "production", "disks", "erp-disk")
-    hosts = [Host(server, alice, each, name) for each, name in ((item, "home"), (old, "old"), (instance, "erp-disk"))]
+    hosts = ground.hosts = [Host(server, alice, *each) for each in ((item, "home"), (old, "old"), (instance, "erp-disk"))]
     for day in range(DAYS):
         for host in hosts[:1] if day % 7 else hosts:
             host.back_up()

@@ -45,7 +45,6 @@ struct ListPage<'a> {
     problem: Option<String>,
 }
 
-
 impl ListPage<'_> {
     fn heading(&self) -> String {
         let found = count(self.found, "backup item");

@@ -167,12 +167,7 @@ impl Viewer {
     ///
     /// # Errors
     /// What the API answers.
-    pub(super) async fn points_of(
-        &self,
-        item: &Item,
-        day: Date,
-        after: Option<&str>,
-    ) -> Result<Part<Point>> {
+    pub(super) async fn points_of(&self, item: &Item, day: Date, after: Option<&str>) -> Result<Part<Point>> {
         let path = format!("{}/recoveryPoints", item.id);
         let filter = of_day(day);
         let mut query = vec![("$filter", filter.as_str()), ("$top", SHOWN)];

@@ -40,11 +40,8 @@ impl Policy {
 
     /// The same in one line: `daily 30 days, weekly 12 weeks`.
     pub fn in_words(&self) -> String {
-        let tiers: Vec<String> = self
-            .tiers()
-            .iter()
-            .map(|tier| format!("{}: {}", tier.name, tier.length))
-            .collect();
+        let tiers: Vec<String> =
+            self.tiers().iter().map(|tier| format!("{}: {}", tier.name, tier.length)).collect();
         if tiers.is_empty() { "Without end".into() } else { tiers.join(", ") }
     }
 

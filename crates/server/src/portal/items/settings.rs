@@ -113,8 +113,7 @@ async fn change(viewer: &Viewer, id: &str, form: &Form) -> Result<Response> {
         }
         _ => return Err(Error::invalid("NothingAsked", "The form does not say what to change.")),
     };
-    let attempt =
-        Attempt { title, done: done.into(), back, vault: &item.vault, method, path, body };
+    let attempt = Attempt { title, done: done.into(), back, vault: &item.vault, method, path, body };
     viewer.attempt(attempt).await
 }
 
@@ -138,7 +137,9 @@ fn resume(item: &Item, form: &Form) -> Result<(Method, String, Value)> {
 fn limit(form: &Form) -> Result<u64> {
     let gib: Option<u64> = form.get("limit").and_then(|limit| limit.trim().parse().ok());
     let bytes = gib.and_then(|gib| gib.checked_mul(GIB)).filter(|bytes| *bytes > 0);
-    bytes.ok_or_else(|| Error::invalid("LimitInvalid", "How much may it hold? Give a whole number of GiB, at least 1."))
+    bytes.ok_or_else(|| {
+        Error::invalid("LimitInvalid", "How much may it hold? Give a whole number of GiB, at least 1.")
+    })
 }
 
 fn check_typed(item: &Item, form: &Form) -> Result<()> {
@@ -151,12 +152,7 @@ fn check_typed(item: &Item, form: &Form) -> Result<()> {
     }
 }
 
-async fn page(
-    viewer: &Viewer,
-    id: &str,
-    policy: &str,
-    refused: Option<(&Error, &Form)>,
-) -> Result<Response> {
+async fn page(viewer: &Viewer, id: &str, policy: &str, refused: Option<(&Error, &Form)>) -> Result<Response> {
     let item = Item::read(viewer, id).await?;
     let current = item.policy(viewer).await?;
     let path = format!("{}/backupPolicies", item.vault);

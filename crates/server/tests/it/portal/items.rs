@@ -105,7 +105,11 @@ async fn recovery_points_lie_on_a_calendar() {
     let day = (fixture.server.now() - SignedDuration::from_hours(72)).strftime("%Y-%m-%d").to_string();
     let page = browser.get(&format!("{}?day={day}", of("points", FILES))).await.expect(200);
     assert!(page.has(": 2 recovery points\""), "{}", page.answer.text);
-    assert!(page.has("bbbb2222") && page.has("cccc3333") && !page.has("recoveryPoints/aaaa1111"), "{}", page.answer.text);
+    assert!(
+        page.has("bbbb2222") && page.has("cccc3333") && !page.has("recoveryPoints/aaaa1111"),
+        "{}",
+        page.answer.text
+    );
     let empty = browser.get(&format!("{}?month=2020-01", of("points", FILES))).await.expect(200);
     assert!(empty.has("January 2020") && empty.has("0 recovery points") && empty.has("December 2019"));
     for odd in ["month=x", "day=2026-99-99", "month=99999-01", "after=%00", "day=9999-12-31"] {
@@ -164,7 +168,8 @@ async fn a_secret_is_shown_once() {
     let wrong = [("do", "rotate"), ("user", user.as_str()), ("overlap", "9999")];
     let refused = browser.submit(&again, &wrong).await.expect(400);
     assert!(refused.has("value=\"9999\"") && refused.has("0 to 720"), "{}", refused.answer.text);
-    let rotated = browser.submit(&again, &[("do", "rotate"), ("user", &user), ("overlap", "2")]).await.expect(200);
+    let rotated =
+        browser.submit(&again, &[("do", "rotate"), ("user", &user), ("overlap", "2")]).await.expect(200);
     assert_ne!(secret_of(&rotated), secret);
     assert!(rotated.has("The secret before works on until"));
     let gone = browser.submit(&again, &[("do", "delete"), ("user", &user)]).await.expect(200);
@@ -243,7 +248,8 @@ async fn a_frozen_item_says_why_and_is_thawed() {
     fixture.server.seed(|tx| {
         let id = vault_id("v1").child(FILES)?;
         let before: vault::ProtectedItem = tx.resource(&id)?.unwrap();
-        let freeze = vault::Freeze { at: before.created, why: vec!["half of it was deleted in an hour".into()] };
+        let freeze =
+            vault::Freeze { at: before.created, why: vec!["half of it was deleted in an hour".into()] };
         apply(tx, vault::VaultChange::freeze(before, freeze))
     });
     let browser = Browser::of(&fixture.server, ALICE_NAME).await;
