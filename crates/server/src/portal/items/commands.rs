@@ -95,7 +95,9 @@ mod tests {
 
     #[test]
     fn names_cannot_break_out_of_a_command() {
-        for (name, expected) in [("db1", "db1"), ("a b; rm -rf /", "a-b--rm--rf"), ("…", "backup"), ("$(id)", "id")] {
+        for (name, expected) in
+            [("db1", "db1"), ("a b; rm -rf /", "a-b--rm--rf"), ("…", "backup"), ("$(id)", "id")]
+        {
             assert_eq!(slug(name, ""), expected);
         }
         assert_eq!(slug("srv", "Home.1"), "srv-home-1");

@@ -98,8 +98,7 @@ async fn page(viewer: &Viewer, vault: &str, asked: &Asked, error: Option<&Error>
             .iter()
             .any(|text| text.to_lowercase().contains(&wanted))
     };
-    let found: Vec<Item> =
-        live.into_iter().filter(|item| named(item) && fits(item, &asked.state)).collect();
+    let found: Vec<Item> = live.into_iter().filter(|item| named(item) && fits(item, &asked.state)).collect();
     let count_found = found.len();
     let begin = asked.page.saturating_mul(SHOWN);
     let mut rows = Vec::new();

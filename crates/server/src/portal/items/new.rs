@@ -58,7 +58,8 @@ pub async fn act(Path(vault): Path<String>, Posted { viewer, form }: Posted) -> 
     match protect(&viewer, &vault, &typed).await {
         Ok(item) => {
             let connect = link::page("items/connect", &item);
-            let next = if typed.label.is_empty() { connect } else { link::with(&connect, "label", &typed.label) };
+            let next =
+                if typed.label.is_empty() { connect } else { link::with(&connect, "label", &typed.label) };
             viewer.done(&next, "It is protected. Now tell restic where to put its backups.")
         }
         Err(error) => viewer.answer(page(&viewer, &vault, typed, Some(&error)).await),
@@ -99,7 +100,10 @@ async fn protect(viewer: &Viewer, vault: &str, typed: &Typed) -> Result<String> 
         return Err(Error::invalid("NameMissing", "Give it a name, for example documents or db1."));
     }
     if !typed.label.is_empty() && !is_label(&typed.label) {
-        return Err(Error::invalid("LabelInvalid", "A label has letters, digits, dots, hyphens and underscores."));
+        return Err(Error::invalid(
+            "LabelInvalid",
+            "A label has letters, digits, dots, hyphens and underscores.",
+        ));
     }
     if typed.policy.is_empty() {
         return Err(Error::invalid("PolicyMissing", "Choose a policy: it says how long backups are kept."));
@@ -215,7 +219,11 @@ mod tests {
         let typed = Typed { name: "db1".into(), ..Typed::default() };
         let vault = vault("Microsoft.RecoveryServices/vaults");
         let wish = wish(&vault, &policy(json!({"backupManagementType": "MAB"})), &typed, "db1").unwrap();
-        assert!(wish.id.ends_with("/protectionContainers/Windows;db1/protectedItems/FileFolder;db1"), "{}", wish.id);
+        assert!(
+            wish.id.ends_with("/protectionContainers/Windows;db1/protectedItems/FileFolder;db1"),
+            "{}",
+            wish.id
+        );
     }
 
     #[test]
@@ -225,7 +233,10 @@ mod tests {
         let kind = policy(json!({"datasourceTypes": ["Microsoft.Compute/disks"]}));
         let wish = wish(&vault, &kind, &typed, "disk-1").unwrap();
         let source = wish.body.pointer("/properties/dataSourceInfo/resourceID").and_then(Value::as_str);
-        assert_eq!(source, Some("/subscriptions/s/resourceGroups/rg/providers/Microsoft.Compute/disks/disk-1"));
+        assert_eq!(
+            source,
+            Some("/subscriptions/s/resourceGroups/rg/providers/Microsoft.Compute/disks/disk-1")
+        );
         assert!(wish.id.ends_with("/backupInstances/disk-1"), "{}", wish.id);
     }
 }

@@ -50,11 +50,8 @@ impl Policy {
 
     /// The same in one line: `daily 30 days, weekly 12 weeks`.
     pub fn in_words(&self) -> String {
-        let tiers: Vec<String> = self
-            .tiers()
-            .iter()
-            .map(|tier| format!("{}: {}", tier.name, tier.length))
-            .collect();
+        let tiers: Vec<String> =
+            self.tiers().iter().map(|tier| format!("{}: {}", tier.name, tier.length)).collect();
         if tiers.is_empty() { "Without end".into() } else { tiers.join(", ") }
     }
 
@@ -82,11 +79,8 @@ pub fn differences(before: &[Tier], after: &[Tier]) -> Vec<Difference> {
     let mut seen = std::collections::BTreeSet::new();
     names.retain(|name| seen.insert(*name));
     let find = |tiers: &[Tier], name: &str| tiers.iter().find(|tier| tier.name == name).cloned();
-    let difference = |name: &str| Difference {
-        name: name.into(),
-        before: find(before, name),
-        after: find(after, name),
-    };
+    let difference =
+        |name: &str| Difference { name: name.into(), before: find(before, name), after: find(after, name) };
     names.into_iter().map(difference).collect()
 }
 

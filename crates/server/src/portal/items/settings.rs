@@ -128,8 +128,7 @@ async fn change(viewer: &Viewer, id: &str, form: &Form) -> Result<Response> {
         }
         _ => return Err(Error::invalid("NothingAsked", "The form does not say what to change.")),
     };
-    let attempt =
-        Attempt { title, done: done.into(), back, vault: &item.vault, method, path, body };
+    let attempt = Attempt { title, done: done.into(), back, vault: &item.vault, method, path, body };
     viewer.attempt(attempt).await
 }
 
@@ -153,7 +152,9 @@ fn resume(item: &Item, form: &Form) -> Result<(Method, String, Value)> {
 fn limit(form: &Form) -> Result<u64> {
     let gib: Option<u64> = form.get("limit").and_then(|limit| limit.trim().parse().ok());
     let bytes = gib.and_then(|gib| gib.checked_mul(GIB)).filter(|bytes| *bytes > 0);
-    bytes.ok_or_else(|| Error::invalid("LimitInvalid", "How much may it hold? Give a whole number of GiB, at least 1."))
+    bytes.ok_or_else(|| {
+        Error::invalid("LimitInvalid", "How much may it hold? Give a whole number of GiB, at least 1.")
+    })
 }
 
 fn check_typed(item: &Item, form: &Form) -> Result<()> {
@@ -166,12 +167,7 @@ fn check_typed(item: &Item, form: &Form) -> Result<()> {
     }
 }
 
-async fn page(
-    viewer: &Viewer,
-    id: &str,
-    policy: &str,
-    refused: Option<(&Error, &Form)>,
-) -> Result<Response> {
+async fn page(viewer: &Viewer, id: &str, policy: &str, refused: Option<(&Error, &Form)>) -> Result<Response> {
     let item = Item::read(viewer, id).await?;
     let current = item.policy(viewer).await?;
     let path = format!("{}/backupPolicies", item.vault);
@@ -209,7 +205,8 @@ async fn page(
 /// What the item's vault does with what is deleted, as far as the viewer may read it.
 async fn soft_delete(viewer: &Viewer, item: &Item) -> Result<Option<SoftDelete>> {
     let vault: Option<Value> = viewer.read_if_any(&item.vault, &[]).await?;
-    let settings = vault.as_ref().and_then(|vault| vault.pointer("/properties/securitySettings/softDeleteSettings"));
+    let settings =
+        vault.as_ref().and_then(|vault| vault.pointer("/properties/securitySettings/softDeleteSettings"));
     let read = |settings: &Value| {
         let state = settings.get("softDeleteState").or(settings.get("state"))?.as_str()?;
         let days =

@@ -191,7 +191,7 @@ async fn approvers(viewer: &Viewer, scope: &str, approval: Option<&Approval>) ->
     let listed = approval.into_iter().flat_map(|approval| &approval.approval_stages);
     let listed: Vec<_> = listed.flat_map(|stage| &stage.primary_approvers).collect();
     let ids: Vec<&str> = listed.iter().map(|approver| approver.id.as_str()).collect();
-    let names = viewer.names_of(viewer.tenant_for(scope), &ids).await?;
+    let names = viewer.principals_of(viewer.tenant_for(scope), &ids).await?;
     let name = |approver: &&super::rules::Approver| match names.get(&approver.id) {
         Some(known) => known.label(),
         None if approver.description.is_empty() => "somebody whose name you may not see".into(),

@@ -164,7 +164,8 @@ async fn a_secret_is_shown_once() {
     let wrong = [("do", "rotate"), ("user", user.as_str()), ("overlap", "9999")];
     let refused = browser.submit(&again, &wrong).await.expect(400);
     assert!(refused.has("value=\"9999\"") && refused.has("0 to 720"), "{}", refused.answer.text);
-    let rotated = browser.submit(&again, &[("do", "rotate"), ("user", &user), ("overlap", "2")]).await.expect(200);
+    let rotated =
+        browser.submit(&again, &[("do", "rotate"), ("user", &user), ("overlap", "2")]).await.expect(200);
     assert_ne!(secret_of(&rotated), secret);
     assert!(rotated.has("The secret before works on until"));
     let gone = browser.submit(&again, &[("do", "delete"), ("user", &user)]).await.expect(200);
@@ -243,7 +244,8 @@ async fn a_frozen_item_says_why_and_is_thawed() {
     fixture.server.seed(|tx| {
         let id = vault_id("v1").child(FILES)?;
         let before: vault::ProtectedItem = tx.resource(&id)?.unwrap();
-        let freeze = vault::Freeze { at: before.created, why: vec!["half of it was deleted in an hour".into()] };
+        let freeze =
+            vault::Freeze { at: before.created, why: vec!["half of it was deleted in an hour".into()] };
         tx.put(&vault::ProtectedItem { frozen: Some(freeze), ..before })
     });
     let browser = Browser::of(&fixture.server, ALICE_NAME).await;
