@@ -125,6 +125,7 @@ class Ground:
     """The ids of what the addresses of pages are about, without the slash in front, and the people who look at them."""
     server: Server
     people: dict
+    hosts: list = field(default_factory=list)
     ids: dict = field(default_factory=dict)
     secrets: tuple = ("offices", "workshop", "erp-disk", "srv01", "srv09", "db01", "cad01", "daily-30-days",
                       "backup-guard", "555 0100", TICKET, "Olga Onduty", "Sam Security")
@@ -147,7 +148,7 @@ def lay_out(server, time):
     bare = make_vault(alice, "production", "workshop")
     make_item(alice, bare, make_policy(alice, bare, "daily-30-days"), "cad01", "drawings")
     backup_vault, instance = make_backup_vault(alice, "production", "disks", "erp-disk")
-    hosts = [Host(server, alice, each, name) for each, name in ((item, "home"), (old, "old"), (instance, "erp-disk"))]
+    hosts = ground.hosts = [Host(server, alice, *each) for each in ((item, "home"), (old, "old"), (instance, "erp-disk"))]
     for day in range(DAYS):
         for host in hosts[:1] if day % 7 else hosts:
             host.back_up()
