@@ -52,7 +52,6 @@ use crate::app::App;
 
 pub use desk::Desk;
 pub(crate) use form::Form;
-pub use pages::show;
 pub(crate) use pages::{Needs, problem_page, protect};
 pub(crate) use people::{Place, user};
 pub use people::{is_revoked, policy_of};

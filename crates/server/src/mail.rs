@@ -17,14 +17,12 @@ mod chat;
 mod hook;
 mod letter;
 mod outbox;
-mod page;
 mod smtp;
 mod story;
 mod worker;
 
 pub use crate::arm::pim::overdue;
 pub(crate) use outbox::write;
-pub use page::router;
 pub use smtp::test_mail;
 pub(crate) use story::{Place, Story, instant};
 pub use worker::deliver;

@@ -24,6 +24,7 @@ mod directory;
 mod guards;
 mod home;
 mod items;
+mod ledger;
 mod link;
 mod moment;
 mod posted;
@@ -51,13 +52,14 @@ pub fn router(app: &App) -> Router<App> {
         .route(link::HOME, get(home::show))
         .route("/portal/sign-in", get(session::sign_in).post(session::post))
         .route("/portal/sign-out", post(session::sign_out))
-        .route("/portal/directory", post(session::turn))
+        .route("/portal/directory", get(directory::overview).post(session::turn))
         .route("/portal/attempts/{id}", get(attempt::show).post(attempt::act))
         .merge(vaults::routes())
         .merge(items::routes())
         .merge(guards::routes())
         .merge(privileged::routes())
         .merge(directory::routes())
+        .merge(ledger::routes())
         .route("/portal/{*rest}", get(shell::no_such_page))
         .route("/assets/portal.css", get(assets::style))
         .route("/assets/portal.js", get(assets::script))

@@ -178,7 +178,6 @@ pub fn arm_router(app: &App) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .merge(crate::login::router(app))
-        .merge(crate::mail::router())
         .merge(crate::portal::router(app))
         .merge(crate::repository::router())
         .fallback(crate::arm::face::serve)

@@ -18,12 +18,14 @@ mod authority;
 mod batch;
 mod belonging;
 mod blobs;
+mod checksum;
 mod document;
 mod draft;
 mod engine;
 mod error;
 mod inspector;
 mod lease;
+mod made;
 mod mark;
 mod memory;
 mod moving;
@@ -51,6 +53,7 @@ pub use access::{Access, Allowed, Principal};
 pub use authority::CertificateAuthority;
 pub use belonging::Belonging;
 pub use blobs::{Blobs, BucketPlace, Bytes, Finished, Kept, LockMode, Part, Upload};
+pub use checksum::Checksum;
 pub use document::{Document, Free, pim_key, schedule_requests};
 pub use draft::Draft;
 pub use engine::Tally;
@@ -96,6 +99,7 @@ struct Shared {
     engine: Arc<dyn Engine>,
     blobs: Blobs,
     access: Current,
+    made: made::Kept,
     retries: AtomicU64,
     /// Held, and so locked, as long as the store is open.
     _lock: File,
@@ -145,6 +149,7 @@ impl Store {
             engine,
             blobs,
             access: Current::default(),
+            made: made::Kept::default(),
             retries: AtomicU64::new(0),
             _lock: lock,
         };
@@ -325,6 +330,10 @@ impl Store {
     pub fn close(&self) {
         self.shared.purger.close();
         self.shared.engine.close();
+    }
+
+    fn made(&self) -> &made::Kept {
+        &self.shared.made
     }
 
     fn current_access(&self) -> &Current {

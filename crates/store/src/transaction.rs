@@ -151,6 +151,28 @@ impl Transaction {
         self.snapshot.range(D::KIND, &lower, &upper)?.iter().map(Row::read).collect()
     }
 
+    /// What is made of all documents of the kind below this resource, in key order. It is kept until one of them changes, so
+    /// that they are not read again. Writes of this decision are not among them.
+    pub fn made_below<D: Document, M: Send + Sync + 'static>(
+        &mut self,
+        scope: &ResourceId,
+        make: impl FnOnce(Vec<D>) -> M,
+    ) -> Result<Arc<M>> {
+        let (lower, upper) = below(scope);
+        let seen = self.snapshot.seen(D::KIND, &lower, &upper)?;
+        let condition = Condition::Range { kind: D::KIND, lower: lower.clone(), upper: upper.clone(), seen };
+        self.batch.conditions.push(condition);
+        if let Some(made) = self.store.as_ref().and_then(|store| store.made().find(&lower, seen)) {
+            return Ok(made);
+        }
+        let rows = self.snapshot.range(D::KIND, &lower, &upper)?;
+        let made = Arc::new(make(rows.iter().map(Row::read).collect::<Result<_>>()?));
+        if let Some(store) = &self.store {
+            store.made().keep(lower, Fingerprint::of(&rows), rows.len(), Arc::clone(&made));
+        }
+        Ok(made)
+    }
+
     /// All documents of the kind with this second key, in key order. Writes of this decision are not among them.
     pub fn find<D: Document>(&mut self, lookup: &str) -> Result<Vec<D>> {
         let rows = self.snapshot.lookup(D::KIND, lookup)?;
@@ -543,8 +565,19 @@ impl Transaction {
                 .map_err(|_| Error::internal("an object larger than 2^63 bytes"))?,
             at: object.at.as_microsecond(),
             by: object.by.clone(),
+            checksum: object.checksum.map(i64::from),
         });
         Ok(())
+    }
+
+    /// Forgets the checksum of an object's bytes, for all lifetimes that share them: it is not theirs.
+    pub fn drop_checksum(&mut self, repository: &str, object_type: ObjectType, object: &Object) {
+        self.batch.objects.push(ObjectWrite::DropChecksum {
+            repository: repository.to_string(),
+            object_type: object_type.as_str(),
+            name: object.name.clone(),
+            content: object.content.clone(),
+        });
     }
 
     /// Notes that an object's bytes, which were damaged, are stored under another content now. All lifetimes that shared

@@ -8,12 +8,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from clients import Arm
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
+
+from clients import Arm, refused
 from restic import Restic, credentials_of
 from scene import (ask_for_consent, assign, make_eligible, make_group, make_guard, make_item, make_policy, make_vault,
-                   put_under_guard, require_approval_by)
+                   mab_policy, put_under_guard, require_approval_by)
 from server import Server
-from world import (ALICE, BOB, FABSEC, GUARD_SUB, READER, REGION, SAM, VAULT_SUB, Person, backup_vault_id, group_id)
+from world import (ALICE, AUTOMATION, BOB, FABSEC, GUARD_SUB, OPERATORS, READER, REGION, SAM, VAULT_SUB, Person,
+                   backup_vault_id, group_id)
 
 GUEST = ALICE.oids[FABSEC]
 WHOM_TO_ASK = "Ask the security team: security@fabsec.example, or 555 0100 at night."
@@ -76,6 +80,9 @@ class Host:
 
     def __init__(self, server, person, item, name):
         self.restic, self.noise = Restic(server, credentials_of(person, item), Path("/nowhere")), random.Random(name)
+        # Days pass between two requests: to the server, whoever is just connecting has taken a day for it.
+        again = HTTPAdapter(max_retries=Retry(total=5, backoff_factor=0.1, allowed_methods=None))
+        self.restic.http.mount("https://", again)
         for path, content in ("?create=true", b""), ("config", b"the configuration"):
             assert self.restic.http.post(f"{self.restic.base}{path}", data=content).status_code == 200
 
@@ -118,6 +125,7 @@ class Ground:
     """The ids of what the addresses of pages are about, without the slash in front, and the people who look at them."""
     server: Server
     people: dict
+    hosts: list = field(default_factory=list)
     ids: dict = field(default_factory=dict)
     secrets: tuple = ("offices", "workshop", "erp-disk", "srv01", "srv09", "db01", "cad01", "daily-30-days",
                       "backup-guard", "555 0100", TICKET, "Olga Onduty", "Sam Security")
@@ -140,7 +148,7 @@ def lay_out(server, time):
     bare = make_vault(alice, "production", "workshop")
     make_item(alice, bare, make_policy(alice, bare, "daily-30-days"), "cad01", "drawings")
     backup_vault, instance = make_backup_vault(alice, "production", "disks", "erp-disk")
-    hosts = [Host(server, alice, each, name) for each, name in ((item, "home"), (old, "old"), (instance, "erp-disk"))]
+    hosts = ground.hosts = [Host(server, alice, *each) for each in ((item, "home"), (old, "old"), (instance, "erp-disk"))]
     for day in range(DAYS):
         for host in hosts[:1] if day % 7 else hosts:
             host.back_up()
@@ -160,7 +168,13 @@ def lay_out(server, time):
     alice.rest("PUT", f"{backup_vault}/backupResourceGuardProxies/DppResourceGuardProxy",
                {"properties": {"resourceGuardResourceId": guard}})
     request = ask_for_consent(Arm(server, ALICE, tenant=FABSEC), guard, GUEST, TICKET)
+    with refused("UserErrorResourceGuardOperationRequestMissing"):  # which makes an alert
+        alice.rest("PUT", policy, mab_policy(7))
 
-    ground.note(vault=vault, item=item, old=old, policy=policy, bare=bare, backup_vault=backup_vault,
-                instance=instance, guard=guard, request=request["id"])
+    point, job, alert = (alice.all(path)[0]["id"] for path in (
+        f"{item}/recoveryPoints", f"{vault}/backupJobs", f"{vault}/providers/Microsoft.AlertsManagement/alerts"))
+    ground.note(vault=vault, item=item, old=old, policy=policy, point=point, job=job, alert=alert, bare=bare,
+                backup_vault=backup_vault, instance=instance, guard=guard, request=request["id"],
+                approval=request["properties"]["approvalId"].rsplit("/")[-1], alice=ALICE.oid, guest=GUEST, sam=SAM.oid,
+                olga=olga.oid, group=OPERATORS, application=AUTOMATION.app_id)
     return ground

@@ -37,6 +37,10 @@ def test_of_what_takes_a_mouse(visitor):
         looks.works_by_keyboard(visitor.page)
 
 
+def test_of_what_makes_no_sense(visitor):
+    complains(visitor.page, ["for undefined days", "{{ name }}", "Ask Some(Alice)", "&amp;amp;"], looks.makes_sense)
+
+
 def test_of_what_sticks_out(visitor):
     visitor.page.set_viewport_size(PHONE)
     complains(visitor.page, ["<div style='width: 500px'>wide</div>"], looks.fits, PHONE["width"])

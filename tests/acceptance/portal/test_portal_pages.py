@@ -1,9 +1,11 @@
 """Every page of the table: it reads as ever, is accessible, light, and usable without script, by keyboard and on a phone."""
 
+from contextlib import nullcontext
+
 import pytest
 
 import looks
-from pages import PAGES
+from pages import NOT_YET, PAGES
 from visitor import DESKTOP, PHONE, Visitor
 
 
@@ -38,7 +40,7 @@ def visitor(window, page, address):
     visitor = window(page.who, True)
     visitor.troubles.clear()
     looks.show(visitor.page, "light", DESKTOP)
-    visitor.open(address)
+    come_to(visitor, page, address)
     return visitor
 
 
@@ -47,11 +49,17 @@ def plain(window, page, address):
     """The same without script."""
     visitor = window(page.who, False)
     visitor.troubles.clear()
-    visitor.open(address)
+    come_to(visitor, page, address)
     return visitor
 
 
+def come_to(visitor, page, address):
+    with visitor.told(page.status) if page.status >= 400 else nullcontext():
+        visitor.open(address)
+
+
 def test_it_reads_as_ever(visitor, page):
+    looks.makes_sense(visitor.page)
     looks.reads_as_ever(visitor.page, page.name)
 
 
@@ -59,8 +67,8 @@ def test_it_is_light(visitor):
     looks.is_light(visitor)
 
 
-def test_it_holds_the_browser_to_a_strict_policy(visitor):
-    looks.is_strict(visitor)
+def test_it_holds_the_browser_to_a_strict_policy(visitor, page):
+    looks.is_strict(visitor, page.status)
 
 
 def test_it_works_without_script(visitor, plain):
@@ -73,12 +81,14 @@ def test_it_works_by_keyboard(visitor, page):
 
 def test_it_fits_everywhere_and_is_accessible(visitor, page, address):
     """In light at the width of a desk, and in dark at that of a phone."""
-    visitor.open(address)  # as one comes to it, with the focus nowhere else
+    come_to(visitor, page, address)  # as one comes to it, with the focus nowhere else
     for theme, size in ("light", DESKTOP), ("dark", PHONE):
         looks.show(visitor.page, theme, size)
         looks.fits(visitor.page, size["width"])
         looks.axe(visitor.page)
     looks.pictures(visitor.page, page.name)
+    looks.show(visitor.page, "light", {"width": 320, "height": 640})  # what enlarging a page four times leaves of a desk
+    looks.fits(visitor.page, 320)
 
 
 def test_it_tells_nothing_to_who_may_not_know(ground, window, page, address):
@@ -86,13 +96,35 @@ def test_it_tells_nothing_to_who_may_not_know(ground, window, page, address):
     bob = window("bob", True)
     bob.troubles.clear()
     bob.open(address)
-    told = bob.text().replace(address, "")
-    assert not [each for each in ground.secrets if each in told], told
+    assert not said(bob, ground, address)
     if page.who:  # else it is for everybody
         nobody = window(None, True)
         nobody.open(address)
         assert nobody.page.get_by_label("Password").is_visible() and not nobody.page.locator("nav").count()
-        assert not [each for each in ground.secrets if each in nobody.text()]
+        assert not said(nobody, ground, address)
+
+
+def said(visitor, ground, address):
+    """The secrets that a page tells, other than those that whoever asked knew."""
+    return [each for each in ground.secrets if each in visitor.text() and each not in address]
+
+
+@pytest.fixture(scope="module")
+def answers():
+    """What each address answered to each person who followed a link to it."""
+    return {}
+
+
+def test_no_link_leads_nowhere(visitor, page, answers):
+    found = visitor.page.eval_on_selector_all("a[href^='/']", "found => found.map(each => each.pathname + each.search)")
+    wrong = {}
+    for href in set(found):
+        if not href.startswith(NOT_YET):
+            if (page.who, href) not in answers:
+                answers[page.who, href] = visitor.context.request.get(href).status
+            if answers[page.who, href] >= 400:
+                wrong[href] = answers[page.who, href]
+    assert not wrong
 
 
 def test_nothing_was_wrong(visitor, plain):

@@ -52,6 +52,46 @@ impl ActivationRequest {
         }))
     }
 
+    /// The stages as their approvers need to know them: how many people it takes, and who has said what so far.
+    pub(super) fn stages_in_detail(&self, policy: &RolePolicy, names: &dyn Names) -> Vec<Value> {
+        let votes: Vec<(&Vote, &str)> = match self.progress() {
+            Progress::PendingApproval { approvals, .. } | Progress::Canceled { approvals, .. } => {
+                approvals.iter().map(|vote| (vote, "Approve")).collect()
+            }
+            Progress::Denied { denial, earlier, .. } => {
+                let earlier = earlier.iter().map(|vote| (vote, "Approve"));
+                earlier.chain([(denial, "Deny")]).collect()
+            }
+            Progress::Provisioned { consent: Consent::Given { decisive, earlier, .. }, .. }
+            | Progress::Revoked { consent: Consent::Given { decisive, earlier, .. }, .. } => {
+                earlier.iter().chain([decisive]).map(|vote| (vote, "Approve")).collect()
+            }
+            Progress::Provisioned { .. } | Progress::Revoked { .. } => Vec::new(),
+        };
+        let stages = self.stages(policy).into_iter().enumerate();
+        stages
+            .map(|(place, name)| {
+                let rule = policy.rules().approval.stages().nth(place);
+                let cast = votes.iter().filter(|(vote, _)| usize::from(vote.stage) == place).map(
+                    |(vote, result)| {
+                        json!({
+                            "reviewResult": result,
+                            "justification": vote.justification,
+                            "reviewedBy": reviewer(vote.by, names),
+                            "reviewedDateTime": long_timestamp(vote.at),
+                        })
+                    },
+                );
+                json!({
+                    "name": name,
+                    "requiredApprovals": rule.map(crate::policy::ApprovalStage::needed),
+                    "isApproverJustificationRequired": rule.is_some_and(|rule| rule.approver_justification),
+                    "reviews": cast.collect::<Vec<_>>(),
+                })
+            })
+            .collect()
+    }
+
     /// How a stage stands: its status, the decision, and the vote that settled it.
     fn review(
         &self,

@@ -52,6 +52,7 @@ impl ActivationRequest {
             "endDateTime": window.and_then(|window| window.end()).map(long_timestamp),
             "createdOn": long_timestamp(self.created()),
             "decideBefore": decide_by.map(long_timestamp),
+            "stages": self.stages_in_detail(policy, names),
         })
     }
 }

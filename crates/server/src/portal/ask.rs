@@ -61,12 +61,25 @@ impl Viewer {
     /// # Errors
     /// As [`Self::read`].
     pub async fn list<T: DeserializeOwned>(&self, path: &str, query: Query<'_>) -> Result<Vec<T>> {
-        let mut part = self.part(path, query).await?;
+        self.list_in(None, path, query).await
+    }
+
+    /// The same in one of the viewer's directories, for what belongs to none.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn list_in<T: DeserializeOwned>(
+        &self,
+        directory: Option<TenantId>,
+        path: &str,
+        query: Query<'_>,
+    ) -> Result<Vec<T>> {
+        let mut part = part_of(self.arm_in(directory, Method::Get, path, query, Value::Null).await?)?;
         let mut all: Vec<T> = part.entries;
         while let Some(next) = part.next.filter(|_| all.len() < LONGEST) {
             let on: Vec<(&str, &str)> =
                 query.iter().copied().chain([("$skiptoken", next.as_str())]).collect();
-            part = self.part(path, &on).await?;
+            part = part_of(self.arm_in(directory, Method::Get, path, &on, Value::Null).await?)?;
             all.append(&mut part.entries);
         }
         Ok(all)

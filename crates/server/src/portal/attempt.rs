@@ -293,6 +293,7 @@ async fn ask(viewer: &Viewer, draft: &Draft, typed: Typed) -> Result<Response> {
         ticket: &typed.ticket,
         ticket_system: "",
         minutes,
+        start: None,
     };
     match viewer.activate(&wish).await {
         Ok(request) => {

@@ -61,8 +61,54 @@ pub struct ScheduleProperties {
     /// Why it was asked for.
     #[serde(default)]
     pub justification: String,
+    /// What a request wants: `SelfActivate`, `AdminAssign`, …
+    #[serde(default)]
+    pub request_type: String,
+    /// From when and how long a request wants it.
+    pub schedule_info: Option<ScheduleInfo>,
+    /// The ticket that a request names.
+    #[serde(default)]
+    pub ticket_info: TicketInfo,
+    /// The eligibility behind an activation: its id, or in a request its name alone.
+    pub linked_role_eligibility_schedule_id: Option<String>,
+    /// The eligibility that a request is about.
+    pub target_role_eligibility_schedule_id: Option<String>,
+    /// The assignment that a request is about.
+    pub target_role_assignment_schedule_id: Option<String>,
     /// Names for people.
     pub expanded_properties: Expanded,
+}
+
+/// From when and how long something is wanted.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScheduleInfo {
+    /// From when.
+    pub start_date_time: Option<Timestamp>,
+    /// How long.
+    pub expiration: Expiration,
+}
+
+/// How long something is wanted: one of the two, or without end.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Expiration {
+    /// An ISO 8601 duration.
+    pub duration: Option<String>,
+    /// Until when.
+    pub end_date_time: Option<Timestamp>,
+}
+
+/// A ticket somewhere else.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketInfo {
+    /// Its number.
+    #[serde(default)]
+    pub ticket_number: String,
+    /// The system that it is of.
+    #[serde(default)]
+    pub ticket_system: String,
 }
 
 /// Names for people.
@@ -249,7 +295,10 @@ impl Viewer {
             "requestType": "SelfActivate",
             "justification": wish.reason,
             "ticketInfo": {"ticketNumber": wish.ticket, "ticketSystem": wish.ticket_system},
-            "scheduleInfo": {"expiration": {"type": "AfterDuration", "duration": format!("PT{}M", wish.minutes)}},
+            "scheduleInfo": {
+                "startDateTime": wish.start.map(arm::long_timestamp),
+                "expiration": {"type": "AfterDuration", "duration": format!("PT{}M", wish.minutes)},
+            },
         }});
         super::ask::of(self.arm(Method::Put, &path, &[], body).await?)
     }
@@ -277,4 +326,6 @@ pub struct Wish<'a> {
     pub ticket_system: &'a str,
     /// For how long.
     pub minutes: u32,
+    /// From when, if not at once.
+    pub start: Option<Timestamp>,
 }

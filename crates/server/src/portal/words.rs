@@ -31,6 +31,18 @@ pub fn name_of(id: &str) -> &str {
     id.rsplit('/').next().unwrap_or(id)
 }
 
+/// A sentence of the API with the ids in it cut to what tells them apart: their last two segments.
+pub fn short_ids(sentence: &str) -> String {
+    let words = sentence.split_inclusive([' ', '\'', '(']).map(|word| {
+        if !word.starts_with("/subscriptions/") {
+            return word;
+        }
+        let mut slashes = word.rmatch_indices('/').map(|(at, _)| at.saturating_add(1));
+        slashes.nth(1).and_then(|from| word.get(from..)).unwrap_or(word)
+    });
+    words.collect()
+}
+
 /// The scope of an id in words: `Resource group rg`, `Subscription 0000…`.
 pub fn scope(id: &str) -> String {
     let Ok(id) = ResourceId::parse(id) else { return id.to_string() };
@@ -63,6 +75,13 @@ mod tests {
     #[test]
     fn numbers_have_their_noun() {
         assert_eq!((count(1, "vault"), count(0, "vault")), ("1 vault".into(), "0 vaults".into()));
+    }
+
+    #[test]
+    fn ids_in_sentences_are_cut_short() {
+        let long = "refused by 'a@b' at '/subscriptions/s/resourceGroups/g/providers/N/vaults/v/backupPolicies/daily': 30/7 days";
+        assert_eq!(short_ids(long), "refused by 'a@b' at 'backupPolicies/daily': 30/7 days");
+        assert_eq!(short_ids("no id"), "no id");
     }
 
     #[test]

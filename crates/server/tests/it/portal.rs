@@ -1,6 +1,6 @@
 //! The portal through its front door, without script: who sees which page, what its forms do, and how it looks as HTML.
 
-mod browser;
+pub mod browser;
 mod directory;
 mod guards;
 mod items;

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use super::mirror::{Mirror, Point};
 use super::pool::Lent;
 use super::{Columns, Run, Statement, Value, query, query_count, query_first};
-use crate::batch::{Row, Within};
+use crate::batch::{Fingerprint, Row, Within};
 use crate::engine::{
     AccessChange, Birth, DeletedRow, EachRow, LedgerRow, ObjectRow, PurgedBytes, Seen, Snapshot, TrafficRow,
 };
 use crate::error::StoreError;
 use crate::object::hash_of;
-use crate::sql::writing::{ALIVE, KNOWN, stored};
+use crate::sql::writing::{ALIVE, KNOWN, SEEN, stored};
 
 /// Where the database stands.
 pub(super) const COUNTERS: &str = "SELECT name, value FROM counters";
@@ -86,6 +86,19 @@ impl Snapshot for Reading {
         Ok(rows)
     }
 
+    fn seen(&self, kind: &str, lower: &str, upper: &str) -> Result<Fingerprint, StoreError> {
+        if let Some(mirror) = &self.mirror
+            && let Some(seen) = mirror.seen(kind, lower, upper, self.point()?.revision)
+        {
+            return Ok(seen);
+        }
+        let values = [Value::Text(kind), Value::Text(lower), Value::Text(upper)];
+        let read = |row: &dyn Columns| Ok(Fingerprint { count: row.int(0)?, highest: row.int(1)? });
+        let seen = query_first(&self.connection, SEEN, &values, read)?.unwrap_or_default();
+        self.teach(|mirror, revision| mirror.learn_seen(kind, lower, upper, seen, revision))?;
+        Ok(seen)
+    }
+
     fn each(&self, kind: &str, each: &mut EachRow<'_>) -> Result<(), StoreError> {
         let sql = "SELECT key, body FROM documents WHERE kind = $1 ORDER BY key";
         let statement = super::statement(sql, [Value::Text(kind)]);
@@ -130,7 +143,7 @@ impl Snapshot for Reading {
         object_type: &str,
         name: &str,
     ) -> Result<Option<ObjectRow>, StoreError> {
-        let sql = "SELECT name, sequence, content, size, created_at, created_by FROM objects
+        let sql = "SELECT name, sequence, content, size, created_at, created_by, checksum FROM objects
              WHERE repository = $1 AND type = $2 AND name = $3 AND deleted_sequence IS NULL";
         let values = [Value::Text(repository), Value::Text(object_type), Value::Text(name)];
         query_first(&self.connection, sql, &values, read_object)
@@ -168,7 +181,7 @@ impl Snapshot for Reading {
         after: i64,
         limit: i64,
     ) -> Result<Vec<ObjectRow>, StoreError> {
-        let sql = "SELECT name, sequence, content, size, created_at, created_by FROM objects
+        let sql = "SELECT name, sequence, content, size, created_at, created_by, checksum FROM objects
              WHERE repository = $1 AND type = $2 AND deleted_sequence IS NULL AND sequence > $3
              ORDER BY sequence LIMIT $4";
         let values =
@@ -190,7 +203,7 @@ impl Snapshot for Reading {
         seen: Seen,
         name: &str,
     ) -> Result<Option<ObjectRow>, StoreError> {
-        let sql = "SELECT name, sequence, content, size, created_at, created_by FROM objects
+        let sql = "SELECT name, sequence, content, size, created_at, created_by, checksum FROM objects
              WHERE repository = $1 AND type = $2 AND name = $3 AND sequence <= $4
                AND (deleted_sequence IS NULL OR deleted_sequence > $4 OR deleted_at >= $5)
              ORDER BY sequence LIMIT 1";
@@ -208,7 +221,7 @@ impl Snapshot for Reading {
         limit: i64,
     ) -> Result<Vec<ObjectRow>, StoreError> {
         // An earlier lifetime ended before this one began, so that it is seen only for the time of its deletion.
-        let sql = "SELECT name, sequence, content, size, created_at, created_by FROM objects AS one
+        let sql = "SELECT name, sequence, content, size, created_at, created_by, checksum FROM objects AS one
              WHERE repository = $1 AND type = $2 AND sequence > $3 AND sequence <= $4
                AND (deleted_sequence IS NULL OR deleted_sequence > $4 OR deleted_at >= $5)
                AND NOT EXISTS (SELECT 1 FROM objects AS earlier
@@ -334,6 +347,7 @@ fn read_object(row: &dyn Columns) -> Result<ObjectRow, StoreError> {
         size: row.int(3)?,
         created_at: row.int(4)?,
         created_by: row.text(5)?.to_string(),
+        checksum: row.int_or_null(6)?,
     })
 }
 

@@ -2,10 +2,14 @@
 
 use arm::{Error, Filter, ResourceId, Result, RoleId};
 use mua::CriticalOperation;
-use pim::{ActivationRequest, ApproverFinding, Listing, PolicyDocument, RolePolicy};
+use pim::{ActivationRequest, ApproverFinding, Eligibility, Listing, PolicyDocument, RolePolicy};
 use rbac::{Action, RoleDefinition};
+use serde_json::Value;
 use store::{Transaction, pim_key};
 
+use super::POLICY_ASSIGNMENT_READ;
+use super::people::Directory;
+use super::requests::at_and_above;
 use crate::arm::call::Call;
 use crate::arm::reply::Reply;
 use crate::arm::{approvers, guards};
@@ -77,12 +81,17 @@ fn roles_at(call: &mut Call<'_>, scope: &ResourceId) -> Result<Vec<RoleId>> {
 
 /// The policies that a list shows.
 fn listed(call: &mut Call<'_>) -> Result<Vec<RolePolicy>> {
-    let scope = checked_scope(call)?;
-    let filter = Filter::parse(call.request.query("$filter").unwrap_or_default())?;
-    let listing = Listing::parse(&filter)?;
+    let (scope, listing) = wanted(call)?;
     let roles = roles_at(call, &scope)?;
     let wanted = roles.into_iter().filter(|role| listing.role.is_none_or(|wanted| wanted == *role));
     wanted.map(|role| policy_of(call, &scope, role)).collect()
+}
+
+/// Where, and what a list shall show.
+fn wanted(call: &Call<'_>) -> Result<(ResourceId, Listing)> {
+    let scope = checked_scope(call)?;
+    let filter = Filter::parse(call.request.query("$filter").unwrap_or_default())?;
+    Ok((scope, Listing::parse(&filter)?))
 }
 
 pub(super) fn list(call: &mut Call<'_>) -> Result<Reply> {
@@ -93,10 +102,49 @@ pub(super) fn list(call: &mut Call<'_>) -> Result<Reply> {
 }
 
 pub(super) fn list_assignments(call: &mut Call<'_>) -> Result<Reply> {
+    let (scope, listing) = wanted(call)?;
+    let seen = seen(call, &scope, listing.role)?;
     let policies = listed(call)?;
     let access = call.access()?;
     let names = Known::now(&access);
-    Ok(Reply::list(policies.iter().map(|policy| policy.assignment_json(&names)).collect()))
+    Ok(Reply::list(policies.iter().map(|policy| seen.of(policy.assignment_json(&names))).collect()))
+}
+
+/// How much of a policy's assignment the caller sees.
+#[derive(Clone, Copy)]
+enum Seen {
+    /// All of it: a reader of policies.
+    All,
+    /// The rules that they have to keep: somebody who is eligible for the role.
+    Asking,
+}
+
+/// Whoever is eligible for a role may see what to ask for it takes; everybody else needs to be a reader.
+fn seen(call: &mut Call<'_>, scope: &ResourceId, role: Option<RoleId>) -> Result<Seen> {
+    if call.may(POLICY_ASSIGNMENT_READ, scope)? {
+        return Ok(Seen::All);
+    }
+    if let Some(role) = role {
+        let people = Directory::of(call)?;
+        let (caller, now) = (call.who().object, call.now);
+        let all = at_and_above::<Eligibility>(call, scope, |eligibility| &eligibility.grant().scope)?;
+        if all.iter().any(|eligibility| eligibility.serves(caller, role, scope, &people, now)) {
+            return Ok(Seen::Asking);
+        }
+    }
+    call.demand(POLICY_ASSIGNMENT_READ, scope)?;
+    Ok(Seen::All)
+}
+
+impl Seen {
+    fn of(self, mut assignment: Value) -> Value {
+        let rules = assignment.pointer_mut("/properties/effectiveRules").and_then(Value::as_array_mut);
+        if let (Self::Asking, Some(rules)) = (self, rules) {
+            let binds = |id: &str| id.ends_with("_EndUser_Assignment") && !id.starts_with("Notification_");
+            rules.retain(|rule| rule.get("id").and_then(Value::as_str).is_some_and(binds));
+        }
+        assignment
+    }
 }
 
 pub(super) fn get(call: &mut Call<'_>) -> Result<Reply> {
@@ -115,10 +163,12 @@ fn shown(call: &mut Call<'_>, policy: &RolePolicy, findings: &[ApproverFinding])
 pub(super) fn get_assignment(call: &mut Call<'_>) -> Result<Reply> {
     let scope = checked_scope(call)?;
     let name = call.params.get("name");
-    let role = pim::policy::role_of_assignment(&scope, name).ok_or_else(|| not_found(name))?;
-    let policy = policy_of(call, &scope, role)?;
+    let role = pim::policy::role_of_assignment(&scope, name);
+    let missing = not_found(name);
+    let seen = seen(call, &scope, role)?;
+    let policy = policy_of(call, &scope, role.ok_or(missing)?)?;
     let access = call.access()?;
-    Ok(Reply::ok(policy.assignment_json(&Known::now(&access))))
+    Ok(Reply::ok(seen.of(policy.assignment_json(&Known::now(&access)))))
 }
 
 pub(super) fn patch(call: &mut Call<'_>) -> Result<Reply> {
@@ -199,6 +249,12 @@ pub(super) fn checked_scope(call: &Call<'_>) -> Result<ResourceId> {
         ));
     }
     Ok(scope)
+}
+
+/// The same, or the root, which stands for all of the caller's directory.
+pub(super) fn checked_scope_or_root(call: &Call<'_>) -> Result<ResourceId> {
+    let scope = call.scope()?;
+    if scope.is_root() { Ok(scope) } else { checked_scope(call) }
 }
 
 fn not_found(name: &str) -> Error {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use store::{Document, pim_key, schedule_requests};
 
 use super::people::Directory;
-use super::policies::{checked_scope, policy_of, policy_over, role_at};
+use super::policies::{checked_scope, checked_scope_or_root, policy_of, policy_over, role_at};
 use super::{ASSIGN, READ, assign, extensions, notify};
 use crate::arm::approvers;
 use crate::arm::call::Call;
@@ -379,14 +379,16 @@ pub(super) fn page(call: &Call<'_>, mut entries: Vec<(String, Value)>) -> Reply 
     call.page(entries, |(key, _)| key.clone(), |(_, json)| json.clone())
 }
 
-/// What a list shall show. Whoever asks only for their own needs no right; everybody else needs to be a reader.
+/// What a list shall show. Whoever asks only for their own needs no right, and may ask for all of the directory at its
+/// root, as with Azure: whoever is eligible somewhere may see no subscription. Everybody else needs to be a reader.
 pub(super) fn listing(call: &mut Call<'_>) -> Result<(ResourceId, Listing)> {
-    let scope = checked_scope(call)?;
     let filter = Filter::parse(call.request.query("$filter").unwrap_or_default())?;
     let listing = Listing::parse(&filter)?;
-    if !(listing.as_target || listing.as_requestor || listing.as_approver) {
-        call.demand(READ, &scope)?;
+    if listing.as_target || listing.as_requestor || listing.as_approver {
+        return Ok((checked_scope_or_root(call)?, listing));
     }
+    let scope = checked_scope(call)?;
+    call.demand(READ, &scope)?;
     Ok((scope, listing))
 }
 
@@ -399,12 +401,21 @@ pub(super) fn eligibility_behind(
     call.tx.get(&key)
 }
 
-/// Documents at a scope, below it, and above it within its subscription.
+/// Documents at a scope, below it, and above it within its subscription. Those of the root are those of all subscriptions of
+/// the caller's directory.
 pub(super) fn at_and_above<D: Document>(
     call: &mut Call<'_>,
     scope: &ResourceId,
     scope_of: impl Fn(&D) -> &ResourceId,
 ) -> Result<Vec<D>> {
+    if scope.is_root() {
+        let (access, tenant) = (call.access()?, call.who().tenant);
+        let mut all = Vec::new();
+        for subscription in access.subscriptions(tenant) {
+            all.extend(call.tx.below::<D>(&ResourceId::subscription(subscription.id))?);
+        }
+        return Ok(all);
+    }
     let Some(subscription) = scope.subscription_id() else {
         return Ok(Vec::new());
     };

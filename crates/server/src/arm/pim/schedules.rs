@@ -9,7 +9,7 @@ use store::Document;
 
 use super::READ;
 use super::people::Directory;
-use super::policies::checked_scope;
+use super::policies::{checked_scope, checked_scope_or_root};
 use super::requests::{at_and_above, listing, page};
 use crate::arm::call::Call;
 use crate::arm::reply::Reply;
@@ -152,7 +152,7 @@ fn one(call: &mut Call<'_>, find: Find, view: View) -> Result<Reply> {
 
 /// The scopes below this one at which the caller is eligible for some role.
 pub(super) fn eligible_children(call: &mut Call<'_>) -> Result<Reply> {
-    let scope = checked_scope(call)?;
+    let scope = checked_scope_or_root(call)?;
     let people = Directory::of(call)?;
     let all = at_and_above::<Eligibility>(call, &scope, |eligibility| &eligibility.grant().scope)?;
     let children: BTreeSet<ResourceId> =

@@ -1,0 +1,212 @@
+//! A guard at a glance: what it protects, who can consent now, what happened.
+
+use arm::{Error, ErrorKind, Result};
+use askama::Template;
+use axum::extract::Path;
+use axum::response::Response;
+use mua::CriticalOperation;
+use rbac::Action;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::holdings::{self, Holding, How};
+use super::linked::{self, Linked};
+use super::table::{self, Kind};
+use super::{Guard, frame_of, read_guard};
+use crate::arm::route::Method;
+use crate::portal::link;
+use crate::portal::moment::Moment;
+use crate::portal::posted::Posted;
+use crate::portal::shell::Frame;
+use crate::portal::viewer::Viewer;
+use crate::portal::words::name_of;
+
+/// How many alerts the page shows.
+const ALERTS: usize = 8;
+
+#[derive(Deserialize)]
+struct Alert {
+    id: String,
+    name: String,
+    properties: AlertProperties,
+}
+
+#[derive(Deserialize)]
+struct AlertProperties {
+    essentials: Essentials,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Essentials {
+    severity: String,
+    alert_state: String,
+    #[serde(default)]
+    description: String,
+    start_date_time: jiff::Timestamp,
+}
+
+/// Who can consent, as far as the viewer may know.
+struct Consenters {
+    holdings: Vec<Holding>,
+    hidden: bool,
+}
+
+#[derive(Template)]
+#[template(path = "portal/guards/overview.html")]
+struct OverviewPage {
+    frame: Frame,
+    guard: Guard,
+    subscription: String,
+    directory: String,
+    kinds: Vec<Kind>,
+    linked: Vec<Linked>,
+    consenters: Consenters,
+    alerts: Vec<Alert>,
+    now: jiff::Timestamp,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Subscription {
+    display_name: String,
+}
+
+/// `GET /portal/guards/overview/{id}`
+pub async fn show(viewer: Viewer, Path(id): Path<String>) -> Response {
+    let page = async {
+        let guard = read_guard(&viewer, &id).await?;
+        let subscription = guard.id.split('/').nth(2).unwrap_or_default().to_string();
+        let path = format!("/subscriptions/{subscription}");
+        let known: Option<Subscription> = viewer.read_if_any(&path, &[]).await?;
+        let page = OverviewPage {
+            frame: frame_of(&viewer, &guard, "guards/overview").live(),
+            subscription: known.map_or(subscription, |known| known.display_name),
+            directory: viewer.directory_of(&guard.id).unwrap_or_default().to_string(),
+            kinds: table::of_guard(&guard),
+            linked: linked::read(&viewer, &guard.id).await?,
+            consenters: consenters(&viewer, &guard).await?,
+            alerts: open_alerts(&viewer, &guard).await?,
+            now: viewer.now,
+            guard,
+        };
+        Ok(viewer.page(&page))
+    };
+    viewer.answer(page.await)
+}
+
+/// `POST /portal/guards/overview/{id}`: handles an alert.
+pub async fn act(Path(id): Path<String>, Posted { viewer, form }: Posted) -> Response {
+    let page = async {
+        let guard = read_guard(&viewer, &id).await?;
+        let state = match form.get("do") {
+            Some("close") => "Closed",
+            Some("acknowledge") => "Acknowledged",
+            _ => return Err(Error::invalid("InvalidForm", "The form does not say what to do.")),
+        };
+        let alert = form.get("alert").unwrap_or_default().replace('/', "");
+        let path = format!("{}/{ALERTS_AT}/{alert}/changestate", guard.id);
+        viewer.arm(Method::Post, &path, &[("newState", state)], Value::Null).await?;
+        let what = format!("The alert is {} now.", state.to_lowercase());
+        Ok(viewer.done(&guard.page("overview"), &what))
+    };
+    viewer.answer(page.await)
+}
+
+/// Where alerts live below a guard.
+const ALERTS_AT: &str = "providers/Microsoft.AlertsManagement/alerts";
+
+/// The alerts of the last 30 days that nobody has closed, the newest first; none for whoever may not read them.
+async fn open_alerts(viewer: &Viewer, guard: &Guard) -> Result<Vec<Alert>> {
+    let path = format!("{}/{ALERTS_AT}", guard.id);
+    let part = match viewer.part::<Alert>(&path, &[("pageCount", "100")]).await {
+        Err(error) if error.kind == ErrorKind::Forbidden => return Ok(Vec::new()),
+        part => part?,
+    };
+    Ok(part.entries.into_iter().filter(|alert| !alert.is_closed()).take(ALERTS).collect())
+}
+
+/// Everybody whose role consents to something that the guard protects, or would once it is active.
+async fn consenters(viewer: &Viewer, guard: &Guard) -> Result<Consenters> {
+    let held = match holdings::read(viewer, &guard.id).await {
+        Err(error) if error.kind == ErrorKind::Forbidden => {
+            return Ok(Consenters { holdings: Vec::new(), hidden: true });
+        }
+        held => held?,
+    };
+    let protected = CriticalOperation::ALL.iter().filter(|operation| guard.protects(**operation));
+    let actions: Vec<Action> =
+        protected.map(|operation| Action::parse(&operation.guard_action())).collect::<Result<_>>()?;
+    let consents = |holding: &Holding| {
+        let name = name_of(&holding.role_id);
+        let role = held.roles.iter().find(|role| role.name.eq_ignore_ascii_case(name));
+        role.is_some_and(|role| actions.iter().any(|action| role.grants(action)))
+    };
+    let holdings = held.holdings.iter().filter(|holding| consents(holding)).cloned().collect();
+    Ok(Consenters { holdings, hidden: false })
+}
+
+impl Consenters {
+    fn now(&self) -> Vec<&Holding> {
+        self.holdings
+            .iter()
+            .filter(|holding| matches!(holding.how, How::Activated | How::UntilThen))
+            .collect()
+    }
+
+    fn always(&self) -> Vec<&Holding> {
+        self.holdings.iter().filter(|holding| holding.how == How::Standing).collect()
+    }
+
+    fn eligible(&self) -> Vec<&Holding> {
+        self.holdings.iter().filter(|holding| matches!(holding.how, How::Eligible | How::Later)).collect()
+    }
+}
+
+impl Alert {
+    fn is_closed(&self) -> bool {
+        self.properties.essentials.alert_state == "Closed"
+    }
+
+    fn is_new(&self) -> bool {
+        self.properties.essentials.alert_state == "New"
+    }
+
+    /// Its name below the guard.
+    fn number(&self) -> &str {
+        name_of(&self.id)
+    }
+
+    fn at(&self) -> Moment {
+        Moment(self.properties.essentials.start_date_time)
+    }
+
+    fn says(&self) -> &str {
+        &self.properties.essentials.description
+    }
+
+    /// The kind of its badge, and what that says.
+    fn severity(&self) -> (&'static str, &'static str) {
+        match self.properties.essentials.severity.as_str() {
+            "Sev0" => ("bad", "Critical"),
+            "Sev1" => ("bad", "Error"),
+            "Sev2" => ("warn", "Warning"),
+            _ => ("quiet", "Information"),
+        }
+    }
+}
+
+impl OverviewPage {
+    fn why(&self) -> String {
+        link::page("access/why", &self.guard.id)
+    }
+
+    fn give(&self) -> String {
+        link::with(&link::page("access/add", &self.guard.id), "how", "eligible")
+    }
+
+    /// What is left out, in words.
+    fn exempt(&self) -> usize {
+        self.kinds.iter().flat_map(|kind| &kind.lines).filter(|line| !line.protected).count()
+    }
+}

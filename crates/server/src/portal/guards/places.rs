@@ -1,0 +1,98 @@
+//! Where things are: the subscriptions that a person sees in all their directories, and what is in them.
+
+use arm::{Result, TenantId};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::arm::route::Method;
+use crate::portal::ask::of;
+use crate::portal::viewer::Viewer;
+
+/// A subscription, with the directory that it belongs to.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The directory.
+    pub tenant: TenantId,
+    /// Its name.
+    pub directory: String,
+    /// The subscription's id: `/subscriptions/…`.
+    pub id: String,
+    /// The subscription's name.
+    pub name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Subscription {
+    id: String,
+    display_name: String,
+}
+
+#[derive(Deserialize)]
+struct Subscriptions {
+    value: Vec<Subscription>,
+}
+
+/// A resource or a resource group.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Resource {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its type, if it has one.
+    #[serde(default, rename = "type")]
+    pub kind: String,
+}
+
+/// The subscriptions in which the viewer holds anything, by directory.
+///
+/// # Errors
+/// What ARM answers.
+pub async fn of_viewer(viewer: &Viewer) -> Result<Vec<Place>> {
+    let mut places = Vec::new();
+    for account in &viewer.accounts {
+        let path = "/subscriptions";
+        let answer = viewer.arm_in(Some(account.tenant), Method::Get, path, &[], Value::Null).await?;
+        let found: Subscriptions = of(answer)?;
+        places.extend(found.value.into_iter().map(|subscription| Place {
+            tenant: account.tenant,
+            directory: account.directory.clone(),
+            id: subscription.id,
+            name: subscription.display_name,
+        }));
+    }
+    Ok(places)
+}
+
+/// The resources of a subscription that the viewer may read.
+///
+/// # Errors
+/// What ARM answers.
+pub async fn resources(viewer: &Viewer, subscription: &str) -> Result<Vec<Resource>> {
+    viewer.list_if_any(&format!("{subscription}/resources"), &[]).await
+}
+
+impl Resource {
+    /// Whether it is a vault of either kind.
+    pub fn is_vault(&self) -> bool {
+        let is = |kind: vault::VaultKind| self.kind.eq_ignore_ascii_case(kind.resource_type());
+        is(vault::VaultKind::RecoveryServices) || is(vault::VaultKind::Backup)
+    }
+
+    /// What sort of thing it is, in words.
+    pub fn sort(&self) -> &'static str {
+        sort_of(&self.kind)
+    }
+}
+
+/// What sort of thing a type is, in words.
+pub fn sort_of(kind: &str) -> &'static str {
+    let is = |known: &str| kind.eq_ignore_ascii_case(known);
+    match () {
+        () if is(vault::VaultKind::RecoveryServices.resource_type()) => "Recovery Services vault",
+        () if is(vault::VaultKind::Backup.resource_type()) => "Backup vault",
+        () if is(super::GUARD_TYPE) => "Resource Guard",
+        () => "Resource",
+    }
+}

@@ -1,0 +1,454 @@
+//! The vaults and guards that somebody may read, in all their directories: what of them is not protected, which alerts
+//! are new, and how safe they are.
+//!
+//! A subscription is asked for its vaults, guards and alerts as a whole; whoever holds roles on single things in it only
+//! is told of those. A vault is asked for its items as a whole.
+
+use std::collections::BTreeMap;
+
+use arm::{ErrorKind, Result, TenantId};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::super::link;
+use super::super::moment::Moment;
+use super::super::viewer::Viewer;
+use super::super::words::name_of;
+
+/// How many single things of a subscription are asked at the most, for whoever may not read it as a whole.
+const SINGLE: usize = 50;
+/// How many gaps and alerts the page shows; the rest is counted.
+const SHOWN: usize = 8;
+
+/// What there is.
+#[derive(Default)]
+pub struct Estate {
+    /// The subscriptions in which the viewer holds a role.
+    pub subscriptions: Vec<Subscription>,
+    /// The vaults that they may read.
+    pub vaults: Vec<Vault>,
+    /// How many guards they may read.
+    pub guards: usize,
+    /// Items that are not protected as they should be, the worst first.
+    pub gaps: Vec<Gap>,
+    /// How many items there are.
+    pub items: usize,
+    /// Alerts that nobody has looked at.
+    pub alerts: Alerts,
+}
+
+/// A subscription.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Subscription {
+    /// Its id.
+    pub subscription_id: String,
+    /// The directory that it is in.
+    #[serde(skip)]
+    pub directory: String,
+}
+
+/// A vault.
+#[derive(Clone, Deserialize)]
+pub struct Vault {
+    id: String,
+    properties: VaultProperties,
+    #[serde(skip)]
+    directory: String,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct VaultProperties {
+    #[serde(default)]
+    security_settings: Value,
+    #[serde(default)]
+    bcdr_security_level: String,
+}
+
+/// An item that is not protected as it should be.
+pub struct Gap {
+    /// What it is called.
+    pub name: String,
+    /// Its page.
+    pub href: String,
+    /// Its vault.
+    pub vault: String,
+    /// Where that is.
+    pub directory: String,
+    /// What is wrong with it.
+    pub what: What,
+    /// When it was backed up last.
+    pub last: Option<Moment>,
+}
+
+/// What is wrong with an item, the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum What {
+    /// Something out of the ordinary was noticed.
+    Frozen,
+    /// No backup came although one should have.
+    Overdue,
+    /// No backup has come yet.
+    Never,
+    /// Somebody stopped its protection.
+    Stopped,
+    /// Somebody suspended its backups.
+    Suspended,
+}
+
+impl What {
+    /// The same in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Frozen => "Frozen",
+            Self::Overdue => "Overdue",
+            Self::Never => "Never backed up",
+            Self::Stopped => "Stopped",
+            Self::Suspended => "Suspended",
+        }
+    }
+
+    /// How its badge looks.
+    pub fn badge(self) -> &'static str {
+        match self {
+            Self::Frozen | Self::Overdue => "bad",
+            Self::Never | Self::Stopped | Self::Suspended => "warn",
+        }
+    }
+}
+
+/// Alerts that nobody has looked at.
+#[derive(Default)]
+pub struct Alerts {
+    /// How many of each severity, the worst first.
+    pub severities: Vec<(&'static str, &'static str, usize)>,
+    /// How many in all.
+    pub total: usize,
+    /// The newest of the worst.
+    pub shown: Vec<Alert>,
+    /// Whether there are more than were counted.
+    pub more: bool,
+}
+
+/// An alert.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Alert {
+    severity: String,
+    /// What happened.
+    pub alert_rule: String,
+    target_resource: String,
+    start_date_time: Timestamp,
+    source_created_id: String,
+    #[serde(skip)]
+    id: String,
+    #[serde(skip)]
+    directory: String,
+}
+
+#[derive(Deserialize)]
+struct AlertJson {
+    id: String,
+    properties: AlertProperties,
+}
+
+#[derive(Deserialize)]
+struct AlertProperties {
+    essentials: Alert,
+}
+
+/// Azure's severities in words, with how their badges look.
+const SEVERITIES: [(&str, &str, &str); 5] = [
+    ("Sev0", "Critical", "bad"),
+    ("Sev1", "Error", "bad"),
+    ("Sev2", "Warning", "warn"),
+    ("Sev3", "Informational", "info"),
+    ("Sev4", "Verbose", "quiet"),
+];
+
+#[derive(Deserialize)]
+struct Item {
+    id: String,
+    name: String,
+    frozen: Option<Value>,
+    properties: ItemProperties,
+    /// When the next backup is expected.
+    #[serde(default)]
+    outlook: Option<Outlook>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ItemProperties {
+    friendly_name: Option<String>,
+    protection_state: Option<String>,
+    current_protection_state: Option<String>,
+    last_recovery_point: Option<Timestamp>,
+    #[serde(default)]
+    is_scheduled_for_deferred_delete: bool,
+}
+
+#[derive(Deserialize)]
+struct Outlook {
+    #[serde(default)]
+    overdue: bool,
+}
+
+/// A resource of whatever kind.
+#[derive(Deserialize)]
+struct Resource {
+    id: String,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+const RECOVERY: &str = "Microsoft.RecoveryServices/vaults";
+const BACKUP: &str = "Microsoft.DataProtection/backupVaults";
+const GUARD: &str = "Microsoft.DataProtection/resourceGuards";
+
+impl Viewer {
+    /// All that the viewer may read.
+    ///
+    /// # Errors
+    /// What the API answers.
+    pub(super) async fn estate(&self) -> Result<Estate> {
+        let mut estate = Estate::default();
+        let mut alerts = Vec::new();
+        for account in &self.accounts {
+            for mut subscription in self.subscriptions_in(account.tenant).await? {
+                subscription.directory.clone_from(&account.directory);
+                self.look_at(&subscription, &mut estate, &mut alerts).await?;
+                estate.subscriptions.push(subscription);
+            }
+        }
+        for vault in &estate.vaults {
+            for item in self.items_of(vault).await? {
+                estate.items += 1;
+                estate.gaps.extend(item.gap(vault));
+            }
+        }
+        estate.gaps.sort_by(|one, other| (one.what, &one.name).cmp(&(other.what, &other.name)));
+        estate.alerts.of(alerts);
+        Ok(estate)
+    }
+
+    /// The subscriptions of a directory in which the viewer holds a role.
+    ///
+    /// # Errors
+    /// What ARM answers.
+    pub async fn subscriptions_in(&self, tenant: TenantId) -> Result<Vec<Subscription>> {
+        self.list_in(Some(tenant), "/subscriptions", &[]).await
+    }
+
+    async fn look_at(
+        &self,
+        subscription: &Subscription,
+        estate: &mut Estate,
+        alerts: &mut Vec<Alert>,
+    ) -> Result<()> {
+        let scope = format!("/subscriptions/{}", subscription.subscription_id);
+        let resources: Vec<Resource> = self.list_if_any(&format!("{scope}/resources"), &[]).await?;
+        estate.guards += resources.iter().filter(|resource| resource.is(GUARD)).count();
+        for kind in [RECOVERY, BACKUP] {
+            let mut vaults = match self.list::<Vault>(&format!("{scope}/providers/{kind}"), &[]).await {
+                Err(error) if error.kind == ErrorKind::Forbidden => {
+                    let mut single = Vec::new();
+                    for vault in resources.iter().filter(|resource| resource.is(kind)).take(SINGLE) {
+                        single.extend(self.read_if_any::<Vault>(&vault.id, &[]).await?);
+                    }
+                    single
+                }
+                outcome => outcome?,
+            };
+            for vault in &mut vaults {
+                vault.directory.clone_from(&subscription.directory);
+            }
+            estate.vaults.append(&mut vaults);
+        }
+        match self.alerts_at(&scope, subscription).await {
+            Err(error) if error.kind == ErrorKind::Forbidden => {
+                for resource in resources.iter().take(SINGLE) {
+                    match self.alerts_at(&resource.id, subscription).await {
+                        Err(error) if error.kind == ErrorKind::Forbidden => {}
+                        outcome => alerts.extend(outcome?),
+                    }
+                }
+            }
+            outcome => alerts.extend(outcome?),
+        }
+        Ok(())
+    }
+
+    async fn alerts_at(&self, scope: &str, subscription: &Subscription) -> Result<Vec<Alert>> {
+        let path = format!("{scope}/providers/Microsoft.AlertsManagement/alerts");
+        let part = self.part::<AlertJson>(&path, &[("alertState", "New"), ("pageCount", "250")]).await?;
+        let alert = |json: AlertJson| Alert {
+            id: json.id,
+            directory: subscription.directory.clone(),
+            ..json.properties.essentials
+        };
+        Ok(part.entries.into_iter().map(alert).collect())
+    }
+
+    async fn items_of(&self, vault: &Vault) -> Result<Vec<Item>> {
+        let below = if vault.is_recovery() { "backupProtectedItems" } else { "backupInstances" };
+        self.list_if_any(&format!("{}/{below}", vault.id), &[]).await
+    }
+}
+
+impl Resource {
+    fn is(&self, kind: &str) -> bool {
+        self.kind.eq_ignore_ascii_case(kind)
+    }
+}
+
+impl Vault {
+    fn is_recovery(&self) -> bool {
+        self.id.to_ascii_lowercase().contains("/providers/microsoft.recoveryservices/")
+    }
+
+    fn says(&self, pointer: &str) -> &str {
+        self.properties.security_settings.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Whether what is deleted is kept for a while.
+    pub fn keeps_deleted(&self) -> bool {
+        let state = self.says("/softDeleteSettings/softDeleteState");
+        let state = if state.is_empty() { self.says("/softDeleteSettings/state") } else { state };
+        !state.is_empty() && !state.eq_ignore_ascii_case("Disabled") && !state.eq_ignore_ascii_case("Off")
+    }
+
+    /// Whether backups cannot be deleted early.
+    pub fn is_immutable(&self) -> bool {
+        let state = self.says("/immutabilitySettings/state");
+        !state.is_empty() && !state.eq_ignore_ascii_case("Disabled")
+    }
+
+    /// Whether a guard protects it.
+    pub fn is_guarded(&self) -> bool {
+        self.says("/multiUserAuthorization") == "Enabled"
+    }
+}
+
+impl Item {
+    /// What is wrong with it. A deleted one is not expected to be backed up.
+    fn gap(&self, vault: &Vault) -> Option<Gap> {
+        let properties = &self.properties;
+        let state = properties.protection_state.as_deref().or(properties.current_protection_state.as_deref());
+        let deleted = properties.is_scheduled_for_deferred_delete || state == Some("SoftDeleted");
+        let overdue = self.outlook.as_ref().is_some_and(|outlook| outlook.overdue);
+        let what = match state {
+            _ if self.frozen.is_some() => What::Frozen,
+            _ if deleted => return None,
+            Some("ProtectionStopped") => What::Stopped,
+            Some("BackupsSuspended") => What::Suspended,
+            _ if overdue => What::Overdue,
+            Some("IRPending") => What::Never,
+            _ => return None,
+        };
+        Some(Gap {
+            name: properties.friendly_name.clone().unwrap_or_else(|| self.name.clone()),
+            href: link::page("items/overview", &self.id),
+            vault: name_of(&vault.id).to_string(),
+            directory: vault.directory.clone(),
+            what,
+            last: properties.last_recovery_point.map(Moment),
+        })
+    }
+}
+
+impl Alerts {
+    fn of(&mut self, mut alerts: Vec<Alert>) {
+        self.total = alerts.len();
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for alert in &alerts {
+            *counts.entry(alert.severity.as_str()).or_default() += 1;
+        }
+        let counted = |(severity, word, badge): (&str, &'static str, &'static str)| {
+            counts.get(severity).map(|count| (word, badge, *count))
+        };
+        self.severities = SEVERITIES.into_iter().filter_map(counted).collect();
+        alerts.sort_by(|one, other| {
+            (&one.severity, other.start_date_time).cmp(&(&other.severity, one.start_date_time))
+        });
+        self.more = alerts.len() > SHOWN;
+        alerts.truncate(SHOWN);
+        self.shown = alerts;
+    }
+}
+
+impl Alert {
+    /// How grave it is: in a word, and how its badge looks.
+    fn grave(&self) -> (&'static str, &'static str) {
+        let known = SEVERITIES.iter().find(|(severity, ..)| *severity == self.severity);
+        known.map_or(("Alert", "quiet"), |(_, word, badge)| (*word, *badge))
+    }
+
+    /// How grave it is, in a word.
+    pub fn word(&self) -> &'static str {
+        self.grave().0
+    }
+
+    /// How its badge looks.
+    pub fn badge(&self) -> &'static str {
+        self.grave().1
+    }
+
+    /// When it was raised.
+    pub fn at(&self) -> Moment {
+        Moment(self.start_date_time)
+    }
+
+    /// What it is about.
+    pub fn target(&self) -> &str {
+        name_of(&self.target_resource)
+    }
+
+    /// The directory of that.
+    pub fn directory(&self) -> &str {
+        &self.directory
+    }
+
+    /// Its page; that of a guard's alert is the story of what raised it.
+    pub fn href(&self) -> String {
+        if !self.target_resource.to_ascii_lowercase().contains("/resourceguards/") {
+            return link::page("vaults/alert", &self.id);
+        }
+        let story = format!("/portal/ledger/story/{}", self.source_created_id);
+        let story = link::with(&story, "at", &arm::timestamp(self.start_date_time));
+        link::with(&story, "resource", &self.target_resource)
+    }
+}
+
+impl Estate {
+    /// How many vaults there are of each security level, the best first.
+    pub fn levels(&self) -> Vec<(&'static str, usize)> {
+        let count = |level: &'static str| {
+            let of_level = self.vaults.iter().filter(|vault| vault.properties.bcdr_security_level == level);
+            (level, of_level.count())
+        };
+        ["Excellent", "Good", "Fair", "Poor"].map(count).to_vec()
+    }
+
+    /// How many vaults keep what is deleted, are immutable, are protected by a guard.
+    pub fn protections(&self) -> [(&'static str, usize); 3] {
+        let count = |of: fn(&Vault) -> bool| self.vaults.iter().filter(|vault| of(vault)).count();
+        [
+            ("Soft delete", count(Vault::keeps_deleted)),
+            ("Immutability", count(Vault::is_immutable)),
+            ("Multi-user authorization", count(Vault::is_guarded)),
+        ]
+    }
+
+    /// The gaps that are shown.
+    pub fn worst(&self) -> &[Gap] {
+        self.gaps.get(..SHOWN).unwrap_or(&self.gaps)
+    }
+
+    /// How many gaps are not shown.
+    pub fn more_gaps(&self) -> usize {
+        self.gaps.len().saturating_sub(SHOWN)
+    }
+}
