@@ -336,7 +336,13 @@ pub(crate) fn note_whole(
 /// Looks at one object again whose bytes seemed damaged when they were handed out.
 pub(crate) fn suspect(app: &App, repository: &str, object_type: ObjectType, object: &Object) -> Result<()> {
     let Some(why) = verify(app.store.blobs(), repository, object_type, object)? else {
-        return Ok(());
+        // They hash to what they should: then it is the checksum that was wrong, and would be at each read.
+        let name = &object.name;
+        tracing::warn!(repository, name, "the bytes of an object are whole, and their checksum is not");
+        return app.store.transact(|tx| {
+            tx.drop_checksum(repository, object_type, object);
+            Ok(())
+        });
     };
     let (place, correlation) = (Damaged::place(object_type.as_str(), &object.content), app.edge.uuid());
     app.store.transact(|tx| match tx.find::<ProtectedItem>(repository)?.first() {

@@ -183,6 +183,14 @@ pub(crate) enum ObjectWrite {
         size: i64,
         at: i64,
         by: String,
+        checksum: Option<i64>,
+    },
+    /// Forgets the checksum of an object's bytes.
+    DropChecksum {
+        repository: String,
+        object_type: &'static str,
+        name: String,
+        content: String,
     },
     Tombstone {
         repository: String,

@@ -80,6 +80,8 @@ pub struct Finished {
     upload: Upload,
     /// SHA-256 of the bytes, in lower-case hex.
     pub hash: String,
+    /// Their checksum, as [`crate::Checksum`] makes it.
+    pub checksum: u32,
     /// The number of bytes.
     pub size: u64,
 }
@@ -263,7 +265,8 @@ impl Upload {
         if let Storage::Folder(_) = self.storage {
             self.spooled.flush()?;
         }
-        Ok(Finished { hash: self.spooled.hash(), size: self.spooled.size, upload: self })
+        let Spooled { size, .. } = self.spooled;
+        Ok(Finished { hash: self.spooled.hash(), checksum: self.spooled.checksum(), size, upload: self })
     }
 }
 

@@ -181,6 +181,7 @@ pub(crate) struct ObjectRow {
     pub(crate) size: i64,
     pub(crate) created_at: i64,
     pub(crate) created_by: String,
+    pub(crate) checksum: Option<i64>,
 }
 
 /// The beginning of a lifetime.

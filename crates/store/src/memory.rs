@@ -210,6 +210,21 @@ impl State {
         Ok(())
     }
 
+    /// All lifetimes of an object that share these bytes.
+    fn with_content(
+        &mut self,
+        repository: &str,
+        object_type: &str,
+        name: &str,
+        content: &str,
+    ) -> impl Iterator<Item = &mut Lifetime> {
+        self.objects.iter_mut().filter(move |lifetime| {
+            lifetime.is(repository, object_type)
+                && lifetime.row.name == name
+                && lifetime.row.content == content
+        })
+    }
+
     fn write_object(&mut self, write: ObjectWrite) -> Result<(), StoreError> {
         match write {
             ObjectWrite::CreateRepository { repository } => {
@@ -219,14 +234,20 @@ impl State {
                 self.repositories
                     .insert(repository, Repository { sequence: 0, state: RepositoryState::Live });
             }
-            ObjectWrite::Put { repository, object_type, name, content, size, at, by } => {
+            ObjectWrite::Put { repository, object_type, name, content, size, at, by, checksum } => {
                 let sequence = self.next_sequence(&repository)?;
                 if self.object(&repository, object_type, &name).is_some() {
                     return Err(StoreError::Engine("there is an object of that name".into()));
                 }
-                let row = ObjectRow { name, sequence, content, size, created_at: at, created_by: by };
+                let row =
+                    ObjectRow { name, sequence, content, size, created_at: at, created_by: by, checksum };
                 let object_type = object_type.to_string();
                 self.objects.push(Lifetime { repository, object_type, row, deleted: None });
+            }
+            ObjectWrite::DropChecksum { repository, object_type, name, content } => {
+                for lifetime in self.with_content(&repository, object_type, &name, &content) {
+                    lifetime.row.checksum = None;
+                }
             }
             ObjectWrite::Tombstone { repository, object_type, name, at, by: _ } => {
                 let sequence = self.next_sequence(&repository)?;
@@ -240,13 +261,9 @@ impl State {
                 self.objects.retain(|l| !(l.is(&repository, object_type) && l.row.name == name));
             }
             ObjectWrite::MoveContent { repository, object_type, name, from, to } => {
-                let moved = |l: &&mut Lifetime| {
-                    l.is(&repository, object_type) && l.row.name == name && l.row.content == from
-                };
-                self.objects
-                    .iter_mut()
-                    .filter(moved)
-                    .for_each(|lifetime| lifetime.row.content.clone_from(&to));
+                for lifetime in self.with_content(&repository, object_type, &name, &from) {
+                    lifetime.row.content.clone_from(&to);
+                }
             }
             ObjectWrite::Purge { repository, object_type, name, sequence } => {
                 self.objects.retain(|l| {

@@ -100,18 +100,19 @@ const TABLES: [Table; 7] = [
     },
     Table {
         name: "objects",
-        columns: &[Text, Text, Text, Int, Text, Int, Int, Text, Int, Int, Text],
+        columns: &[Text, Text, Text, Int, Text, Int, Int, Text, Int, Int, Text, Int],
         keys: 4,
         first:
             "SELECT repository, type, name, sequence, content, size, created_at, created_by, deleted_sequence,
-             deleted_at, deleted_by FROM objects ORDER BY repository, type, name, sequence LIMIT $1",
+             deleted_at, deleted_by, checksum FROM objects ORDER BY repository, type, name, sequence LIMIT $1",
         next:
             "SELECT repository, type, name, sequence, content, size, created_at, created_by, deleted_sequence,
-             deleted_at, deleted_by FROM objects WHERE (repository, type, name, sequence) > ($1, $2, $3, $4)
+             deleted_at, deleted_by, checksum FROM objects WHERE (repository, type, name, sequence) > ($1, $2, $3, $4)
              ORDER BY repository, type, name, sequence LIMIT $5",
         insert:
             "INSERT INTO objects (repository, type, name, sequence, content, size, created_at, created_by,
-             deleted_sequence, deleted_at, deleted_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+             deleted_sequence, deleted_at, deleted_by, checksum)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     },
     Table {
         name: "purged",

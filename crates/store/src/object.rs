@@ -64,6 +64,8 @@ pub struct Object {
     pub at: Timestamp,
     /// The credential that wrote it.
     pub by: String,
+    /// The checksum of its bytes, as [`crate::Checksum`] makes it. None of what arrived before there was one.
+    pub checksum: Option<u32>,
 }
 
 impl Object {
@@ -87,6 +89,7 @@ impl TryFrom<ObjectRow> for Object {
             size: u64::try_from(row.size).map_err(|_| damaged())?,
             at: Timestamp::from_microsecond(row.created_at).map_err(|_| damaged())?,
             by: row.created_by.clone(),
+            checksum: row.checksum.map(u32::try_from).transpose().map_err(|_| damaged())?,
             content: row.content,
             name: row.name,
         })

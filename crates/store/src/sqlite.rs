@@ -17,7 +17,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/sqlite/0003.sql"),
     include_str!("schema/sqlite/0004.sql"),
     include_str!("schema/sqlite/0005.sql"),
+    ADD_CHECKSUM,
 ];
+
+/// What adds a column. SQLite cannot do that on the condition that it is not there.
+const ADD_CHECKSUM: &str = include_str!("schema/sqlite/0006.sql");
 
 /// How many prepared statements a connection keeps.
 const STATEMENTS: usize = 64;
@@ -215,6 +219,9 @@ fn check_schema(connection: &rusqlite::Connection) -> Result<usize, StoreError> 
 fn migrate(connection: &rusqlite::Connection) -> Result<(), StoreError> {
     let found = check_schema(connection)?;
     for (number, statements) in MIGRATIONS.iter().enumerate().skip(found) {
+        let is_there =
+            *statements == ADD_CHECKSUM && connection.column_exists(None, "objects", "checksum")?;
+        let statements = if is_there { "" } else { statements };
         let step = format!("BEGIN IMMEDIATE; {statements} PRAGMA user_version = {}; COMMIT;", number + 1);
         connection.execute_batch(&step)?;
     }

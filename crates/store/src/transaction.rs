@@ -543,8 +543,19 @@ impl Transaction {
                 .map_err(|_| Error::internal("an object larger than 2^63 bytes"))?,
             at: object.at.as_microsecond(),
             by: object.by.clone(),
+            checksum: object.checksum.map(i64::from),
         });
         Ok(())
+    }
+
+    /// Forgets the checksum of an object's bytes, for all lifetimes that share them: it is not theirs.
+    pub fn drop_checksum(&mut self, repository: &str, object_type: ObjectType, object: &Object) {
+        self.batch.objects.push(ObjectWrite::DropChecksum {
+            repository: repository.to_string(),
+            object_type: object_type.as_str(),
+            name: object.name.clone(),
+            content: object.content.clone(),
+        });
     }
 
     /// Notes that an object's bytes, which were damaged, are stored under another content now. All lifetimes that shared

@@ -18,7 +18,7 @@ function span(milliseconds) {
 function tellDistances(within) {
   for (const time of within.querySelectorAll("time[data-distance]")) {
     const left = Date.parse(time.dateTime) - Date.now();
-    const text = left < 0 ? `${span(-left)} ago` : `in ${span(left)}`;
+    const text = left > 0 ? `in ${span(left)}` : left > -60000 ? "just now" : `${span(-left)} ago`;
     if (time.textContent !== text) time.textContent = text;
   }
 }

@@ -117,7 +117,7 @@ impl Viewer {
             refusal: Value::Null,
         };
         match self.carry_out(&draft).await {
-            Ok(()) => Ok(self.done(&draft.back, &draft.done)),
+            Ok(answer) => Ok(self.finished(&draft, &answer)),
             Err(error) => match refusal_of(&error) {
                 Some(refusal) => self.wait_for_consent(draft, refusal).await,
                 None => Err(error),
@@ -132,7 +132,13 @@ impl Viewer {
         Ok(Redirect::to(&page).into_response())
     }
 
-    async fn carry_out(&self, draft: &Draft) -> Result<()> {
+    /// What is shown when it is done: the page that it began on, or what can be seen this once.
+    fn finished(&self, draft: &Draft, answer: &Value) -> Response {
+        let once = super::vaults::shown_once(self, &draft.vault, answer);
+        once.unwrap_or_else(|| self.done(&draft.back, &draft.done))
+    }
+
+    async fn carry_out(&self, draft: &Draft) -> Result<Value> {
         let method = Method::parse(&draft.method).ok_or_else(|| Error::internal("a draft of no method"))?;
         let protected = self.protected_operations(&draft.vault).await?;
         let body = match method {
@@ -142,7 +148,7 @@ impl Viewer {
             }
             _ => with_consent(draft.body.clone(), &protected),
         };
-        self.arm(method, &draft.path, &[], body).await.map(drop)
+        self.arm(method, &draft.path, &[], body).await
     }
 
     /// What the vault's guard protects; nothing while multi-user authorization is off.
@@ -260,9 +266,9 @@ pub async fn act(Path(id): Path<String>, Posted { viewer, form }: Posted) -> Res
 
 async fn go_on(viewer: &Viewer, draft: Draft) -> Result<Response> {
     match viewer.carry_out(&draft).await {
-        Ok(()) => {
+        Ok(answer) => {
             viewer.forget(&draft).await?;
-            Ok(viewer.done(&draft.back, &draft.done))
+            Ok(viewer.finished(&draft, &answer))
         }
         Err(error) => match refusal_of(&error) {
             Some(refusal) => {

@@ -71,6 +71,10 @@ pub struct ScheduleProperties {
     pub ticket_info: TicketInfo,
     /// The eligibility behind an activation: its id, or in a request its name alone.
     pub linked_role_eligibility_schedule_id: Option<String>,
+    /// The eligibility that a request is about.
+    pub target_role_eligibility_schedule_id: Option<String>,
+    /// The assignment that a request is about.
+    pub target_role_assignment_schedule_id: Option<String>,
     /// Names for people.
     pub expanded_properties: Expanded,
 }

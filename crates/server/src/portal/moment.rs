@@ -19,7 +19,11 @@ impl Moment {
     /// How it stands to a time: `in 3 h 20 min`, `2 days ago`.
     pub fn from_now(self, now: Timestamp) -> String {
         let left = self.0.duration_since(now);
-        if left.is_negative() { format!("{} ago", span(left.abs())) } else { format!("in {}", span(left)) }
+        match left.as_mins() {
+            0 if left.is_negative() || left.is_zero() => "just now".into(),
+            _ if left.is_negative() => format!("{} ago", span(left.abs())),
+            _ => format!("in {}", span(left)),
+        }
     }
 
     /// The same as an element that the script keeps up to date.
@@ -97,6 +101,6 @@ mod tests {
         assert_eq!(at.from_now(later(200)), "3 h 20 min ago");
         assert_eq!(at.from_now(later(1440)), "1 day ago");
         assert_eq!(at.from_now(later(5000)), "3 days ago");
-        assert_eq!(at.from_now(at.0), "in less than a minute");
+        assert_eq!(at.from_now(at.0), "just now");
     }
 }

@@ -3,11 +3,20 @@
 mod activate;
 mod approval;
 mod approvals;
+mod assign;
+mod assignment;
+mod assignments;
+mod ends;
+mod extend;
 mod length;
 mod mine;
 mod names;
 mod requests;
 mod rules;
+mod scopes;
+mod setting;
+mod setting_form;
+mod settings;
 
 use arm::{ResourceId, Result, TenantId};
 use axum::Router;
@@ -18,12 +27,15 @@ use super::consent::Schedule;
 use super::link;
 use super::shell::{Frame, Section};
 use super::viewer::Viewer;
+use super::words::name_of;
 use crate::app::App;
 
 /// The first page of this part.
 const MINE: &str = "/portal/privileged";
 const REQUESTS: &str = "/portal/privileged/requests";
 const APPROVALS: &str = "/portal/privileged/approvals";
+const ASSIGNMENTS: &str = "/portal/privileged/assignments";
+const SETTINGS: &str = "/portal/privileged/settings";
 
 /// What one may have in common with every list of one's own, in a whole directory.
 const AUTHORIZATION: &str = "/providers/Microsoft.Authorization";
@@ -37,9 +49,17 @@ pub fn routes() -> Router<App> {
     Router::new()
         .route(MINE, get(mine::show).post(mine::act))
         .route("/portal/privileged/activate/{*scope}", get(activate::show).post(activate::act))
+        .route("/portal/privileged/extend/{*schedule}", get(extend::show).post(extend::act))
         .route(REQUESTS, get(requests::show).post(requests::act))
         .route(APPROVALS, get(approvals::show))
         .route("/portal/approvals/{id}", get(approval::show).post(approval::act))
+        .route(ASSIGNMENTS, get(scopes::of_assignments))
+        .route("/portal/privileged/assignments/{*scope}", get(assignments::show).post(assignments::act))
+        .route("/portal/privileged/assign/{*scope}", get(assign::show).post(assign::act))
+        .route("/portal/privileged/assignment/{*schedule}", get(assignment::show).post(assignment::act))
+        .route(SETTINGS, get(scopes::of_settings))
+        .route("/portal/privileged/settings/{*scope}", get(settings::show))
+        .route("/portal/privileged/setting/{*scope}", get(setting::show).post(setting::act))
 }
 
 /// A schedule or request of one's own, in the directory that it is in.
@@ -48,6 +68,74 @@ pub struct Held {
     pub directory: String,
     /// What is held or asked for.
     pub schedule: Schedule,
+}
+
+/// The two ways to have a role for a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Family {
+    /// One may activate it.
+    Eligible,
+    /// One has it.
+    Active,
+}
+
+impl Family {
+    /// The one of a word in an address.
+    fn of(word: &str) -> Self {
+        if word == Self::Active.word() { Self::Active } else { Self::Eligible }
+    }
+
+    /// The one that a schedule is of.
+    fn of_schedule(schedule: &Schedule) -> Self {
+        match schedule.id.to_ascii_lowercase().contains("/roleeligibilityschedules/") {
+            true => Self::Eligible,
+            false => Self::Active,
+        }
+    }
+
+    /// The word in addresses.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Eligible => "eligible",
+            Self::Active => "active",
+        }
+    }
+
+    /// What the API calls its schedules.
+    fn schedules(self) -> &'static str {
+        match self {
+            Self::Eligible => "roleEligibilitySchedules",
+            Self::Active => "roleAssignmentSchedules",
+        }
+    }
+
+    /// What the API calls its requests.
+    fn requests(self) -> &'static str {
+        match self {
+            Self::Eligible => "roleEligibilityScheduleRequests",
+            Self::Active => "roleAssignmentScheduleRequests",
+        }
+    }
+
+    /// The property of a request that names what it is about.
+    fn target(self) -> &'static str {
+        match self {
+            Self::Eligible => "targetRoleEligibilityScheduleId",
+            Self::Active => "targetRoleAssignmentScheduleId",
+        }
+    }
+
+    /// The rule about how long an admin may give it.
+    fn expiration(self) -> &'static str {
+        match self {
+            Self::Eligible => "Expiration_Admin_Eligibility",
+            Self::Active => "Expiration_Admin_Assignment",
+        }
+    }
+
+    fn is_eligible(self) -> bool {
+        self == Self::Eligible
+    }
 }
 
 /// Which role of a scope a page is about.
@@ -65,6 +153,8 @@ impl Viewer {
             (MINE.to_string(), "My roles"),
             (REQUESTS.into(), "My requests"),
             (APPROVALS.into(), "To approve"),
+            (ASSIGNMENTS.into(), "Assignments"),
+            (SETTINGS.into(), "Role settings"),
         ];
         self.frame(Section::Privileged, title).tabs(tabs, here)
     }
@@ -94,5 +184,5 @@ fn scope_of(rest: &str) -> Result<ResourceId> {
 
 /// The address of the page on which a role is activated.
 fn activation_page(scope: &str, role: &str) -> String {
-    link::with(&link::page("privileged/activate", scope), "role", super::words::name_of(role))
+    link::with(&link::page("privileged/activate", scope), "role", name_of(role))
 }

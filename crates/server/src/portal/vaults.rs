@@ -9,9 +9,13 @@ mod list;
 mod overview;
 mod policies;
 mod policy;
+mod properties;
+mod separation;
 mod vault;
 
 use arm::{Error, ErrorKind, ResourceId, Result};
+pub use properties::shown_once;
+
 use axum::Router;
 use axum::routing::get;
 
@@ -27,6 +31,9 @@ pub fn routes() -> Router<App> {
         .route("/portal/vaults/policies/{*vault}", get(policies::show))
         .route("/portal/vaults/policy/{*policy}", get(policy::show).post(policy::post))
         .route("/portal/vaults/new-policy/{*vault}", get(policy::show_new).post(policy::post_new))
+        .route("/portal/vaults/properties/{*vault}", get(properties::show).post(properties::post))
+        .route("/portal/vaults/delete/{*vault}", get(properties::show_delete).post(properties::post_delete))
+        .route("/portal/vaults/separation/{*vault}", get(separation::show))
         .route("/portal/vaults/jobs/{*vault}", get(jobs::show))
         .route("/portal/vaults/job/{*job}", get(jobs::show_one))
         .route("/portal/vaults/alerts/{*vault}", get(alerts::show))

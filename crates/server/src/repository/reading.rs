@@ -15,7 +15,7 @@ use hyper::body::{Frame, SizeHint};
 use jiff::Timestamp;
 use ledger::{Digester, Verdict};
 use prometheus_client::metrics::counter::Counter;
-use store::{Object, ObjectType, Transaction};
+use store::{Checksum, Object, ObjectType, Transaction};
 
 use super::Visit;
 use super::admission::{Admitted, admit};
@@ -30,7 +30,7 @@ use crate::arm::door;
 use crate::scrub;
 
 /// Bytes that are read at a time.
-const PIECE: usize = 256 << 10;
+const PIECE: u64 = 256 << 10;
 
 /// Hands an object out.
 ///
@@ -46,12 +46,8 @@ pub async fn read(
 ) -> Result<Response, Refusal> {
     let (asking, name, range) = (visit.clone(), name.to_string(), range.cloned());
     let opening = move |app: &App| Ok(open(app, &asking, object_type, &name, head, range.as_ref()));
-    let Opened { object, part, bytes } = visit.app.blocking(opening).await??;
-    let body = bytes.map_or_else(Body::empty, |bytes| {
-        let is_whole = part.first == 0 && part.length == part.size;
-        let check = is_whole.then(|| Check::of(visit, object_type, object));
-        send(visit, object_type, bytes, part.length, check)
-    });
+    let Opened { part, pieces } = visit.app.blocking(opening).await??;
+    let body = pieces.map_or_else(Body::empty, |pieces| send(visit, object_type, pieces, part.length));
     Ok(part.response(body))
 }
 
@@ -106,15 +102,14 @@ impl Part {
     }
 }
 
-/// An object, and the part of its bytes that is wanted; none for `HEAD`.
+/// The part of an object that is wanted, and its bytes; none for `HEAD`.
 struct Opened {
-    object: Object,
     part: Part,
-    bytes: Option<store::Bytes>,
+    pieces: Option<Pieces>,
 }
 
-/// Finds an object and opens the part of its bytes that is wanted, of which `HEAD` wants none. Damaged ones are never
-/// handed out.
+/// Finds an object and reads the first piece of the part that is wanted, of which `HEAD` wants nothing. Damaged ones are
+/// never handed out.
 fn open(
     app: &App,
     visit: &Visit,
@@ -128,18 +123,25 @@ fn open(
     let part = Part::of(range, object.size)?;
     let (blobs, repository, content) = (app.store.blobs(), &visit.address.item, &object.content);
     let opened = match head {
-        true => blobs.check_object(repository, object_type, content, object.size).map(|()| None),
+        true => blobs
+            .check_object(repository, object_type, content, object.size)
+            .map_err(Error::from)
+            .map(|()| None),
         false => {
-            let part = store::Part { size: part.size, first: part.first, length: part.length };
-            blobs.open_part(repository, object_type, content, part).map(Some)
+            let wanted = store::Part { size: part.size, first: part.first, length: part.length };
+            let bytes = blobs.open_part(repository, object_type, content, wanted).map_err(Error::from);
+            let is_whole = part.first == 0 && part.length == part.size;
+            let check = is_whole.then(|| Check::of(visit, object_type, object.clone()));
+            bytes.and_then(|bytes| Reading { bytes, left: part.length, check }.begin()).map(Some)
         }
     };
     match opened {
-        Ok(bytes) => Ok(Opened { object, part, bytes }),
+        Ok(pieces) => Ok(Opened { part, pieces }),
         Err(damage) => {
-            // A lock may have been released, or an item purged, in between: then it is not there, and that is all.
+            // A lock may have been released, or an item purged, in between: then it is not there, and that is all. What was
+            // found to be damaged just now is refused as such.
             find()?;
-            Err(Error::from(damage).into())
+            Err(damage.into())
         }
     }
 }
@@ -202,78 +204,128 @@ fn record(
     Ok(())
 }
 
-fn send(
-    visit: &Visit,
-    object_type: ObjectType,
-    bytes: store::Bytes,
-    length: u64,
-    check: Option<Check>,
-) -> Body {
+fn send(visit: &Visit, object_type: ObjectType, pieces: Pieces, length: u64) -> Body {
     let labels = visit.labels(object_type);
     let metrics = &visit.app.metrics;
     metrics.blob_reads.get_or_create(&labels).inc();
     let sent = metrics.blob_read_bytes.get_or_create(&labels).clone();
-    Body::new(Download {
-        pieces: Body::from_stream(try_unfold(bytes, next_piece)),
-        left: length,
-        check,
-        sent,
-    })
+    Body::new(Download { pieces: Body::from_stream(try_unfold(pieces, Pieces::next)), left: length, sent })
 }
 
-/// Reads the next piece off the threads that serve, and none at the end.
-async fn next_piece(mut bytes: store::Bytes) -> io::Result<Option<(Bytes, store::Bytes)>> {
-    let reading = tokio::task::spawn_blocking(move || {
-        let mut piece = Vec::with_capacity(PIECE);
-        bytes.by_ref().take(PIECE as u64).read_to_end(&mut piece)?;
-        Ok((!piece.is_empty()).then(|| (Bytes::from(piece), bytes)))
-    });
-    reading.await.unwrap_or_else(|error| Err(io::Error::other(error)))
+/// Pieces of an object on their way out: one that was read already, if any, and the rest.
+struct Pieces {
+    ready: Option<Bytes>,
+    rest: Reading,
 }
 
-/// What all bytes of an object are compared with while they are sent.
+impl Pieces {
+    /// The next piece, and none at the end. It is read off the threads that serve.
+    async fn next(mut self) -> io::Result<Option<(Bytes, Self)>> {
+        if let Some(piece) = self.ready.take() {
+            return Ok(Some((piece, self)));
+        }
+        if self.rest.left == 0 {
+            return Ok(None);
+        }
+        let reading = tokio::task::spawn_blocking(move || {
+            let piece = self.rest.next()?;
+            Ok((!piece.is_empty()).then_some((piece, self)))
+        });
+        reading.await.unwrap_or_else(|error| Err(io::Error::other(error)))
+    }
+}
+
+/// Bytes of an object that are read piece by piece. Of a whole object the last ones are handed on only when all of them are
+/// known to be right.
+struct Reading {
+    bytes: store::Bytes,
+    left: u64,
+    check: Option<Check>,
+}
+
+impl Reading {
+    /// Reads the first piece.
+    fn begin(mut self) -> Result<Pieces> {
+        let first =
+            self.next().map_err(|error| Error::internal(format!("an object cannot be read: {error}")))?;
+        Ok(Pieces { ready: (!first.is_empty()).then_some(first), rest: self })
+    }
+
+    /// Reads the next piece; an empty one when there are no more bytes.
+    fn next(&mut self) -> io::Result<Bytes> {
+        let size = self.left.min(PIECE);
+        let mut piece = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+        self.bytes.by_ref().take(size).read_to_end(&mut piece)?;
+        self.left = self.left.saturating_sub(piece.len() as u64);
+        if let Some(check) = &mut self.check {
+            check.sum.update(&piece);
+        }
+        match self.left {
+            0 if self.check.take().is_some_and(|check| !check.pass()) => {
+                Err(io::Error::other("the object is damaged"))
+            }
+            _ => Ok(Bytes::from(piece)),
+        }
+    }
+}
+
+/// What is computed of all bytes of an object: its checksum if it has one, which costs next to nothing; if not, the hash.
+enum Sum {
+    Fast(Checksum, u32),
+    Slow(Digester),
+}
+
+impl Sum {
+    fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Fast(sum, _) => sum.update(bytes),
+            Self::Slow(sum) => sum.update(bytes),
+        }
+    }
+}
+
+/// What all bytes of an object are compared with while they are read.
 struct Check {
     app: App,
     repository: String,
     object_type: ObjectType,
     object: Object,
-    hash: Digester,
+    sum: Sum,
 }
 
 impl Check {
     fn of(visit: &Visit, object_type: ObjectType, object: Object) -> Self {
         let (app, repository) = (visit.app.clone(), visit.address.item.clone());
-        Self { app, repository, object_type, object, hash: Digester::default() }
+        let sum = match object.checksum {
+            Some(checksum) => Sum::Fast(Checksum::default(), checksum),
+            None => Sum::Slow(Digester::default()),
+        };
+        Self { app, repository, object_type, object, sum }
     }
 
     /// Whether the bytes are what they should be. If not, they are looked at once more, and told of.
     fn pass(self) -> bool {
-        let Self { app, repository, object_type, object, hash } = self;
-        if hash.finish().to_string() == object.hash() {
+        let Self { app, repository, object_type, object, sum } = self;
+        let passes = match sum {
+            Sum::Fast(sum, checksum) => sum.finish() == checksum,
+            Sum::Slow(sum) => sum.finish().to_string() == object.hash(),
+        };
+        if passes {
             return true;
         }
-        let name = object.name.clone();
-        tracing::error!(
-            repository,
-            r#type = object_type.as_str(),
-            name,
-            "an object was damaged when it was read"
-        );
-        tokio::spawn(async move {
-            let looked = app.blocking(move |app| scrub::suspect(app, &repository, object_type, &object));
-            if let Err(error) = looked.await {
-                tracing::error!(internal = error.internal, "a damaged object could not be noted");
-            }
-        });
+        let (kind, name) = (object_type.as_str(), &object.name);
+        tracing::error!(repository, r#type = kind, name, "an object was damaged when it was read");
+        if let Err(error) = scrub::suspect(&app, &repository, object_type, &object) {
+            tracing::error!(internal = error.internal, "a damaged object could not be noted");
+        }
         false
     }
 }
 
-/// The bytes of an object on their way out: exactly as many as were promised, or an error that ends the connection. Of a
-/// whole object the last ones are held back until all of them are known to be right.
+/// The bytes of an object on their way out: exactly as many as were promised, or an error that ends the
+/// connection.
 struct Download {
     pieces: Body,
-    check: Option<Check>,
     left: u64,
     sent: Counter,
 }
@@ -291,12 +343,6 @@ impl hyper::body::Body for Download {
             Poll::Ready(Some(Ok(frame))) => {
                 let length = frame.data_ref().map_or(0, |bytes| bytes.len() as u64);
                 self.left = self.left.saturating_sub(length);
-                if let (Some(check), Some(bytes)) = (&mut self.check, frame.data_ref()) {
-                    check.hash.update(bytes);
-                }
-                if self.left == 0 && self.check.take().is_some_and(|check| !check.pass()) {
-                    return Poll::Ready(Some(Err(axum::Error::new("the object is damaged"))));
-                }
                 self.sent.inc_by(length);
             }
             Poll::Ready(None) if self.left > 0 => {

@@ -293,6 +293,7 @@ impl Upload {
             size: finished.size,
             at: app.edge.now(),
             by: self.visit.client.user.clone(),
+            checksum: Some(finished.checksum),
         };
         let repository = match app.store.transact(|tx| self.decide(tx, &object))? {
             Verdict::New { admitted, .. } => admitted.item.short,

@@ -142,7 +142,8 @@ async fn keep_lock(visit: &Visit, name: &str, body: Body) -> Result<Response, Re
         return Err(Refusal::new(StatusCode::BAD_REQUEST, text));
     }
     let (at, size) = (visit.app.edge.now(), bytes.len() as u64);
-    let object = Object { name: content.clone(), content, size, at, by: visit.client.user.clone() };
+    let object =
+        Object { name: content.clone(), content, size, at, by: visit.client.user.clone(), checksum: None };
     visit.view_locks.keep(view, Lock { object, bytes });
     Ok(StatusCode::OK.into_response())
 }

@@ -95,7 +95,7 @@ mod tests {
 
     fn lock(name: usize, at: Timestamp) -> Lock {
         let name = name.to_string();
-        let object = Object { content: name.clone(), name, size: 0, at, by: "test".into() };
+        let object = Object { content: name.clone(), name, size: 0, at, by: "test".into(), checksum: None };
         Lock { object, bytes: Bytes::new() }
     }
 

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use ledger::Digester;
 
 use super::claim::alone;
+use crate::Checksum;
 use crate::error::StoreError;
 
 /// The folder of uploads under way.
@@ -25,6 +26,7 @@ pub(super) struct Spooled {
     pub(super) file: File,
     pub(super) path: PathBuf,
     hash: Digester,
+    checksum: Checksum,
     pub(super) size: u64,
 }
 
@@ -40,7 +42,7 @@ impl Spool {
     pub(super) fn begin(&self, unique: &str) -> Result<Spooled, StoreError> {
         let path = self.folder.join(unique);
         let file = create_held(&path).map_err(|error| StoreError::Io(path.clone(), error))?;
-        Ok(Spooled { file, path, hash: Digester::default(), size: 0 })
+        Ok(Spooled { file, path, hash: Digester::default(), checksum: Checksum::default(), size: 0 })
     }
 }
 
@@ -49,6 +51,7 @@ impl Spooled {
     pub(super) fn write(&mut self, bytes: &[impl AsRef<[u8]>]) -> Result<(), StoreError> {
         for bytes in bytes {
             self.hash.update(bytes.as_ref());
+            self.checksum.update(bytes.as_ref());
             self.size += bytes.as_ref().len() as u64;
         }
         write_all(&mut self.file, bytes).map_err(|error| StoreError::Io(self.path.clone(), error))
@@ -57,6 +60,11 @@ impl Spooled {
     /// The hash of all bytes so far, in lower-case hex.
     pub(super) fn hash(&self) -> String {
         self.hash.clone().finish().to_string()
+    }
+
+    /// The checksum of all bytes so far.
+    pub(super) fn checksum(&self) -> u32 {
+        self.checksum.finish()
     }
 
     /// Flushes the bytes.

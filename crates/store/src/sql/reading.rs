@@ -130,7 +130,7 @@ impl Snapshot for Reading {
         object_type: &str,
         name: &str,
     ) -> Result<Option<ObjectRow>, StoreError> {
-        let sql = "SELECT name, sequence, content, size, created_at, created_by FROM objects
+        let sql = "SELECT name, sequence, content, size, created_at, created_by, checksum FROM objects
              WHERE repository = $1 AND type = $2 AND name = $3 AND deleted_sequence IS NULL";
         let values = [Value::Text(repository), Value::Text(object_type), Value::Text(name)];
         query_first(&self.connection, sql, &values, read_object)
@@ -168,7 +168,7 @@ impl Snapshot for Reading {
         after: i64,
         limit: i64,
     ) -> Result<Vec<ObjectRow>, StoreError> {
-        let sql = "SELECT name, sequence, content, size, created_at, created_by FROM objects
+        let sql = "SELECT name, sequence, content, size, created_at, created_by, checksum FROM objects
              WHERE repository = $1 AND type = $2 AND deleted_sequence IS NULL AND sequence > $3
              ORDER BY sequence LIMIT $4";
         let values =
@@ -190,7 +190,7 @@ impl Snapshot for Reading {
         seen: Seen,
         name: &str,
     ) -> Result<Option<ObjectRow>, StoreError> {
-        let sql = "SELECT name, sequence, content, size, created_at, created_by FROM objects
+        let sql = "SELECT name, sequence, content, size, created_at, created_by, checksum FROM objects
              WHERE repository = $1 AND type = $2 AND name = $3 AND sequence <= $4
                AND (deleted_sequence IS NULL OR deleted_sequence > $4 OR deleted_at >= $5)
              ORDER BY sequence LIMIT 1";
@@ -208,7 +208,7 @@ impl Snapshot for Reading {
         limit: i64,
     ) -> Result<Vec<ObjectRow>, StoreError> {
         // An earlier lifetime ended before this one began, so that it is seen only for the time of its deletion.
-        let sql = "SELECT name, sequence, content, size, created_at, created_by FROM objects AS one
+        let sql = "SELECT name, sequence, content, size, created_at, created_by, checksum FROM objects AS one
              WHERE repository = $1 AND type = $2 AND sequence > $3 AND sequence <= $4
                AND (deleted_sequence IS NULL OR deleted_sequence > $4 OR deleted_at >= $5)
                AND NOT EXISTS (SELECT 1 FROM objects AS earlier
@@ -334,6 +334,7 @@ fn read_object(row: &dyn Columns) -> Result<ObjectRow, StoreError> {
         size: row.int(3)?,
         created_at: row.int(4)?,
         created_by: row.text(5)?.to_string(),
+        checksum: row.int_or_null(6)?,
     })
 }
 

@@ -411,13 +411,15 @@ fn needed_answers(statements: &[Statement<'_>]) -> Vec<usize> {
 
 fn write_object(write: &ObjectWrite) -> Vec<Statement<'_>> {
     match write {
-        ObjectWrite::Put { repository, object_type, name, content, size, at, by } => {
-            let sql = "INSERT INTO objects (repository, type, name, sequence, content, size, created_at, created_by)
-                 VALUES ($1, $2, $3, (SELECT sequence FROM repositories WHERE repository = $4), $5, $6, $7, $8)";
+        ObjectWrite::Put { repository, object_type, name, content, size, at, by, checksum } => {
+            let sql = "INSERT INTO objects (repository, type, name, sequence, content, size, created_at, created_by,
+                     checksum)
+                 VALUES ($1, $2, $3, (SELECT sequence FROM repositories WHERE repository = $4), $5, $6, $7, $8, $9)";
             let [place, object_type, name, content, by] =
                 [repository, *object_type, name, content, by].map(Value::Text);
             let [size, at] = [*size, *at].map(Value::Int);
-            let insert = [place, object_type, name, place, content, size, at, by];
+            let checksum = checksum.map_or(Value::Null, Value::Int);
+            let insert = [place, object_type, name, place, content, size, at, by, checksum];
             let mut statements = vec![statement(NEXT_SEQUENCE, [place])];
             if object_type != Value::Text(ObjectType::Locks.as_str()) {
                 let count = [place, size, place, object_type, name, content];
@@ -425,6 +427,11 @@ fn write_object(write: &ObjectWrite) -> Vec<Statement<'_>> {
             }
             statements.push(statement(sql, insert));
             statements
+        }
+        ObjectWrite::DropChecksum { repository, object_type, name, content } => {
+            let sql = "UPDATE objects SET checksum = NULL
+                 WHERE repository = $1 AND type = $2 AND name = $3 AND content = $4";
+            vec![statement(sql, [repository, *object_type, name, content].map(Value::Text))]
         }
         ObjectWrite::Tombstone { repository, object_type, name, at, by } => {
             let sql = "UPDATE objects

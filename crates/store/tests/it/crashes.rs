@@ -161,6 +161,22 @@ fn migrations_may_run_twice() {
 }
 
 #[test]
+fn what_is_older_than_checksums_has_none() {
+    let (store, folder) = store_with_item();
+    let old = save(&store, DATA, b"bytes").unwrap();
+    drop(store);
+    let database = rusqlite::Connection::open(folder.path().join("countersign.db")).unwrap();
+    database.execute_batch("ALTER TABLE objects DROP COLUMN checksum; PRAGMA user_version = 5").unwrap();
+    drop(database);
+    let store = Store::open(folder.path()).unwrap();
+    let new = save(&store, DATA, b"more").unwrap();
+    let found = |object: &Object| store.transact(|tx| tx.object(ITEM, DATA, &object.name)).unwrap().unwrap();
+    assert_eq!(found(&old), Object { checksum: None, ..old });
+    assert!(new.checksum.is_some());
+    assert_eq!(found(&new), new);
+}
+
+#[test]
 fn a_folder_in_use_is_refused() {
     let (store, folder) = store();
     let second = Store::open(folder.path()).err();

@@ -70,6 +70,9 @@ fn everything_moves_to_another_database_and_back() {
     put(&store, "back").unwrap();
     assert_eq!(ledger(&store), ["item", "tenants", "there", "back"]);
     assert_eq!(crate::world::alive(&store), (2, 9));
+    let more = object(b"more");
+    assert!(more.checksum.is_some());
+    assert_eq!(store.transact(|tx| tx.object(ITEM, ObjectType::Data, &more.name)), Ok(Some(more)));
     let stored = store.transact(|tx| tx.stored(&store::Holder::repository(ITEM)));
     assert_eq!(stored, Ok(13), "the dead one is kept");
     assert!(folder.path().join("countersign.db.moved").exists(), "the first one is kept");

@@ -5,11 +5,13 @@ use std::sync::Barrier;
 
 use arm::ErrorKind;
 use postgres::{Client, NoTls};
-use store::{Inspector, Place, Store, StoreError, Transaction};
+use store::{Inspector, Object, ObjectType, Place, Store, StoreError, Transaction};
 use tempfile::TempDir;
 
 use crate::proxy::{Loss, Proxy};
-use crate::world::{database, entry, ledger, operation, postgres as new_database};
+use crate::world::{
+    ITEM, database, edit_item, entry, item, ledger, operation, postgres as new_database, save,
+};
 
 /// A store that reaches its database through a proxy; the database; and the store's folder.
 fn proxied() -> (Store, Proxy, String, TempDir) {
@@ -170,7 +172,26 @@ fn migrations_may_run_twice() {
     say(&store, "after").unwrap();
     assert_eq!(ledger(&store), ["before", "after"]);
     let number: i64 = client.query_one("SELECT number FROM schema_number", &[]).unwrap().get(0);
-    assert_eq!(number, 4);
+    assert_eq!(number, 5);
+}
+
+#[test]
+fn what_is_older_than_checksums_has_none() {
+    let address = new_database();
+    let (store, _folder) = open(&address);
+    store.transact(|tx| edit_item(tx, vault::Edit::create(item(ITEM)))).unwrap();
+    let old = save(&store, ObjectType::Data, b"bytes").unwrap();
+    drop(store);
+    let mut client = Client::connect(&address, NoTls).unwrap();
+    client
+        .batch_execute("ALTER TABLE objects DROP COLUMN checksum; UPDATE schema_number SET number = 4")
+        .unwrap();
+    let (store, _folder) = open(&address);
+    let new = save(&store, ObjectType::Data, b"more").unwrap();
+    let found = |object: &Object| store.transact(|tx| tx.object(ITEM, ObjectType::Data, &object.name));
+    assert_eq!(found(&old), Ok(Some(Object { checksum: None, ..old })));
+    assert!(new.checksum.is_some());
+    assert_eq!(found(&new), Ok(Some(new)));
 }
 
 #[test]
@@ -181,9 +202,9 @@ fn a_newer_schema_is_refused_and_left_alone() {
     let mut client = Client::connect(&address, NoTls).unwrap();
     client.batch_execute("UPDATE schema_number SET number = 99").unwrap();
     let (refused, _folder) = try_open(&address);
-    assert!(matches!(refused.as_ref().err(), Some(StoreError::NewerSchema { found: 99, known: 4 })));
+    assert!(matches!(refused.as_ref().err(), Some(StoreError::NewerSchema { found: 99, known: 5 })));
     let inspected = Inspector::open(tempfile::tempdir().unwrap().path(), &database(Some(&address)));
-    assert!(matches!(inspected.err(), Some(StoreError::NewerSchema { found: 99, known: 4 })));
+    assert!(matches!(inspected.err(), Some(StoreError::NewerSchema { found: 99, known: 5 })));
     let number: i64 = client.query_one("SELECT number FROM schema_number", &[]).unwrap().get(0);
     assert_eq!(number, 99);
 }

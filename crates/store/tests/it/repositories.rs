@@ -3,13 +3,14 @@
 use std::fs;
 use std::sync::Barrier;
 
-use store::{Holder, Object, ObjectType, Store, StoreError, Transaction};
+use store::{Checksum, Holder, Object, ObjectType, Store, StoreError, Transaction};
 use vault::Edit;
 
 use crate::world::{Engine, ITEM, edit_item, file, item, named_item, now, object, save, upload, vault_id};
 
 on_every_engine!(
     an_upload_is_nothing_until_it_is_kept,
+    a_checksum_stays_with_its_bytes,
     bytes_of_another_length_are_not_handed_out,
     order_is_a_sequence_and_lists_come_in_pages,
     stored_bytes_count_once_and_as_long_as_they_are_kept,
@@ -41,6 +42,39 @@ fn an_upload_is_nothing_until_it_is_kept(engine: Engine) {
     assert_eq!(temporary(), 0);
     drop(upload(&store, DATA, b"bytes").keep().unwrap());
     assert_eq!((temporary(), readable(&store, &object(b"bytes"))), (0, true));
+}
+
+fn a_checksum_stays_with_its_bytes(engine: Engine) {
+    let (store, _world) = engine.store_with_item();
+    assert_eq!(upload(&store, DATA, b"bytes").checksum, Checksum::of(b"bytes"));
+    let object = save(&store, DATA, b"bytes").unwrap();
+    assert_eq!(object.checksum, Some(Checksum::of(b"bytes")));
+    store
+        .transact(|tx| {
+            tx.tombstone_object(ITEM, DATA, &object.name, now(), "test");
+            Ok(())
+        })
+        .unwrap();
+    save(&store, DATA, b"bytes").unwrap();
+    let other = save(&store, DATA, b"others").unwrap();
+    let found = |object: &Object| {
+        let alive = store.transact(|tx| tx.object(ITEM, DATA, &object.name)).unwrap().unwrap();
+        let (listed, _) = store.transact(|tx| tx.objects(ITEM, DATA, 0, 10)).unwrap();
+        assert!(listed.contains(&alive));
+        // Of several lifetimes the first one.
+        let kept = store.transact(|tx| tx.kept_in_order(ITEM, DATA, 0, 10)).unwrap();
+        let kept = kept.into_iter().map(|(_, kept)| kept).find(|kept| kept.name == object.name).unwrap();
+        assert_eq!(kept.checksum, alive.checksum);
+        alive.checksum
+    };
+    assert_eq!((found(&object), found(&other)), (object.checksum, other.checksum));
+    store
+        .transact(|tx| {
+            tx.drop_checksum(ITEM, DATA, &object);
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!((found(&object), found(&other)), (None, other.checksum));
 }
 
 fn bytes_of_another_length_are_not_handed_out(engine: Engine) {

@@ -11,7 +11,8 @@ use ledger::{Actor, ActorKind, Entry, Verdict};
 use mua::{Clearance, GuardAnswer, Presented, VaultKind};
 use resources::ResourceGroup;
 use store::{
-    Database, Finished, Inspector, Memory, Object, ObjectType, Place, Store, StoreError, Transaction,
+    Checksum, Database, Finished, Inspector, Memory, Object, ObjectType, Place, Store, StoreError,
+    Transaction,
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -317,7 +318,8 @@ pub fn upload(store: &Store, object_type: ObjectType, bytes: &[u8]) -> Finished 
 
 pub fn object(bytes: &[u8]) -> Object {
     let content = ledger::Digest::of(bytes).to_string();
-    Object { name: content.clone(), content, size: bytes.len() as u64, at: now(), by: "test".into() }
+    let (size, checksum) = (bytes.len() as u64, Some(Checksum::of(bytes)));
+    Object { name: content.clone(), content, size, at: now(), by: "test".into(), checksum }
 }
 
 /// Stores bytes as the data plane does, unless they are there.

@@ -65,7 +65,6 @@ struct SeparationPage {
     conflicts: Vec<Conflict>,
     /// How many vaults are linked.
     linked: usize,
-    now: jiff::Timestamp,
 }
 
 #[derive(Template)]
@@ -160,7 +159,7 @@ pub async fn separation(viewer: Viewer, Path(id): Path<String>) -> Response {
         let conflicts = viewer.list(&format!("{}/separationOfDuties", guard.id), &[]).await?;
         let linked = linked::read(&viewer, &guard.id).await?.len();
         let frame = frame_of(&viewer, &guard, "guards/separation");
-        Ok(viewer.page(&SeparationPage { frame, guard, conflicts, linked, now: viewer.now }))
+        Ok(viewer.page(&SeparationPage { frame, guard, conflicts, linked }))
     };
     viewer.answer(page.await)
 }

@@ -276,6 +276,11 @@ impl Holding {
         }
     }
 
+    /// When it begins, if that is still to come.
+    pub fn begins(&self) -> Option<Moment> {
+        self.starts.filter(|_| self.how == How::Later)
+    }
+
     /// Whether it counts now.
     pub fn counts_now(&self) -> bool {
         !matches!(self.how, How::Eligible | How::Later)

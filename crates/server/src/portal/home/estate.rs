@@ -11,12 +11,10 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::super::ask::of;
 use super::super::link;
 use super::super::moment::Moment;
 use super::super::viewer::Viewer;
 use super::super::words::name_of;
-use crate::arm::route::Method;
 
 /// How many single things of a subscription are asked at the most, for whoever may not read it as a whole.
 const SINGLE: usize = 50;
@@ -46,8 +44,6 @@ pub struct Estate {
 pub struct Subscription {
     /// Its id.
     pub subscription_id: String,
-    /// Its name.
-    pub display_name: String,
     /// The directory that it is in.
     #[serde(skip)]
     pub directory: String,
@@ -145,12 +141,16 @@ pub struct Alert {
     pub alert_rule: String,
     target_resource: String,
     start_date_time: Timestamp,
+    source_created_id: String,
+    #[serde(skip)]
+    id: String,
     #[serde(skip)]
     directory: String,
 }
 
 #[derive(Deserialize)]
 struct AlertJson {
+    id: String,
     properties: AlertProperties,
 }
 
@@ -239,8 +239,7 @@ impl Viewer {
     /// # Errors
     /// What ARM answers.
     pub async fn subscriptions_in(&self, tenant: TenantId) -> Result<Vec<Subscription>> {
-        let answer = self.arm_in(Some(tenant), Method::Get, "/subscriptions", &[], Value::Null).await?;
-        of(answer.get("value").cloned().unwrap_or_default())
+        self.list_in(Some(tenant), "/subscriptions", &[]).await
     }
 
     async fn look_at(
@@ -286,6 +285,7 @@ impl Viewer {
         let path = format!("{scope}/providers/Microsoft.AlertsManagement/alerts");
         let part = self.part::<AlertJson>(&path, &[("alertState", "New"), ("pageCount", "250")]).await?;
         let alert = |json: AlertJson| Alert {
+            id: json.id,
             directory: subscription.directory.clone(),
             ..json.properties.essentials
         };
@@ -411,10 +411,14 @@ impl Alert {
         &self.directory
     }
 
-    /// The alerts of what it is about.
+    /// Its page; that of a guard's alert is the story of what raised it.
     pub fn href(&self) -> String {
-        let guard = self.target_resource.to_ascii_lowercase().contains("/resourceguards/");
-        link::page(if guard { "guards/alerts" } else { "vaults/alerts" }, &self.target_resource)
+        if !self.target_resource.to_ascii_lowercase().contains("/resourceguards/") {
+            return link::page("vaults/alert", &self.id);
+        }
+        let story = format!("/portal/ledger/story/{}", self.source_created_id);
+        let story = link::with(&story, "at", &arm::timestamp(self.start_date_time));
+        link::with(&story, "resource", &self.target_resource)
     }
 }
 

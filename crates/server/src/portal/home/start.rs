@@ -55,7 +55,7 @@ impl Viewer {
             steps.push(Step {
                 title: "Create a vault",
                 text: "It holds backups. Then protect a first item in it and point restic at it.",
-                href: "/portal/vaults",
+                href: "/portal/vaults/new",
             });
         }
         if guard {

@@ -3,16 +3,15 @@
 use arm::Result;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
-use serde_json::Value;
 use store::Draft;
 
-use crate::arm::route::Method;
-use crate::portal::ask::of;
 use crate::portal::consent::{Named, Schedule};
 use crate::portal::moment::Moment;
 use crate::portal::viewer::Viewer;
 use crate::portal::words::name_of;
 
+/// What is one's own is asked for in a whole directory at once.
+const AT: &str = "/providers/Microsoft.Authorization";
 /// How long before its end an activation is about to end.
 const SOON: SignedDuration = SignedDuration::from_mins(15);
 
@@ -105,28 +104,22 @@ impl Viewer {
     pub(super) async fn waiting(&self) -> Result<Waiting> {
         let (mut approvals, mut requests, mut active) = (Vec::new(), Vec::new(), Vec::new());
         for account in &self.accounts {
-            let path = "/providers/Microsoft.Authorization/roleAssignmentApprovals";
-            let answer = self.arm_in(Some(account.tenant), Method::Get, path, &[], Value::Null).await?;
-            let all: Vec<ApprovalJson> = of(answer.get("value").cloned().unwrap_or_default())?;
+            let here = Some(account.tenant);
+            let all: Vec<ApprovalJson> =
+                self.list_in(here, &format!("{AT}/roleAssignmentApprovals"), &[]).await?;
             approvals.extend(all.into_iter().map(|approval| Approval {
                 name: approval.name,
                 directory: account.directory.clone(),
                 request: approval.properties.request,
             }));
             let mine = |schedule| Mine { directory: account.directory.clone(), schedule };
-            // Somebody may wait for a role, or hold one for an hour, where they hold no other: so all subscriptions of the
-            // directory are asked, and each tells of the viewer's own alone.
-            for subscription in self.access.subscriptions(account.tenant) {
-                let at = format!("/subscriptions/{}/providers/Microsoft.Authorization", subscription.id);
-                let filter = [("$filter", "asTarget() and status eq 'PendingApproval'")];
-                let path = format!("{at}/roleAssignmentScheduleRequests");
-                requests.extend(self.list_if_any::<Schedule>(&path, &filter).await?.into_iter().map(mine));
-                let path = format!("{at}/roleAssignmentScheduleInstances");
-                let held: Vec<Schedule> = self.list_if_any(&path, &[("$filter", "asTarget()")]).await?;
-                let activated =
-                    held.into_iter().filter(|role| role.properties.assignment_type == "Activated");
-                active.extend(activated.map(mine));
-            }
+            let waiting = [("$filter", "asTarget() and status eq 'PendingApproval'")];
+            let path = format!("{AT}/roleAssignmentScheduleRequests");
+            requests.extend(self.list_in::<Schedule>(here, &path, &waiting).await?.into_iter().map(mine));
+            let path = format!("{AT}/roleAssignmentScheduleInstances");
+            let held: Vec<Schedule> = self.list_in(here, &path, &[("$filter", "asTarget()")]).await?;
+            let activated = held.into_iter().filter(|role| role.properties.assignment_type == "Activated");
+            active.extend(activated.map(mine));
         }
         approvals.sort_by_key(|approval| approval.request.decide_before);
         requests.sort_by_key(|request| request.schedule.properties.created_on);

@@ -7,8 +7,6 @@ use serde_json::Value;
 
 use super::LEDGER;
 use super::entry::Entry;
-use crate::arm::route::Method;
-use crate::portal::ask::of;
 use crate::portal::link;
 use crate::portal::shell::Link;
 use crate::portal::viewer::Viewer;
@@ -100,9 +98,7 @@ impl Viewer {
                 tenant: account.tenant,
                 subscription,
             };
-            let answer =
-                self.arm_in(Some(account.tenant), Method::Get, "/subscriptions", &[], Value::Null).await?;
-            let subscriptions: Vec<Named> = of(answer.get("value").cloned().unwrap_or_default())?;
+            let subscriptions: Vec<Named> = self.list_in(Some(account.tenant), "/subscriptions", &[]).await?;
             places.extend(
                 subscriptions.into_iter().map(|one| place(one.subscription_id, one.display_name, true)),
             );

@@ -65,14 +65,19 @@ async fn page(viewer: &Viewer, correlation: String, asked: Asked) -> Result<Resp
         ))
         .crumb("Ledger", LEDGER);
     let names = viewer
-        .people_behind(entries.iter().flat_map(|entry| &entry.consent).map(|consent| consent.holder.as_str()))
+        .names_of_persons(
+            entries.iter().flat_map(|entry| &entry.consent).map(|consent| consent.holder.as_str()),
+        )
         .await?;
     Ok(viewer.page(&StoryPage { frame, entries, correlation, names }))
 }
 
 impl Viewer {
     /// What persons are called: `user:<directory>/<object>` names the account at home.
-    async fn people_behind(&self, persons: impl Iterator<Item = &str>) -> Result<BTreeMap<String, String>> {
+    async fn names_of_persons(
+        &self,
+        persons: impl Iterator<Item = &str>,
+    ) -> Result<BTreeMap<String, String>> {
         let mut names = BTreeMap::new();
         for person in persons {
             let Some((tenant, object)) = person.strip_prefix("user:").and_then(|rest| rest.split_once('/'))

@@ -3,7 +3,7 @@
 use mua::CriticalOperation;
 
 /// What is done to directories: the ledger's name and how it is said.
-const DIRECTORY: [(&str, &str); 20] = [
+const DIRECTORY: [(&str, &str); 19] = [
     ("directory.users.create", "Create a person"),
     ("directory.users.update", "Change a person’s account"),
     ("directory.users.delete", "Delete a person"),
@@ -23,7 +23,6 @@ const DIRECTORY: [(&str, &str); 20] = [
     ("directory.signIn.locked", "Lock an account after wrong passwords"),
     ("directory.signIn.recoveryCode", "Sign in with a recovery code"),
     ("countersign.bootstrap", "Set the server up"),
-    ("test.seed", "Prepare a test"),
 ];
 
 /// An operation in words: by the table of critical operations, that of the directory, or read off its name.

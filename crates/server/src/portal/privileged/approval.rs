@@ -55,8 +55,6 @@ pub struct Stage {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StageProperties {
-    /// `InProgress`, `Completed`, …
-    pub status: String,
     /// Whether it waits for the viewer.
     pub assigned_to_me: bool,
 }
@@ -331,12 +329,7 @@ impl Brief {
 
     /// For how long it is asked for.
     pub fn length(&self) -> String {
-        let expiration = &self.schedule_info.expiration;
-        match (&expiration.duration, expiration.end_date_time) {
-            (Some(duration), _) => length::in_words(duration),
-            (None, Some(end)) => format!("until {}", Moment(end).day()),
-            (None, None) => "without end".into(),
-        }
+        length::of(Some(&self.schedule_info))
     }
 
     /// How many critical operations it opens, and on how many vaults; nothing when it opens none.

@@ -76,13 +76,7 @@ pub async fn show(viewer: Viewer) -> Response {
 }
 
 impl ApprovalsPage {
-    /// For how long more time is wanted.
-    fn length(&self, held: &Held) -> Option<String> {
-        let expiration = &held.schedule.properties.schedule_info.as_ref()?.expiration;
-        match (&expiration.duration, expiration.end_date_time) {
-            (Some(duration), _) => Some(length::in_words(duration)),
-            (None, Some(end)) => Some(format!("until {}", super::super::moment::Moment(end).day())),
-            (None, None) => Some("without end".into()),
-        }
+    fn length(&self, held: &Held) -> String {
+        length::wanted(&held.schedule)
     }
 }

@@ -2,6 +2,24 @@
 
 use jiff::{Span, SpanRelativeTo};
 
+use super::super::consent::{Schedule, ScheduleInfo};
+use super::super::moment::Moment;
+
+/// How long a request wants something.
+pub fn wanted(request: &Schedule) -> String {
+    of(request.properties.schedule_info.as_ref())
+}
+
+/// How long something is wanted.
+pub fn of(info: Option<&ScheduleInfo>) -> String {
+    let expiration = info.map(|info| &info.expiration);
+    match expiration.map(|expiration| (&expiration.duration, expiration.end_date_time)) {
+        Some((Some(duration), _)) => in_words(duration),
+        Some((None, Some(end))) => format!("until {}", Moment(end).day()),
+        _ => "without end".into(),
+    }
+}
+
 /// An ISO 8601 duration in words: `PT8H` is `8 hours`. What is none stays as it is.
 pub fn in_words(text: &str) -> String {
     let Ok(span) = text.parse::<Span>() else { return text.to_string() };

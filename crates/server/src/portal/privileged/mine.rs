@@ -118,6 +118,14 @@ impl MinePage {
         Some((end.duration_since(self.now).as_secs() * 100 / all).clamp(0, 100))
     }
 
+    /// Where one asks for more time: for what ends and was given to oneself.
+    fn extension_page(&self, held: &Held) -> Option<String> {
+        let properties = &held.schedule.properties;
+        let own = properties.member_type != "Group" && properties.assignment_type != "Activated";
+        let ends = own && properties.end_date_time.is_some();
+        ends.then(|| super::link::page("privileged/extend", &held.schedule.id))
+    }
+
     fn activation_page(&self, held: &Held) -> String {
         activation_page(&held.schedule.properties.scope, &held.schedule.properties.role_definition_id)
     }

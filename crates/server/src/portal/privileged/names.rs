@@ -27,6 +27,11 @@ impl Known {
         self.user_principal_name.is_none()
     }
 
+    /// What somebody types to name it.
+    pub fn handle(&self) -> &str {
+        self.user_principal_name.as_deref().unwrap_or(&self.display_name)
+    }
+
     /// How a page calls it, so that it is not taken for a namesake.
     pub fn label(&self) -> String {
         match &self.user_principal_name {
@@ -36,6 +41,8 @@ impl Known {
     }
 }
 
+/// How many people, and how many groups, a form offers to choose from. Others are typed.
+const OFFERED: &str = "100";
 /// The most ids that Graph answers at once.
 const AT_ONCE: usize = 1000;
 
@@ -64,6 +71,22 @@ impl Viewer {
             Err(error) if error.kind == arm::ErrorKind::Forbidden => Ok(BTreeMap::new()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Some of a directory's people and groups, to choose from.
+    ///
+    /// # Errors
+    /// What Graph answers but for a refusal.
+    pub(super) async fn some_principals(&self, directory: Option<TenantId>) -> Result<Vec<Known>> {
+        let mut some = Vec::new();
+        for kind in ["users", "groups"] {
+            match self.people::<Known>(directory, kind, &[("$top", OFFERED)]).await {
+                Ok(part) => some.extend(part.entries),
+                Err(error) if error.kind == arm::ErrorKind::Forbidden => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(some)
     }
 
     /// The one person or group that a text names: a user name, a name for people, or an object id.

@@ -5,13 +5,12 @@ use askama::Template;
 use axum::extract::Query;
 use axum::http::StatusCode;
 use axum::response::Response;
-use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::super::link;
 use super::super::posted::Posted;
 use super::super::shell::{Frame, status_of};
 use super::super::viewer::Viewer;
-use super::super::{link, moment::Moment};
 use super::{AS_REQUESTOR, Held, REQUESTS, length};
 
 /// How many requests stand on a page.
@@ -21,7 +20,6 @@ const A_PAGE: usize = 50;
 #[template(path = "portal/privileged/requests.html")]
 struct RequestsPage {
     frame: Frame,
-    now: Timestamp,
     requests: Vec<Held>,
     newer: Option<String>,
     older: Option<String>,
@@ -61,7 +59,6 @@ async fn page(viewer: &Viewer, number: usize, error: Option<&arm::Error>) -> Res
             .privileged("My requests", REQUESTS)
             .subtitle("What you asked for, and what became of it")
             .live(),
-        now: viewer.now,
         requests: requests.into_iter().skip(first).take(A_PAGE).collect(),
         newer: number.checked_sub(1).map(at),
         older: (all > first.saturating_add(A_PAGE)).then(|| at(number.saturating_add(1))),
@@ -99,12 +96,7 @@ impl RequestsPage {
         if matches!(properties.request_type.as_str(), "SelfDeactivate" | "AdminRemove") {
             return None;
         }
-        let expiration = &properties.schedule_info.as_ref()?.expiration;
-        match (&expiration.duration, expiration.end_date_time) {
-            (Some(duration), _) => Some(length::in_words(duration)),
-            (None, Some(end)) => Some(format!("until {}", Moment(end).day())),
-            (None, None) => Some("without end".into()),
-        }
+        Some(length::wanted(&held.schedule))
     }
 
     fn is_open(&self, held: &Held) -> bool {

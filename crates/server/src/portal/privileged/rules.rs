@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 
 use arm::Result;
+use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::super::consent::Named;
+use super::super::moment::Moment;
 use super::super::viewer::Viewer;
 use super::super::words::name_of;
 use super::length;
@@ -35,7 +38,31 @@ pub struct PolicyAssignmentProperties {
 #[serde(rename_all = "camelCase")]
 pub struct Expanded {
     /// The role.
-    pub role_definition: super::super::consent::Named,
+    pub role_definition: Named,
+    /// The policy.
+    pub policy: LastChange,
+}
+
+/// The last change of a policy.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastChange {
+    /// When; never, for the defaults.
+    pub last_modified_date_time: Option<Timestamp>,
+}
+
+impl PolicyAssignment {
+    /// What the role is called.
+    pub fn role(&self) -> &str {
+        &self.properties.policy_assignment_properties.role_definition.display_name
+    }
+}
+
+impl PolicyAssignmentProperties {
+    /// When it was changed; never, for the defaults.
+    pub fn changed(&self) -> Option<Moment> {
+        self.policy_assignment_properties.policy.last_modified_date_time.map(Moment)
+    }
 }
 
 /// All rules, by their ids.

@@ -228,11 +228,8 @@ impl AlertPage {
 /// What ARM answers.
 pub async fn newest(viewer: &Viewer, vault: &str, number: &str) -> Result<Vec<Alert>> {
     let path = format!("{vault}/providers/Microsoft.AlertsManagement/alerts");
-    match viewer.part(&path, &[("pageCount", number)]).await {
-        Ok(part) => Ok(part.entries),
-        Err(error) if super::is_hidden(&error) => Ok(Vec::new()),
-        Err(error) => Err(error),
-    }
+    let part = viewer.part(&path, &[("pageCount", number)]).await;
+    Ok(super::if_shown(part)?.map(|part| part.entries).unwrap_or_default())
 }
 
 /// `GET /portal/vaults/alerts/{vault}`

@@ -1,10 +1,11 @@
 //! All vaults that the viewer may read, whatever directory and subscription they are in.
 
-use arm::{ErrorKind, Result};
+use arm::Result;
 use askama::Template;
 use axum::extract::Query;
 use axum::response::Response;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::vault::{BACKUP, LEVELS, Level, Place, RECOVERY, Vault, places};
@@ -150,30 +151,40 @@ impl ListPage {
     }
 }
 
-/// The vaults of a subscription: all of them for whoever may list them there, and otherwise those that the viewer may read
-/// one by one.
-pub async fn vaults_in(viewer: &Viewer, subscription: &str) -> Result<Vec<Vault>> {
-    let mut vaults = Vec::new();
+/// The vaults of a subscription.
+async fn vaults_in(viewer: &Viewer, subscription: &str) -> Result<Vec<Vault>> {
+    in_subscription(viewer, subscription, &[RECOVERY, BACKUP]).await
+}
+
+/// The resources of some types in a subscription: all of them for whoever may list them there, and otherwise those that the
+/// viewer may read one by one.
+///
+/// # Errors
+/// What ARM answers.
+pub async fn in_subscription<T: DeserializeOwned>(
+    viewer: &Viewer,
+    subscription: &str,
+    kinds: &[&str],
+) -> Result<Vec<T>> {
+    let mut found = Vec::new();
     let mut refused = Vec::new();
-    for kind in [RECOVERY, BACKUP] {
-        match viewer.list::<Vault>(&format!("{subscription}/providers/{kind}"), &[]).await {
-            Ok(found) => vaults.extend(found),
-            Err(error) if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::NotFound) => {
-                refused.push(kind)
-            }
-            Err(error) => return Err(error),
+    for kind in kinds {
+        let list = viewer.list::<T>(&format!("{subscription}/providers/{kind}"), &[]).await;
+        match super::if_shown(list)? {
+            Some(list) => found.extend(list),
+            None => refused.push(kind),
         }
     }
     if refused.is_empty() {
-        return Ok(vaults);
+        return Ok(found);
     }
     let resources: Vec<Resource> = viewer.list_if_any(&format!("{subscription}/resources"), &[]).await?;
     for resource in resources {
         if refused.iter().any(|kind| kind.eq_ignore_ascii_case(&resource.kind)) {
-            vaults.extend(viewer.read_if_any::<Vault>(&resource.id, &[]).await?);
+            found.extend(viewer.read_if_any::<T>(&resource.id, &[]).await?);
         }
     }
-    Ok(vaults)
+    Ok(found)
 }
 
 #[derive(Deserialize)]
@@ -212,11 +223,8 @@ async fn rows(viewer: &Viewer, shown: Vec<(Vault, Place)>) -> Result<Vec<Row>> {
 /// The newest alerts of a subscription that nobody has looked after, as far as the viewer may read them.
 async fn new_alerts(viewer: &Viewer, subscription: &str) -> Result<Vec<Alert>> {
     let path = format!("{subscription}/providers/Microsoft.AlertsManagement/alerts");
-    match viewer.part(&path, &[("alertState", "New"), ("pageCount", "250")]).await {
-        Ok(part) => Ok(part.entries),
-        Err(error) if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::NotFound) => Ok(Vec::new()),
-        Err(error) => Err(error),
-    }
+    let part = viewer.part(&path, &[("alertState", "New"), ("pageCount", "250")]).await;
+    Ok(super::if_shown(part)?.map(|part| part.entries).unwrap_or_default())
 }
 
 #[derive(Deserialize)]
@@ -237,8 +245,5 @@ pub async fn items(viewer: &Viewer, vault: &Vault) -> Result<String> {
         let usages = viewer.list::<Usage>(&format!("{}/backupUsageSummaries", vault.id), &[]).await;
         usages.map(|usages| usages.iter().map(|usage| usage.current_value).sum::<usize>().to_string())
     };
-    match outcome {
-        Err(error) if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::NotFound) => Ok(String::new()),
-        outcome => outcome,
-    }
+    Ok(super::if_shown(outcome)?.unwrap_or_default())
 }

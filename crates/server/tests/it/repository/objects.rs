@@ -49,7 +49,7 @@ async fn a_snapshot_whose_point_is_gone_does_not_become_one_again() {
         .store()
         .transact(|tx| {
             let (content, by) = (name.clone(), "test".into());
-            let snapshot = Object { name: name.clone(), content, size: 3, at, by };
+            let snapshot = Object { name: name.clone(), content, size: 3, at, by, checksum: None };
             tx.put_object(ITEM, ObjectType::Snapshots, &snapshot)
         })
         .unwrap();
@@ -140,7 +140,8 @@ async fn locks_are_limited_and_old_ones_go_by_themselves() {
                 let name = hash(&n.to_be_bytes());
                 let content = name.clone();
                 let (size, by) = (4, "test".into());
-                tx.put_object(ITEM, ObjectType::Locks, &Object { name, content, size, at: now, by })?;
+                let lock = Object { name, content, size, at: now, by, checksum: None };
+                tx.put_object(ITEM, ObjectType::Locks, &lock)?;
             }
             Ok(())
         })

@@ -183,6 +183,7 @@ async fn a_long_list_is_whole() {
                         size: 7,
                         at: now,
                         by: "test".into(),
+                        checksum: None,
                     };
                     tx.put_object(ITEM, store::ObjectType::Data, &object)?;
                 }

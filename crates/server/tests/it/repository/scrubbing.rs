@@ -4,9 +4,10 @@ use std::fs;
 
 use jiff::SignedDuration;
 use mua::alert::AlertRule;
+use store::{Object, ObjectType};
 use vault::damage::Scrub;
 
-use super::world::{World, hash, vault_id};
+use super::world::{ITEM, World, hash, vault_id};
 use crate::harness::ALICE;
 
 fn scrub(world: &World, bytes: u64) {
@@ -96,16 +97,42 @@ async fn a_pass_reads_no_faster_than_it_may_and_goes_on_after_a_restart() {
     assert_eq!((objects(&world), state(&world).last.unwrap().objects), (None, 10));
 }
 
+/// The row of a pack, which the store may do something with.
+fn with_row(world: &World, bytes: &[u8], change: impl Fn(&mut store::Transaction, Object)) {
+    let row = |tx: &mut store::Transaction| {
+        let row = tx.object(ITEM, ObjectType::Data, &hash(bytes))?.unwrap();
+        change(tx, row);
+        Ok(())
+    };
+    world.store().transact(row).unwrap();
+}
+
+/// What arrived before there were checksums has none.
+fn forget_checksum(world: &World, bytes: &[u8]) {
+    with_row(world, bytes, |tx, row| tx.drop_checksum(ITEM, ObjectType::Data, &row));
+    with_row(world, bytes, |_, row| assert_eq!(row.checksum, None));
+}
+
 #[tokio::test]
 async fn what_rots_is_noticed_while_it_is_read() {
-    let world = World::new().await;
-    let bytes = vec![7; 1 << 20];
-    let pack = world.store_as("data", &bytes).await;
-    rot(&world, "data", &bytes);
+    for has_checksum in [true, false] {
+        let world = World::new().await;
+        let bytes = vec![7; 1 << 20];
+        let pack = world.store_as("data", &bytes).await;
+        if !has_checksum {
+            forget_checksum(&world, &bytes);
+        }
+        assert_eq!(world.get(&pack).await.bytes, bytes, "whole, it is handed out");
+        rot_is_noticed(&world, &pack, &bytes).await;
+    }
+}
+
+async fn rot_is_noticed(world: &World, pack: &str, bytes: &[u8]) {
+    rot(world, "data", bytes);
     for range in [None, Some("bytes=0-")] {
         let request = range.map_or_else(
-            || world.request("GET", &pack),
-            |range| world.request("GET", &pack).header("Range", range),
+            || world.request("GET", pack),
+            |range| world.request("GET", pack).header("Range", range),
         );
         match request.send().await {
             Ok(got) if got.status().is_success() => assert!(got.bytes().await.is_err(), "it ends early"),
@@ -121,8 +148,41 @@ async fn what_rots_is_noticed_while_it_is_read() {
         world.names("keys").await;
     }
     assert_eq!(world.alerts(AlertRule::DataDamaged), 1);
-    let part = world.send(world.request("GET", &pack).header("Range", "bytes=10-20")).await;
+    let part = world.send(world.request("GET", pack).header("Range", "bytes=10-20")).await;
     assert_eq!(part.status, 404);
+}
+
+#[tokio::test]
+async fn of_a_small_object_that_rots_not_a_byte_is_handed_out() {
+    for has_checksum in [true, false] {
+        let world = World::new().await;
+        let pack = world.store_as("data", b"a pack").await;
+        if !has_checksum {
+            forget_checksum(&world, b"a pack");
+        }
+        rot(&world, "data", b"a pack");
+        let got = world.get(&pack).await;
+        assert_eq!(got.status, 404);
+        assert!(got.text().contains("is damaged"));
+        assert_eq!(world.alerts(AlertRule::DataDamaged), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_checksum_that_rots_costs_one_read() {
+    let world = World::new().await;
+    let pack = world.store_as("data", b"a pack").await;
+    with_row(&world, b"a pack", |tx, row| {
+        let wrong = Object { checksum: row.checksum.map(|checksum| checksum ^ 1), ..row };
+        tx.tombstone_object(ITEM, ObjectType::Data, &wrong.name, wrong.at, &wrong.by);
+        tx.put_object(ITEM, ObjectType::Data, &wrong).unwrap();
+    });
+    assert_eq!(world.get(&pack).await.status, 500);
+    assert_eq!(world.get(&pack).await.bytes, b"a pack");
+    assert_eq!(world.alerts(AlertRule::DataDamaged), 0);
+    // From now on it is the hash that counts.
+    rot(&world, "data", b"a pack");
+    assert_eq!(world.get(&pack).await.status, 404);
 }
 
 #[tokio::test]

@@ -242,7 +242,8 @@ async fn a_point_that_is_not_certain_is_not_shown() {
         .store()
         .transact(|tx| {
             let (name, content) = (later.clone(), later.clone());
-            let snapshot = Object { name, content, size: 5, at: world.server.now(), by: "test".into() };
+            let snapshot =
+                Object { name, content, size: 5, at: world.server.now(), by: "test".into(), checksum: None };
             tx.put_object(ITEM, ObjectType::Snapshots, &snapshot)
         })
         .unwrap();

@@ -101,7 +101,6 @@ struct Lock {
 #[serde(rename_all = "camelCase")]
 struct Eligibility {
     role_name: Option<String>,
-    scope: String,
     scope_name: String,
     #[serde(default)]
     groups: Vec<Named>,

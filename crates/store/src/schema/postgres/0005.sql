@@ -1,0 +1,2 @@
+-- A checksum of the bytes, if they arrived when there already was one.
+ALTER TABLE objects ADD COLUMN IF NOT EXISTS checksum BIGINT;
