@@ -179,8 +179,8 @@ fn vault(number: usize, now: Timestamp) -> arm::Result<Vault> {
     })
 }
 
-/// Applies a change to a vault that is not linked yet.
-fn apply(tx: &mut Transaction, change: VaultChange) -> arm::Result<()> {
+/// Applies a change to a vault as if it were not linked.
+pub fn apply(tx: &mut Transaction, change: VaultChange) -> arm::Result<()> {
     let presented = Presented { callers: &[], requests: &[], unlocks: &[] };
     let nobody = |_: &mua::GuardQuestion| GuardAnswer::Unavailable { why: "nobody to ask".into() };
     let cleared =

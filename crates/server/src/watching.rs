@@ -117,7 +117,10 @@ fn present(tx: &Transaction, item: &ProtectedItem, now: Timestamp) -> Result<Pre
 }
 
 /// The longest time from one backup to the next by the item's policy, while backups are to run.
-fn gap(tx: &mut Transaction, item: &ProtectedItem) -> Result<Option<SignedDuration>> {
+///
+/// # Errors
+/// When the store fails.
+pub fn gap(tx: &mut Transaction, item: &ProtectedItem) -> Result<Option<SignedDuration>> {
     if item.protection != Protection::Protected || item.deletion.is_some() {
         return Ok(None);
     }

@@ -3,7 +3,7 @@
 //! Everything else, which documents there are and what a decision may write, lies above this line; connections,
 //! statements and the files of a database below it. Each engine passes the same suite.
 
-use crate::batch::{Batch, Row, Within};
+use crate::batch::{Batch, Fingerprint, Row, Within};
 use crate::error::{CommitError, StoreError};
 
 /// How many revisions of access can be followed change by change. Who is further behind reads everything.
@@ -70,6 +70,11 @@ pub(crate) trait Snapshot: Send {
 
     /// The documents of a kind from `lower` up to, not including, `upper`, in the order of their keys' bytes.
     fn range(&self, kind: &str, lower: &str, upper: &str) -> Result<Vec<Row>, StoreError>;
+
+    /// What tells the documents of such a range from those of another time.
+    fn seen(&self, kind: &str, lower: &str, upper: &str) -> Result<Fingerprint, StoreError> {
+        Ok(Fingerprint::of(&self.range(kind, lower, upper)?))
+    }
 
     /// Hands on the documents of a kind in the order of their keys, without keeping them.
     fn each(&self, kind: &str, each: &mut EachRow<'_>) -> Result<(), StoreError>;

@@ -25,6 +25,7 @@ mod engine;
 mod error;
 mod inspector;
 mod lease;
+mod made;
 mod mark;
 mod memory;
 mod moving;
@@ -98,6 +99,7 @@ struct Shared {
     engine: Arc<dyn Engine>,
     blobs: Blobs,
     access: Current,
+    made: made::Kept,
     retries: AtomicU64,
     /// Held, and so locked, as long as the store is open.
     _lock: File,
@@ -147,6 +149,7 @@ impl Store {
             engine,
             blobs,
             access: Current::default(),
+            made: made::Kept::default(),
             retries: AtomicU64::new(0),
             _lock: lock,
         };
@@ -327,6 +330,10 @@ impl Store {
     pub fn close(&self) {
         self.shared.purger.close();
         self.shared.engine.close();
+    }
+
+    fn made(&self) -> &made::Kept {
+        &self.shared.made
     }
 
     fn current_access(&self) -> &Current {

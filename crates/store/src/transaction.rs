@@ -151,6 +151,28 @@ impl Transaction {
         self.snapshot.range(D::KIND, &lower, &upper)?.iter().map(Row::read).collect()
     }
 
+    /// What is made of all documents of the kind below this resource, in key order. It is kept until one of them changes, so
+    /// that they are not read again. Writes of this decision are not among them.
+    pub fn made_below<D: Document, M: Send + Sync + 'static>(
+        &mut self,
+        scope: &ResourceId,
+        make: impl FnOnce(Vec<D>) -> M,
+    ) -> Result<Arc<M>> {
+        let (lower, upper) = below(scope);
+        let seen = self.snapshot.seen(D::KIND, &lower, &upper)?;
+        let condition = Condition::Range { kind: D::KIND, lower: lower.clone(), upper: upper.clone(), seen };
+        self.batch.conditions.push(condition);
+        if let Some(made) = self.store.as_ref().and_then(|store| store.made().find(&lower, seen)) {
+            return Ok(made);
+        }
+        let rows = self.snapshot.range(D::KIND, &lower, &upper)?;
+        let made = Arc::new(make(rows.iter().map(Row::read).collect::<Result<_>>()?));
+        if let Some(store) = &self.store {
+            store.made().keep(lower, Fingerprint::of(&rows), rows.len(), Arc::clone(&made));
+        }
+        Ok(made)
+    }
+
     /// All documents of the kind with this second key, in key order. Writes of this decision are not among them.
     pub fn find<D: Document>(&mut self, lookup: &str) -> Result<Vec<D>> {
         let rows = self.snapshot.lookup(D::KIND, lookup)?;

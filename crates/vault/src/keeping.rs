@@ -104,8 +104,23 @@ pub fn retain_until(policy: Option<&BackupPolicy>, at: Timestamp, earlier: &Grou
 /// comes in time. Expiry is never urgent.
 const GRACE: SignedDuration = SignedDuration::from_hours(1);
 
+/// What decides about a recovery point whether it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// When it arrived.
+    pub at: Timestamp,
+    /// Until when it is kept, whatever becomes of the policy; `None`: without end.
+    pub retain_until: Option<Timestamp>,
+}
+
+impl From<&RecoveryPoint> for Term {
+    fn from(point: &RecoveryPoint) -> Self {
+        Self { at: point.at, retain_until: point.retain_until }
+    }
+}
+
 /// Whether the point's own time is not over at `now`.
-fn still_runs(point: &RecoveryPoint, now: Timestamp) -> bool {
+fn still_runs(point: Term, now: Timestamp) -> bool {
     point.retain_until.is_none_or(|until| now.duration_since(until) < GRACE)
 }
 
@@ -126,11 +141,21 @@ impl<'a> Kept<'a> {
         points: impl IntoIterator<Item = &'p RecoveryPoint>,
         now: Timestamp,
     ) -> Self {
-        Self { item, newest: points.into_iter().map(|point| point.at).max(), now }
+        Self::since(item, points.into_iter().map(|point| point.at).max(), now)
+    }
+
+    /// At `now`, of an item whose newest point arrived at this time.
+    pub fn since(item: &'a ProtectedItem, newest: Option<Timestamp>, now: Timestamp) -> Self {
+        Self { item, newest, now }
     }
 
     /// Whether this point of the item is.
     pub fn keeps(&self, point: &RecoveryPoint) -> bool {
+        self.keeps_for(point.into())
+    }
+
+    /// The same, by what decides.
+    pub fn keeps_for(&self, point: Term) -> bool {
         still_runs(point, self.now)
             || self.stands_still(point)
             || self.is_frozen(point)
@@ -139,6 +164,11 @@ impl<'a> Kept<'a> {
 
     /// Until when a point that is kept is, as far as that is known at this moment; `None`: without end.
     pub fn until(&self, point: &RecoveryPoint) -> Option<Timestamp> {
+        self.until_for(point.into())
+    }
+
+    /// The same, by what decides.
+    pub fn until_for(&self, point: Term) -> Option<Timestamp> {
         if self.newest.is_some_and(|at| at <= point.at) || self.is_frozen(point) {
             return None;
         }
@@ -156,11 +186,11 @@ impl<'a> Kept<'a> {
     }
 
     /// Whether the point is one that a freeze holds: nothing that it needs has been purged since.
-    fn is_frozen(&self, point: &RecoveryPoint) -> bool {
+    fn is_frozen(&self, point: Term) -> bool {
         self.item.frozen.as_ref().is_some_and(|freeze| still_runs(point, freeze.at))
     }
 
-    fn stands_still(&self, point: &RecoveryPoint) -> bool {
+    fn stands_still(&self, point: Term) -> bool {
         match self.item.standstill {
             Some(still) => still.until.is_none_or(|until| self.now < until) && still_runs(point, still.since),
             // Of one that was stopped before anybody noted when.
@@ -198,7 +228,7 @@ pub fn extend(
         let group = groups.entry((point.written_by.clone(), point.label.clone())).or_default();
         let until = later(point.retain_until, retain_until(policy, point.at, group));
         group.add(point.at);
-        if until != point.retain_until && still_runs(point, now) {
+        if until != point.retain_until && still_runs(Term::from(&*point), now) {
             let after = RecoveryPoint { retain_until: until, ..point.clone() };
             each(std::mem::replace(point, after), point);
         }

@@ -374,6 +374,11 @@ impl Watch {
         change
     }
 
+    /// Since when the next recovery point is waited for, as far as was looked; `None` while none is expected.
+    pub fn waits_since(&self) -> Option<Timestamp> {
+        self.expected.then_some(self.last_point)
+    }
+
     /// Whether it was told that no recovery points arrive.
     pub fn is_silent(&self) -> bool {
         self.silent

@@ -264,14 +264,24 @@ impl<'a> Call<'a> {
 
     /// Cuts a page out of a list and links to the next one.
     pub fn page<T>(&self, all: Vec<T>, key: impl Fn(&T) -> String, json: impl Fn(&T) -> Value) -> Reply {
+        let page = self.cut(all, key);
+        self.page_of(page.value.iter().map(json).collect(), page.next)
+    }
+
+    /// The page of a list that was asked for.
+    pub fn cut<T>(&self, all: Vec<T>, key: impl Fn(&T) -> String) -> Page<T> {
         let asked = self.request.query("$top").and_then(|top| top.parse::<usize>().ok());
         let skip = Skip {
             after: self.request.query("$skiptoken").map(String::from),
             limit: asked.unwrap_or(PAGE).clamp(1, PAGE),
         };
-        let page = Page::cut(all, &skip, key);
-        let mut body = json!({ "value": page.value.iter().map(json).collect::<Vec<_>>() });
-        if let (Some(next), Some(object)) = (page.next, body.as_object_mut()) {
+        Page::cut(all, &skip, key)
+    }
+
+    /// Answers with a page that was cut, and a link to the next one.
+    pub fn page_of(&self, value: Vec<Value>, next: Option<String>) -> Reply {
+        let mut body = json!({ "value": value });
+        if let (Some(next), Some(object)) = (next, body.as_object_mut()) {
             object.insert("nextLink".into(), self.next_link(&next).into());
         }
         Reply::ok(body)

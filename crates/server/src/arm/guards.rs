@@ -11,7 +11,7 @@ use vault::GuardProxy;
 
 use super::call::Call;
 use super::reply::Reply;
-use super::route::{Method, Route, route};
+use super::route::{Method, Route, open_route, route};
 use super::{orphans, tags, tracked};
 
 /// Everything that is done to a guard is named like this in roles, and not `Microsoft.DataProtection/resourceGuards/…`.
@@ -41,6 +41,8 @@ pub const ROUTES: &[Route] = &[
         "Microsoft.DataProtection/subscriptions/providers/resourceGuards/read",
         list,
     ),
+    // Countersign's own addition: whoever may read one guard of many finds it without knowing where it is.
+    open_route(Method::Get, "/providers/Microsoft.DataProtection/resourceGuards", list_readable),
     route(Method::Get, guards!(""), READ, list),
     route(Method::Get, guards!("/{guard}"), READ, get),
     route(Method::Put, guards!("/{guard}"), action!("write"), put),
@@ -62,6 +64,21 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
     };
     let guards: Vec<ResourceGuard> = call.tx.below(&scope)?;
     Ok(call.page(guards, |guard| guard.id.folded().to_string(), shape::guard))
+}
+
+/// All guards of the tenant that the caller may read.
+fn list_readable(call: &mut Call<'_>) -> Result<Reply> {
+    let access = call.access()?;
+    let (who, now) = (call.who(), call.now);
+    let mut readable = Vec::new();
+    for subscription in access.subscriptions(who.tenant) {
+        for guard in call.tx.below::<ResourceGuard>(&ResourceId::subscription(subscription.id))? {
+            if access.may(who.object, READ, &guard.id, now)?.is_some() {
+                readable.push(guard);
+            }
+        }
+    }
+    Ok(call.page(readable, |guard| guard.id.folded().to_string(), shape::guard))
 }
 
 fn get(call: &mut Call<'_>) -> Result<Reply> {

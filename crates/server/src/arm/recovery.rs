@@ -42,6 +42,7 @@ macro_rules! item_action {
     };
 }
 
+pub mod calendar;
 pub mod containers;
 pub mod credentials;
 pub mod integrity;
@@ -49,6 +50,7 @@ pub mod item_view;
 pub mod items;
 pub mod jobs;
 pub mod operations;
+pub mod outlook;
 pub mod place;
 pub mod points;
 pub mod policies;

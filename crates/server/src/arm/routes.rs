@@ -25,6 +25,7 @@ pub const ROUTES: &[&[Route]] = &[
     recovery::thaw::ROUTES,
     recovery::integrity::ROUTES,
     recovery::points::ROUTES,
+    recovery::outlook::ROUTES,
     recovery::restore::ROUTES,
     recovery::jobs::ROUTES,
     recovery::operations::ROUTES,

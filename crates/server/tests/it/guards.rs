@@ -5,7 +5,7 @@ use resources::{Lock, LockLevel};
 use serde_json::{Value, json};
 
 use crate::estate::{group, guard_path, vault_body, vault_path};
-use crate::harness::{ALICE, ALICE_GUEST, Harness, SAM, SECURITY_SUB, SUE};
+use crate::harness::{ALICE, ALICE_GUEST, BACKUP_SUB, Harness, SAM, SECURITY_SUB, SUE};
 
 const RESTORE: &str = "Microsoft.RecoveryServices/vaults/backupFabrics/protectionContainers/protectedItems/recoveryPoints/restore/action";
 const PIN: &str = "Microsoft.RecoveryServices/vaults/backupSecurityPIN/action";
@@ -206,6 +206,42 @@ async fn guards_are_listed_by_group_and_by_subscription() {
         let refused = server.as_(SUE).get(path).await;
         assert_eq!((refused.status, refused.code()), (403, "AuthorizationFailed"));
     }
+}
+
+/// What somebody may choose from when they link a vault: what they may read, wherever in the tenant it is, and nothing else.
+#[tokio::test]
+async fn guards_are_found_by_those_who_may_read_them() {
+    let server = server_with_guard().await;
+    let second = guard_path(SECURITY_SUB, "Guard2");
+    server.as_(SAM).put(&second, json!({"location": "westeurope"})).await.expect(200);
+    let elsewhere = guard_path(BACKUP_SUB, "Guard3");
+    server.as_(ALICE).put(&elsewhere, json!({"location": "westeurope"})).await.expect(200);
+    let seen = async |who| {
+        let all = "/providers/Microsoft.DataProtection/resourceGuards";
+        let list = server.as_(who).get(all).await.expect(200);
+        let ids =
+            list["value"].as_array().unwrap().iter().map(|guard| guard["id"].as_str().unwrap().to_string());
+        ids.collect::<Vec<_>>()
+    };
+    let of_subscription =
+        format!("/subscriptions/{SECURITY_SUB}/providers/Microsoft.DataProtection/resourceGuards");
+    let subscriptions = async |who| {
+        let list = server.as_(who).get("/subscriptions").await.expect(200);
+        list["value"].as_array().unwrap().len()
+    };
+    assert_eq!(seen(SAM).await, [path(), second.clone()]);
+    assert_eq!(seen(ALICE).await, [elsewhere]);
+    for nobody in [SUE, ALICE_GUEST] {
+        assert_eq!((seen(nobody).await, subscriptions(nobody).await), (Vec::new(), 0));
+        assert_eq!(server.as_(nobody).get(&of_subscription).await.status, 403);
+    }
+    // A guest who may read one of two guards finds it, and by the subscription's list, which wants a right there, neither.
+    server.grant(ALICE_GUEST, role_ids::READER, &path());
+    assert_eq!((seen(ALICE_GUEST).await, subscriptions(ALICE_GUEST).await), (vec![path()], 1));
+    assert_eq!(server.as_(ALICE_GUEST).get(&of_subscription).await.status, 403);
+    server.grant(SUE, role_ids::READER, &format!("/subscriptions/{SECURITY_SUB}"));
+    assert_eq!(seen(SUE).await, [path(), second]);
+    assert_eq!(server.as_(SUE).get(&of_subscription).await.expect(200)["value"].as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]

@@ -31,6 +31,7 @@ mod login;
 mod mail;
 mod methods;
 mod mua;
+mod outlook;
 mod pim;
 mod pins;
 mod points;

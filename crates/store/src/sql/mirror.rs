@@ -95,6 +95,8 @@ struct Kind {
     documents: HashMap<String, Known<Option<Row>>>,
     /// By the lower end; with the upper one, behind the last key. Of ranges with the same lower end one is kept.
     ranges: HashMap<String, (String, Known<Rows>)>,
+    /// What tells the documents of a range, which may be too many to be kept, from those of another time.
+    seen: HashMap<String, (String, Known<Fingerprint>)>,
     /// By the second key.
     lookups: HashMap<String, Known<Rows>>,
 }
@@ -177,6 +179,17 @@ impl Mirror {
         });
     }
 
+    /// Learns what tells the documents of a range from those of another time.
+    pub(crate) fn learn_seen(&self, kind: &str, lower: &str, upper: &str, seen: Fingerprint, revision: i64) {
+        let bytes = lower.len() + upper.len() + OVERHEAD;
+        self.learn(kind, revision, bytes, |kind| {
+            if kind.seen.len() < LISTS {
+                let known = Known { since: revision, what: seen };
+                kind.seen.insert(lower.to_string(), (upper.to_string(), known));
+            }
+        });
+    }
+
     /// Learns which documents have a second key.
     pub(crate) fn learn_lookup(&self, kind: &str, lookup: &str, rows: &[Row], revision: i64) {
         self.learn_list(kind, rows, revision, |kind, known| {
@@ -209,6 +222,14 @@ impl Mirror {
         self.state.read().kind(kind)?.range(lower, upper)?.seen_at(revision)
     }
 
+    /// What tells the documents of a range from those of another time, at a revision.
+    pub(crate) fn seen(&self, kind: &str, lower: &str, upper: &str, revision: i64) -> Option<Fingerprint> {
+        let state = self.state.read();
+        let kind = state.kind(kind)?;
+        let of_rows = || Some(Fingerprint::of(&*kind.range(lower, upper)?.seen_at(revision)?));
+        kind.seen(lower, upper).and_then(|known| known.seen_at(revision)).or_else(of_rows)
+    }
+
     fn lookup(&self, kind: &str, lookup: &str, revision: i64) -> Option<Rows> {
         self.state.read().kind(kind)?.lookups.get(lookup)?.seen_at(revision)
     }
@@ -224,7 +245,10 @@ impl Mirror {
                 Some(known.what.as_ref().map(Row::revision) == *revision)
             }
             Condition::Range { kind: of, lower, upper, seen } => {
-                Some(Fingerprint::of(&*kind(of)?.range(lower, upper)?.what) == *seen)
+                let kind = kind(of)?;
+                let of_rows = || Some(Fingerprint::of(&*kind.range(lower, upper)?.what));
+                let known = kind.seen(lower, upper).map(|known| known.what).or_else(of_rows)?;
+                Some(known == *seen)
             }
             Condition::Lookup { kind: of, lookup, seen } => {
                 Some(Fingerprint::of(&*kind(of)?.lookups.get(lookup)?.what) == *seen)
@@ -245,6 +269,11 @@ impl Kind {
         (known_upper == upper).then_some(known)
     }
 
+    fn seen(&self, lower: &str, upper: &str) -> Option<&Known<Fingerprint>> {
+        let (known_upper, known) = self.seen.get(lower)?;
+        (known_upper == upper).then_some(known)
+    }
+
     /// Follows a write. What nobody has asked for is still not known. Returns how many bytes it took in.
     fn follow(&mut self, key: &str, write: &DocumentWrite, revision: i64) -> usize {
         let mut bytes = 0;
@@ -259,7 +288,9 @@ impl Kind {
                 DocumentWrite::Delete => None,
             };
         }
-        self.ranges.retain(|lower, (upper, _)| key < lower.as_str() || key >= upper.as_str());
+        let outside = |lower: &str, upper: &str| key < lower || key >= upper;
+        self.ranges.retain(|lower, (upper, _)| outside(lower, upper));
+        self.seen.retain(|lower, (upper, _)| outside(lower, upper));
         let now = match write {
             DocumentWrite::Put { lookup, .. } => lookup.as_deref(),
             DocumentWrite::Delete => None,
@@ -312,6 +343,10 @@ impl Snapshot for Glance {
 
     fn range(&self, kind: &str, lower: &str, upper: &str) -> Result<Vec<Row>, StoreError> {
         Ok(self.known(self.mirror.range(kind, lower, upper, self.point.revision))?.to_vec())
+    }
+
+    fn seen(&self, kind: &str, lower: &str, upper: &str) -> Result<Fingerprint, StoreError> {
+        self.known(self.mirror.seen(kind, lower, upper, self.point.revision))
     }
 
     fn each(&self, _: &str, _: &mut EachRow<'_>) -> Result<(), StoreError> {

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use super::mirror::{Mirror, Point};
 use super::pool::Lent;
 use super::{Columns, Run, Statement, Value, query, query_count, query_first};
-use crate::batch::{Row, Within};
+use crate::batch::{Fingerprint, Row, Within};
 use crate::engine::{
     AccessChange, Birth, DeletedRow, EachRow, LedgerRow, ObjectRow, PurgedBytes, Seen, Snapshot, TrafficRow,
 };
 use crate::error::StoreError;
 use crate::object::hash_of;
-use crate::sql::writing::{ALIVE, KNOWN, stored};
+use crate::sql::writing::{ALIVE, KNOWN, SEEN, stored};
 
 /// Where the database stands.
 pub(super) const COUNTERS: &str = "SELECT name, value FROM counters";
@@ -84,6 +84,19 @@ impl Snapshot for Reading {
         let rows = self.rows(sql, &[Value::Text(kind), Value::Text(lower), Value::Text(upper)])?;
         self.teach(|mirror, revision| mirror.learn_range(kind, lower, upper, &rows, revision))?;
         Ok(rows)
+    }
+
+    fn seen(&self, kind: &str, lower: &str, upper: &str) -> Result<Fingerprint, StoreError> {
+        if let Some(mirror) = &self.mirror
+            && let Some(seen) = mirror.seen(kind, lower, upper, self.point()?.revision)
+        {
+            return Ok(seen);
+        }
+        let values = [Value::Text(kind), Value::Text(lower), Value::Text(upper)];
+        let read = |row: &dyn Columns| Ok(Fingerprint { count: row.int(0)?, highest: row.int(1)? });
+        let seen = query_first(&self.connection, SEEN, &values, read)?.unwrap_or_default();
+        self.teach(|mirror, revision| mirror.learn_seen(kind, lower, upper, seen, revision))?;
+        Ok(seen)
     }
 
     fn each(&self, kind: &str, each: &mut EachRow<'_>) -> Result<(), StoreError> {

@@ -13,6 +13,10 @@ use crate::batch::{Batch, Condition, DocumentWrite, ObjectWrite, Within};
 use crate::engine::ACCESS_LOG;
 use crate::error::{CommitError, StoreError};
 
+/// What tells a range of documents from the same range at another time: their number, and their highest revision.
+pub(super) const SEEN: &str = "SELECT count(*), coalesce(max(revision), 0) FROM documents
+     WHERE kind = $1 AND key >= $2 AND key < $3";
+
 /// Whether an object ever existed: a count that is 0 or 1.
 pub(super) const KNOWN: &str = "SELECT count(*) FROM (SELECT 1 FROM objects
      WHERE repository = $1 AND type = $2 AND name = $3 LIMIT 1) AS found";
@@ -249,11 +253,9 @@ fn question(condition: &Condition) -> Option<Statement<'_>> {
             "SELECT revision FROM documents WHERE kind = $1 AND key = $2",
             [Value::Text(kind), Value::Text(key)],
         ),
-        Condition::Range { kind, lower, upper, .. } => statement(
-            "SELECT count(*), coalesce(max(revision), 0) FROM documents
-             WHERE kind = $1 AND key >= $2 AND key < $3",
-            [Value::Text(kind), Value::Text(lower), Value::Text(upper)],
-        ),
+        Condition::Range { kind, lower, upper, .. } => {
+            statement(SEEN, [Value::Text(kind), Value::Text(lower), Value::Text(upper)])
+        }
         Condition::Lookup { kind, lookup, .. } => statement(
             "SELECT count(*), coalesce(max(revision), 0) FROM documents WHERE kind = $1 AND lookup = $2",
             [Value::Text(kind), Value::Text(lookup)],

@@ -1,6 +1,7 @@
 //! A decision holds only if nothing it read has changed, and all of it is written or nothing.
 
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arm::{Error, ErrorKind};
 use resources::ResourceGroup;
@@ -16,6 +17,8 @@ on_every_engine!(
     a_decision_is_made_again_when_what_it_read_has_changed,
     what_was_not_there_may_not_come,
     a_range_has_no_phantoms,
+    what_is_made_of_a_range_is_that_of_now,
+    a_rehearsed_decision_writes_nothing,
     a_second_key_finds_all_and_is_part_of_the_condition,
     what_decisions_about_access_read_is_part_of_the_condition,
     objects_are_part_of_the_condition,
@@ -118,6 +121,79 @@ fn a_range_has_no_phantoms(engine: Engine) {
         store.transact(|tx| tx.put(&operation("x"))).unwrap();
     });
     assert_eq!(seen, [2]);
+}
+
+/// It is made once while nothing changes, and again after each change: an arrival, another content, an end.
+fn what_is_made_of_a_range_is_that_of_now(engine: Engine) {
+    let (store, world) = engine.store();
+    let scope = arm::ResourceId::parse(SUBSCRIPTION).unwrap();
+    let made = AtomicUsize::new(0);
+    let names = |store: &Store| {
+        let read = |tx: &mut Transaction| {
+            tx.made_below(&scope, |groups: Vec<ResourceGroup>| {
+                made.fetch_add(1, Ordering::Relaxed);
+                groups
+                    .iter()
+                    .map(|group| format!("{} {}", group.id.name(), group.location))
+                    .collect::<Vec<_>>()
+            })
+        };
+        store.transact(read).unwrap().to_vec()
+    };
+    assert_eq!(names(&store), [""; 0]);
+    put(&store, &group("a", "westeurope"));
+    put(&store, &group("b", "westeurope"));
+    for _ in 0..3 {
+        assert_eq!(names(&store), ["a westeurope", "b westeurope"]);
+    }
+    assert_eq!(made.load(Ordering::Relaxed), 2, "once for each state");
+    put(&store, &group("a", "northeurope"));
+    assert_eq!(names(&store), ["a northeurope", "b westeurope"]);
+    let remove = |name: &str| {
+        let id = group(name, "westeurope").id;
+        store
+            .transact(|tx| {
+                tx.record(entry("delete"));
+                tx.delete::<ResourceGroup>(id.folded());
+                Ok(())
+            })
+            .unwrap();
+    };
+    remove("a");
+    assert_eq!(names(&store), ["b westeurope"]);
+    put(&store, &group("a", "northeurope"));
+    remove("b");
+    assert_eq!(names(&store), ["a northeurope"]);
+    // Other things may change, and another store of the same database sees the same.
+    let before = made.load(Ordering::Relaxed);
+    store.transact(|tx| tx.put(&operation("other"))).unwrap();
+    assert_eq!(names(&store), ["a northeurope"]);
+    assert_eq!(made.load(Ordering::Relaxed), before);
+    // It is part of the condition.
+    let read =
+        |tx: &mut Transaction| Ok(tx.made_below(&scope, |all: Vec<ResourceGroup>| all.len())?.to_string());
+    let (times, seen) = raced(&store, read, |store| put(store, &group("c", "westeurope")));
+    assert_eq!((times, seen), (2, vec!["1".to_string(), "2".into()]));
+    drop(store);
+    assert_eq!(names(&world.open()), ["a northeurope", "c westeurope"]);
+}
+
+fn a_rehearsed_decision_writes_nothing(engine: Engine) {
+    let (store, _world) = engine.store();
+    for fails in [false, true] {
+        let outcome = store.transact(|tx| {
+            tx.rehearse();
+            tx.put(&group("rg", "westeurope"))?;
+            tx.record(entry("put"));
+            tx.record_refusal(entry("refused"));
+            let id = group("rg", "westeurope").id;
+            assert!(tx.resource::<ResourceGroup>(&id)?.is_some(), "it sees what it would write");
+            if fails { Err(Error::invalid("No", "no")) } else { Ok(()) }
+        });
+        assert_eq!(outcome.is_err(), fails);
+        assert!(ledger(&store).is_empty());
+        assert!(store.transact(|tx| tx.all::<ResourceGroup>()).unwrap().is_empty());
+    }
 }
 
 fn a_second_key_finds_all_and_is_part_of_the_condition(engine: Engine) {

@@ -29,6 +29,18 @@ pub struct PolicyBody {
     meaning: Option<Meaning>,
 }
 
+/// Something that a policy keeps, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptTier {
+    /// The sub-policy that it belongs to, for workloads that have several.
+    pub part: Option<String>,
+    /// `daily`, `weekly`, `monthly` or `yearly`; `all` where every backup is kept alike, `snapshot` for instant restore;
+    /// of a Backup vault's policy the tag.
+    pub name: String,
+    /// For how many days.
+    pub days: u32,
+}
+
 /// What a policy means, for each kind of vault.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Meaning {
@@ -120,6 +132,16 @@ impl PolicyBody {
             Some(Meaning::Plan(plan)) => Some(plan.kept(arrival)),
             Some(Meaning::Rules(rules)) => Some(rules.kept(arrival)),
             None => None,
+        }
+    }
+
+    /// What is kept for how long, for people: the tiers of a Recovery Services vault's policy, the tags of a Backup vault's. Empty
+    /// when the policy cannot be read. What is kept of a certain point, [`Self::kept`] says.
+    pub fn tiers(&self) -> Vec<KeptTier> {
+        match &self.meaning {
+            Some(Meaning::Plan(plan)) => plan.tiers(),
+            Some(Meaning::Rules(rules)) => rules.tiers(),
+            None => Vec::new(),
         }
     }
 

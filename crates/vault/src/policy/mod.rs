@@ -33,7 +33,7 @@ mod retention;
 mod rules;
 mod schedule;
 
-pub use body::PolicyBody;
+pub use body::{KeptTier, PolicyBody};
 pub use built_in::{built_in, mab_daily};
 pub use compare::{Verdict, compare};
 pub use reason::Reason;

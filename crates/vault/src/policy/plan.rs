@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
+use super::body::KeptTier;
 use super::kinds;
 use super::rest::{Rest, refuse_ambiguity};
 use super::retention::{OUTSIDE, Retention};
@@ -110,6 +111,18 @@ impl Plan {
         let (day, days) = ([arrival.day()], arrival.days_anywhere());
         let days = if self.is_in_utc { &day[..] } else { &days[..] };
         self.parts.values().map(|part| part.kept(days)).max().unwrap_or(OUTSIDE)
+    }
+
+    /// See [`super::PolicyBody::tiers`].
+    pub(super) fn tiers(&self) -> Vec<KeptTier> {
+        let of_part = |(name, part): (&PartName, &Part)| {
+            let part_name = (*name != PartName::Whole).then(|| name.to_string());
+            let retentions = part.retention.iter().chain(&part.vault_retention).flat_map(Retention::tiers);
+            let instant = part.instant_days.map(|days| ("snapshot".to_string(), days));
+            let tier = |(name, days)| KeptTier { part: part_name.clone(), name, days };
+            retentions.chain(instant).map(tier).collect::<Vec<_>>()
+        };
+        self.parts.iter().flat_map(of_part).collect()
     }
 
     /// See [`super::PolicyBody::days_kept`].

@@ -125,6 +125,14 @@ impl Retention {
         dates.iter().map(kept).max().unwrap_or(OUTSIDE)
     }
 
+    /// Its tiers by their names, and for how many days each keeps something.
+    pub(super) fn tiers(&self) -> Vec<(String, u32)> {
+        match self {
+            Self::Simple { days } => vec![("all".into(), *days)],
+            Self::LongTerm(tiers) => tiers.iter().map(|(name, tier)| (name.to_string(), tier.keep)).collect(),
+        }
+    }
+
     /// For how many days a backup of this day is kept; 0 if no tier selects it.
     pub(super) fn days_kept(&self, date: Date) -> u32 {
         let day = Day::of(date);

@@ -10,6 +10,7 @@ use arm::{Fields, Result};
 use jiff::{SignedDuration, Span, SpanRelativeTo, Unit};
 use serde_json::{Value, json};
 
+use super::body::KeptTier;
 use super::days::Weekday;
 use super::read::{COUNTS, Moment, each, moment, required_word};
 use super::rest::{Rest, plain, refuse_ambiguity};
@@ -162,6 +163,18 @@ impl Rules {
         let given = tags.filter(|(_, selection)| selection.selects(arrival)).map(|(tag, _)| tag.as_str());
         let rules = given.chain([DEFAULT_RULE]).filter_map(|tag| self.retentions.get(tag));
         rules.flat_map(BTreeMap::values).map(|lifecycle| lifecycle.days).max().unwrap_or_default()
+    }
+
+    /// See [`super::PolicyBody::tiers`]. Of several stores of a tag the longest counts.
+    pub(super) fn tiers(&self) -> Vec<KeptTier> {
+        let days =
+            |lifecycles: &Lifecycles| lifecycles.values().map(|one| one.days).max().unwrap_or_default();
+        let tier = |(tag, lifecycles): (&String, &Lifecycles)| KeptTier {
+            part: None,
+            name: tag.clone(),
+            days: days(lifecycles),
+        };
+        self.retentions.iter().map(tier).collect()
     }
 
     /// Whether any backup gets a tag.

@@ -6,8 +6,9 @@ use vault::{ProtectedItem, RecoveryPoint};
 
 use crate::arm::call::Call;
 use crate::arm::filters::{Asked, Span};
-use crate::arm::recovery::place;
-use crate::arm::recovery::points::{kept, key, named, short_name};
+use crate::arm::recovery::calendar::{self, Listed};
+use crate::arm::recovery::points::{named, short_name};
+use crate::arm::recovery::{outlook, place};
 use crate::arm::reply::Reply;
 use crate::arm::route::{Method, Route, route};
 
@@ -20,6 +21,13 @@ pub const ROUTES: &[Route] = &[
         instance_action!("recoveryPoints/read"),
         get,
     ),
+    route(
+        Method::Get,
+        instance_path!("/recoveryPointSummaries"),
+        instance_action!("recoveryPoints/read"),
+        calendar::of_instance,
+    ),
+    route(Method::Get, instance_path!("/backupOutlook"), outlook::READ_INSTANCE, outlook::get),
     route(
         Method::Post,
         instance_path!("/findRestorableTimeRanges"),
@@ -41,8 +49,7 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
             (a, b) => a.or(b),
         },
     };
-    let points = kept(call, &instance, &span)?;
-    Ok(call.page(points, key, |point| view(point, &instance)))
+    calendar::page(call, &instance, &span, view)
 }
 
 fn get(call: &mut Call<'_>) -> Result<Reply> {
@@ -61,10 +68,10 @@ fn time_ranges(call: &mut Call<'_>) -> Result<Reply> {
         body.text(name)?.map(parse).transpose()
     };
     let span = Span { from: at("startTime")?, to: at("endTime")? };
-    let mut points = kept(call, &instance, &span)?;
+    let mut points = calendar::kept(call, &instance, &span)?;
     points.reverse();
-    let range = |point: &RecoveryPoint| {
-        let at = arm::timestamp(point.at);
+    let range = |point: &Listed| {
+        let at = arm::timestamp(point.term.at);
         json!({ "objectType": "RestorableTimeRange", "startTime": at, "endTime": at })
     };
     Ok(Reply::ok(json!({

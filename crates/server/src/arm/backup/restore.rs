@@ -11,7 +11,7 @@ use super::operations::accepted;
 use crate::arm::call::Call;
 use crate::arm::door;
 use crate::arm::filters::Span;
-use crate::arm::recovery::{items, place, points, restore};
+use crate::arm::recovery::{calendar, items, place, restore};
 use crate::arm::reply::Reply;
 use crate::arm::route::{Method, Route, route};
 
@@ -56,8 +56,10 @@ fn point_of(call: &mut Call<'_>, instance: &ProtectedItem, request: &Fields<'_>)
             let named = request.required_text("recoveryPointId")?;
             let name = named.rsplit('/').next().unwrap_or_default();
             let id = instance.id.child(&format!("recoveryPoints/{name}"))?;
-            let points = points::kept(call, instance, &Span { from: None, to: None })?;
-            let named = points.into_iter().find(|point| point.id == id);
+            let points = calendar::kept(call, instance, &Span { from: None, to: None })?;
+            let points: Vec<_> =
+                points.into_iter().filter(|point| point.name.eq_ignore_ascii_case(id.name())).collect();
+            let named = calendar::full(call, instance, &points)?.into_iter().next();
             named.ok_or_else(|| {
                 none("there is no such recovery point, or its retention is over", "recoveryPointId")
             })
@@ -68,8 +70,8 @@ fn point_of(call: &mut Call<'_>, instance: &ProtectedItem, request: &Fields<'_>)
                 .required_text(member)?
                 .parse()
                 .map_err(|_| request.wrong(member, "a time such as 2026-01-01T12:00:00Z"))?;
-            let points = points::kept(call, instance, &Span { from: None, to: Some(until) })?;
-            points
+            let points = calendar::kept(call, instance, &Span { from: None, to: Some(until) })?;
+            calendar::full(call, instance, points.get(..1).unwrap_or_default())?
                 .into_iter()
                 .next()
                 .ok_or_else(|| none("no recovery point from that time or before is kept", member))

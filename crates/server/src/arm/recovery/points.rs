@@ -2,10 +2,9 @@
 
 use arm::{Error, Result};
 use serde_json::{Value, json};
-use vault::keeping::Kept;
 use vault::{ProtectedItem, RecoveryPoint};
 
-use super::place;
+use super::{calendar, place};
 use crate::arm::call::Call;
 use crate::arm::filters::{Asked, Span};
 use crate::arm::reply::Reply;
@@ -16,6 +15,13 @@ use crate::keeping::is_over;
 pub const ROUTES: &[Route] = &[
     route(Method::Get, item_path!("/recoveryPoints"), item_action!("recoveryPoints/read"), list),
     route(Method::Get, item_path!("/recoveryPoints/{point}"), item_action!("recoveryPoints/read"), get),
+    // Countersign's own addition, also to instances.
+    route(
+        Method::Get,
+        item_path!("/recoveryPointSummaries"),
+        item_action!("recoveryPoints/read"),
+        calendar::of_item,
+    ),
 ];
 
 /// How much of a snapshot's name restic shows.
@@ -27,24 +33,13 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
     let names = ["startDate", "endDate", "extendedInfo", "restorePointQueryType", "includeSoftDeletedRP"];
     let asked = Asked::read(call, &names, &[])?;
     let span = Span { from: asked.instant("startDate")?, to: asked.instant("endDate")? };
-    let points = kept(call, &item, &span)?;
-    Ok(call.page(points, key, |point| view(point, &item)))
+    calendar::page(call, &item, &span, view)
 }
 
 fn get(call: &mut Call<'_>) -> Result<Reply> {
     let (_, item) = place::item(call)?;
     let point = named(call, &item)?;
     Ok(Reply::ok(view(&point, &item)))
-}
-
-/// The recovery points of an item that are kept, from a span of time, the newest first. One whose retention is over is listed
-/// no more: what it needs may be gone at any moment.
-pub fn kept(call: &mut Call<'_>, item: &ProtectedItem, span: &Span) -> Result<Vec<RecoveryPoint>> {
-    let mut points: Vec<RecoveryPoint> = call.tx.below(&item.id)?;
-    let kept = Kept::of(item, &points, call.settled);
-    points.retain(|point| kept.keeps(point) && span.holds(point.at));
-    points.sort_by_cached_key(key);
-    Ok(points)
 }
 
 /// The recovery point of an item that the path names.
@@ -60,11 +55,6 @@ pub fn named(call: &mut Call<'_>, item: &ProtectedItem) -> Result<RecoveryPoint>
 /// A snapshot's name as restic shows it.
 pub fn short_name(point: &RecoveryPoint) -> String {
     point.snapshot.chars().take(SHORT_NAME).collect()
-}
-
-/// By which recovery points are listed: the newest first.
-pub fn key(point: &RecoveryPoint) -> String {
-    format!("{}{}", arm::newest_first(point.at), point.id.name())
 }
 
 fn view(point: &RecoveryPoint, item: &ProtectedItem) -> Value {
