@@ -179,7 +179,7 @@ impl Alert {
 
     /// The story of what raised it.
     fn story(&self) -> String {
-        format!("/portal/ledger/story/{}", self.properties.essentials.source_created_id)
+        super::activity::story(&self.properties.essentials.source_created_id, self.raised())
     }
 }
 

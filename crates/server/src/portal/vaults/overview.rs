@@ -176,7 +176,7 @@ impl OverviewPage {
     fn badge(&self, switch: Switch) -> &'static str {
         match switch {
             Switch::Off => "bad",
-            Switch::On => "warn",
+            Switch::On => "info",
             Switch::Always => "ok",
         }
     }
