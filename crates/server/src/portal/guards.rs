@@ -124,6 +124,11 @@ impl Guard {
         link::page(&format!("guards/{name}"), &self.id)
     }
 
+    /// The subscription's id.
+    pub fn subscription(&self) -> String {
+        format!("/subscriptions/{}", self.id.split('/').nth(2).unwrap_or_default())
+    }
+
     /// The resource group's name.
     pub fn group(&self) -> &str {
         self.id.split('/').nth(4).unwrap_or_default()
