@@ -162,7 +162,18 @@ fn hidden(form: &str) -> BTreeMap<String, String> {
         _ => true,
     };
     let pair = |input: &str| Some((attribute(input, "name")?, attribute(input, "value").unwrap_or_default()));
-    inputs.filter(counts).filter_map(pair).collect()
+    let mut all: BTreeMap<String, String> = inputs.filter(counts).filter_map(pair).collect();
+    for select in form.split("<select ").skip(1).map(|select| select.split("</select>").next().unwrap()) {
+        let options: Vec<&str> = select.split("<option ").skip(1).collect();
+        let chosen = options.iter().find(|option| option.split('>').next().unwrap().contains(" selected"));
+        let value = chosen.or(options.first()).and_then(|option| attribute(option, "value"));
+        all.extend(attribute(select, "name").zip(value));
+    }
+    for area in form.split("<textarea ").skip(1) {
+        let (head, text) = area.split("</textarea>").next().unwrap().split_once('>').unwrap();
+        all.extend(attribute(head, "name").map(|name| (name, unescape(text))));
+    }
+    all
 }
 
 fn unescape(text: &str) -> String {
