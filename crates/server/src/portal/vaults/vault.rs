@@ -290,7 +290,6 @@ mod tests {
             assert_eq!((vault.immutability(), vault.is_guarded()), (Switch::On, true));
             assert_eq!((vault.level().steps, vault.redundancy()), (2, "GeoRedundant"));
             assert_eq!(vault.group(), "rg");
-            assert!(vault.subscription().ends_with("0b"), "{}", vault.subscription());
         }
     }
 }
