@@ -99,10 +99,6 @@ impl PointsPage {
         link::with(&self.item.page("items/points"), "day", &day_of(point.at().0).to_string())
     }
 
-    fn is_newest(&self, point: &Point) -> bool {
-        self.summary.latest.as_ref().is_some_and(|latest| latest.name == point.name)
-    }
-
     /// What keeps a recovery point for as long as it is kept.
     fn tier(&self, point: &Point) -> Option<&str> {
         self.item.tier_of(point.days()?)
@@ -117,7 +113,7 @@ pub async fn show(viewer: Viewer, Path(item): Path<String>, Query(asked): Query<
 async fn page(viewer: &Viewer, id: &str, asked: &Asked) -> Result<Response> {
     let item = Item::read(viewer, id).await?;
     let today = day_of(viewer.now);
-    let day: Option<Date> = asked.day.parse().ok();
+    let day: Option<Date> = asked.day.parse().ok().filter(|day| Month::holds(*day));
     let newest = item.last.map_or(today, |last| day_of(last.0));
     let month = Month::parse(&asked.month).or(day.map(Month::of)).unwrap_or(Month::of(newest));
     let here = item.page("items/points");

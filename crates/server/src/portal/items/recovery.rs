@@ -64,8 +64,6 @@ pub struct Summary {
     days: Vec<OfDay>,
     /// How many there are altogether.
     pub total_count: u64,
-    /// The newest, which does not end.
-    pub latest: Option<Named>,
     /// The oldest.
     pub earliest: Option<Named>,
     /// The next to end.
