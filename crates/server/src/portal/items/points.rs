@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::calendar::Month;
 use super::item::Item;
-use super::recovery::{Named, Point, Summary, day_of};
+use super::recovery::{Arrived, Point, Summary, day_of};
 use crate::portal::link;
 use crate::portal::shell::Frame;
 use crate::portal::viewer::Viewer;
@@ -95,7 +95,7 @@ impl PointsPage {
         self.day.map(|day| day.strftime("%-d %B %Y").to_string()).unwrap_or_default()
     }
 
-    fn day_page(&self, point: &Named) -> String {
+    fn day_page(&self, point: &Arrived) -> String {
         link::with(&self.item.page("items/points"), "day", &day_of(point.at().0).to_string())
     }
 
