@@ -56,15 +56,13 @@ pub struct ScheduleProperties {
     /// `Activated` or `Assigned`.
     #[serde(default)]
     pub assignment_type: String,
-    /// The approval of a request.
-    pub approval_id: Option<String>,
     /// Why it was asked for.
     #[serde(default)]
     pub justification: String,
     /// What a request wants: `SelfActivate`, `AdminAssign`, …
     #[serde(default)]
     pub request_type: String,
-    /// From when and how long a request wants it.
+    /// How long a request wants it.
     pub schedule_info: Option<ScheduleInfo>,
     /// The ticket that a request names.
     #[serde(default)]
@@ -79,12 +77,9 @@ pub struct ScheduleProperties {
     pub expanded_properties: Expanded,
 }
 
-/// From when and how long something is wanted.
+/// How long something is wanted.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub struct ScheduleInfo {
-    /// From when.
-    pub start_date_time: Option<Timestamp>,
     /// How long.
     pub expiration: Expiration,
 }

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 use super::super::consent::{Roles, Schedule, Wish};
 use super::super::posted::Posted;
-use super::super::shell::{Frame, status_of};
+use super::super::shell::{Frame, Link, status_of};
 use super::super::viewer::Viewer;
 use super::super::words::name_of;
 use super::rules::{Approval, Demands};
@@ -31,8 +31,11 @@ struct ActivatePage<'a> {
     frame: Frame,
     now: Timestamp,
     scope: &'a str,
+    role: &'a str,
     directory: Option<&'a str>,
     eligible: Option<&'a Schedule>,
+    /// The other roles that can be activated here.
+    others: Vec<Link>,
     active: Option<&'a Schedule>,
     waiting: Option<&'a Schedule>,
     demands: Demands,
@@ -83,9 +86,10 @@ pub async fn act(
     let outcome = async {
         let scope = scope_of(&scope)?;
         let typed = Typed::of(&form);
-        match ask(&viewer, scope.as_str(), &of.role, &typed).await {
+        let role = form.get("role").unwrap_or(&of.role);
+        match ask(&viewer, scope.as_str(), role, &typed).await {
             Ok(asked) => Ok(said(&viewer, &asked)),
-            Err(error) => page(&viewer, scope.as_str(), &of.role, typed, Some(&error)).await,
+            Err(error) => page(&viewer, scope.as_str(), role, typed, Some(&error)).await,
         }
     };
     viewer.answer(outcome.await)
@@ -142,8 +146,11 @@ pub fn instant(text: &str) -> Result<Option<Timestamp>> {
     Ok(Some(at.timestamp()))
 }
 
-/// The schedule of a role among those at a scope.
+/// The schedule of a role among those at a scope; the first when no role is named.
 fn of_role<'s>(schedules: &'s [Schedule], role: &str) -> Option<&'s Schedule> {
+    if role.is_empty() {
+        return schedules.first();
+    }
     let named = |schedule: &&Schedule| {
         name_of(&schedule.properties.role_definition_id).eq_ignore_ascii_case(name_of(role))
     };
@@ -158,7 +165,9 @@ async fn page(
     error: Option<&Error>,
 ) -> Result<Response> {
     let Roles { eligible, active, waiting } = viewer.roles_at(scope).await?;
-    let eligible = of_role(&eligible, role);
+    let all = eligible;
+    let eligible = of_role(&all, role);
+    let role = eligible.map_or(role, |eligible| name_of(&eligible.properties.role_definition_id));
     let demands = match eligible {
         Some(eligible) => viewer.demands(scope, &eligible.properties.scope, role).await?,
         None => Demands::default(),
@@ -171,8 +180,10 @@ async fn page(
         frame: viewer.frame(super::Section::Privileged, title).crumb("My roles", MINE),
         now: viewer.now,
         scope,
+        role,
         directory: viewer.directory_of(scope),
         eligible,
+        others: others(&all, scope, role),
         // Another scope above may hold the same role; only what is at this one keeps it from being asked for here.
         active: of_role(&active, role).filter(|held| held.properties.scope.eq_ignore_ascii_case(scope)),
         waiting: of_role(&waiting, role).filter(|held| held.properties.scope.eq_ignore_ascii_case(scope)),
@@ -186,12 +197,30 @@ async fn page(
     Ok(viewer.page_with(status, &page))
 }
 
+/// The other roles that can be activated at a scope.
+fn others(eligible: &[Schedule], scope: &str, role: &str) -> Vec<Link> {
+    let other =
+        |schedule: &&Schedule| !name_of(&schedule.properties.role_definition_id).eq_ignore_ascii_case(role);
+    let mut links: Vec<Link> = eligible
+        .iter()
+        .filter(other)
+        .map(|schedule| Link {
+            href: activation_page(scope, &schedule.properties.role_definition_id),
+            text: schedule.role().into(),
+            current: false,
+        })
+        .collect();
+    links.sort_by(|one, other| one.text.cmp(&other.text));
+    links.dedup_by(|one, other| one.href == other.href);
+    links
+}
+
 /// Whom to expect a decision from: the names on the list, as far as the directory tells them.
 async fn approvers(viewer: &Viewer, scope: &str, approval: Option<&Approval>) -> Result<Vec<String>> {
     let listed = approval.into_iter().flat_map(|approval| &approval.approval_stages);
     let listed: Vec<_> = listed.flat_map(|stage| &stage.primary_approvers).collect();
     let ids: Vec<&str> = listed.iter().map(|approver| approver.id.as_str()).collect();
-    let names = viewer.names_of(viewer.tenant_for(scope), &ids).await?;
+    let names = viewer.principals_of(viewer.tenant_for(scope), &ids).await?;
     let name = |approver: &&super::rules::Approver| match names.get(&approver.id) {
         Some(known) => known.label(),
         None if approver.description.is_empty() => "somebody whose name you may not see".into(),

@@ -51,7 +51,7 @@ impl Viewer {
     ///
     /// # Errors
     /// What Graph answers but for a refusal.
-    pub(super) async fn names_of(
+    pub(super) async fn principals_of(
         &self,
         directory: Option<TenantId>,
         ids: &[&str],

@@ -200,7 +200,7 @@ async fn find(viewer: &Viewer, scope: &str, role: &str) -> Result<Setting> {
     let stages = approval.into_iter().flat_map(|approval| &approval.approval_stages);
     let ids: Vec<&str> =
         stages.flat_map(|stage| &stage.primary_approvers).map(|approver| approver.id.as_str()).collect();
-    let names = viewer.names_of(viewer.tenant_for(scope), &ids).await?;
+    let names = viewer.principals_of(viewer.tenant_for(scope), &ids).await?;
     Ok(Setting {
         scope: scope.into(),
         role: super::name_of(role).into(),

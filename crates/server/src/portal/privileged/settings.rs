@@ -1,9 +1,9 @@
 //! The roles of a scope, with what it takes to activate each.
 
-use arm::Result;
+use arm::{Error, ResourceId, Result};
 use askama::Template;
 use axum::extract::{Path, Query};
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::super::link;
@@ -32,14 +32,39 @@ pub struct Which {
 pub async fn show(viewer: Viewer, Path(scope): Path<String>, Query(which): Query<Which>) -> Response {
     let page = async {
         let scope = scope_of(&scope)?;
-        page(&viewer, scope.as_str(), which.q).await
+        match policy_of(&scope) {
+            Some(above) => of_policy(&viewer, above.as_str(), &scope).await,
+            None => page(&viewer, scope.as_str(), which.q).await,
+        }
     };
     viewer.answer(page.await)
 }
 
+/// The scope of a policy, if the id is one of a policy: findings name it so.
+fn policy_of(id: &ResourceId) -> Option<ResourceId> {
+    let (scope, kind) = id.as_str().split_at_checked(id.as_str().rfind("/providers/")?)?;
+    let kind = kind.to_ascii_lowercase();
+    kind.starts_with("/providers/microsoft.authorization/rolemanagementpolicies/")
+        .then(|| ResourceId::parse(scope).ok())
+        .flatten()
+}
+
+/// Leads to the role that a policy is about.
+async fn of_policy(viewer: &Viewer, scope: &str, policy: &ResourceId) -> Result<Response> {
+    let policies = policies(viewer, scope).await?;
+    let found = policies
+        .iter()
+        .find(|known| known.properties.policy_id.eq_ignore_ascii_case(policy.as_str()))
+        .ok_or_else(|| Error::not_found("RoleManagementPolicyNotFound", "There is no such policy."))?;
+    Ok(Redirect::to(&setting_page(scope, &found.properties.role_definition_id)).into_response())
+}
+
+async fn policies(viewer: &Viewer, scope: &str) -> Result<Vec<PolicyAssignment>> {
+    viewer.list(&format!("{scope}{AUTHORIZATION}/roleManagementPolicyAssignments"), &[]).await
+}
+
 async fn page(viewer: &Viewer, scope: &str, q: String) -> Result<Response> {
-    let mut policies: Vec<PolicyAssignment> =
-        viewer.list(&format!("{scope}{AUTHORIZATION}/roleManagementPolicyAssignments"), &[]).await?;
+    let mut policies = policies(viewer, scope).await?;
     let wanted = q.trim().to_lowercase();
     policies.retain(|policy| policy.role().to_lowercase().contains(&wanted));
     policies

@@ -44,8 +44,9 @@ impl<'a> Browser<'a> {
     pub async fn submit(&self, page: &Shown, fields: &[(&str, &str)]) -> Shown {
         let names = |form: &&str| {
             fields.iter().all(|(name, value)| {
+                let button = ["do", "directory"].contains(name);
                 form.contains(&format!("name=\"{name}\" value=\"{value}\""))
-                    || form.contains(&format!("name=\"{name}\""))
+                    || (!button && form.contains(&format!("name=\"{name}\"")))
             })
         };
         let form = page.answer.text.split("<form ").skip(1).map(|form| form.split("</form>").next().unwrap());
@@ -139,6 +140,7 @@ impl Shown {
         );
         settings.add_filter(r"https://localhost:\d+|https://127\.0\.0\.1:\d+", "[origin]");
         settings.add_filter(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[time]");
+        settings.add_filter(r"\d{4}%2D\d\d%2D\d\dT\d\d%3A\d\d%3A\d\d(%2E\d+)?Z", "[time]");
         settings.add_filter(
             r"\b\d{1,2} (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4}(, \d\d:\d\d)?",
             "[day]",
@@ -160,7 +162,18 @@ fn hidden(form: &str) -> BTreeMap<String, String> {
         _ => true,
     };
     let pair = |input: &str| Some((attribute(input, "name")?, attribute(input, "value").unwrap_or_default()));
-    inputs.filter(counts).filter_map(pair).collect()
+    let mut all: BTreeMap<String, String> = inputs.filter(counts).filter_map(pair).collect();
+    for select in form.split("<select ").skip(1).map(|select| select.split("</select>").next().unwrap()) {
+        let options: Vec<&str> = select.split("<option ").skip(1).collect();
+        let chosen = options.iter().find(|option| option.split('>').next().unwrap().contains(" selected"));
+        let value = chosen.or(options.first()).and_then(|option| attribute(option, "value"));
+        all.extend(attribute(select, "name").zip(value));
+    }
+    for area in form.split("<textarea ").skip(1) {
+        let (head, text) = area.split("</textarea>").next().unwrap().split_once('>').unwrap();
+        all.extend(attribute(head, "name").map(|name| (name, unescape(text))));
+    }
+    all
 }
 
 fn unescape(text: &str) -> String {

@@ -298,7 +298,8 @@ async fn the_eligible_see_their_own_at_the_root_and_what_their_role_asks_for() {
         guard()
     );
     // A guest who holds nothing there, and so sees no subscription.
-    world.server.revoke_all(ALICE_GUEST);
+    let reader = world.server.grant(ALICE_GUEST, crate::pim::world::READER, &guard());
+    world.server.revoke(&reader);
     let alice = world.server.as_(ALICE_GUEST);
     assert_eq!(alice.get(at_root).await.expect(200)["value"], json!([]));
     assert_eq!(alice.get(&policies).await.status, 403);
