@@ -10,11 +10,11 @@ mod list;
 mod new;
 mod operations;
 mod overview;
-mod places;
+pub mod places;
 mod principals;
 mod properties;
 mod table;
-mod tags;
+pub mod tags;
 
 use std::collections::BTreeMap;
 
