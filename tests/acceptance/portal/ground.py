@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
@@ -16,8 +17,8 @@ from restic import Restic, credentials_of
 from scene import (ask_for_consent, assign, make_eligible, make_group, make_guard, make_item, make_policy, make_vault,
                    mab_policy, put_under_guard, require_approval_by)
 from server import Server
-from world import (ALICE, AUTOMATION, BOB, FABSEC, GUARD_SUB, OPERATORS, READER, REGION, SAM, VAULT_SUB, Person,
-                   backup_vault_id, group_id)
+from world import (ALICE, AUTOMATION, BOB, FABSEC, GUARD_SUB, MUA_OPERATOR, OPERATORS, READER, REGION, SAM, VAULT_SUB, Person,
+                   backup_vault_id, group_id, role_id)
 
 GUEST = ALICE.oids[FABSEC]
 WHOM_TO_ASK = "Ask the security team: security@fabsec.example, or 555 0100 at night."
@@ -176,5 +177,6 @@ def lay_out(server, time):
     ground.note(vault=vault, item=item, old=old, policy=policy, point=point, job=job, alert=alert, bare=bare,
                 backup_vault=backup_vault, instance=instance, guard=guard, request=request["id"],
                 approval=request["properties"]["approvalId"].rsplit("/")[-1], alice=ALICE.oid, guest=GUEST, sam=SAM.oid,
-                olga=olga.oid, group=OPERATORS, application=AUTOMATION.app_id)
+                olga=olga.oid, group=OPERATORS, application=AUTOMATION.oids[ALICE.home],
+                role=quote(role_id(GUARD_SUB, MUA_OPERATOR)))
     return ground

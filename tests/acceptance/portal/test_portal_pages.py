@@ -80,15 +80,16 @@ def test_it_works_by_keyboard(visitor, page):
 
 
 def test_it_fits_everywhere_and_is_accessible(visitor, page, address):
-    """In light at the width of a desk, and in dark at that of a phone."""
+    """For axe, in light at the width of a desk, and in dark at that of a phone."""
     come_to(visitor, page, address)  # as one comes to it, with the focus nowhere else
+    looks.pictures(visitor.page, page.name)
+    for width in 320, PHONE["width"], DESKTOP["width"]:  # the first is what enlarging a page four times leaves of a desk
+        looks.show(visitor.page, "light", {"width": width, "height": 800})
+        looks.fits(visitor.page, width)
+    looks.shorten(visitor.page)
     for theme, size in ("light", DESKTOP), ("dark", PHONE):
         looks.show(visitor.page, theme, size)
-        looks.fits(visitor.page, size["width"])
         looks.axe(visitor.page)
-    looks.pictures(visitor.page, page.name)
-    looks.show(visitor.page, "light", {"width": 320, "height": 640})  # what enlarging a page four times leaves of a desk
-    looks.fits(visitor.page, 320)
 
 
 def test_it_tells_nothing_to_who_may_not_know(ground, window, page, address):

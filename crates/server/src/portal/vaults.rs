@@ -2,16 +2,16 @@
 
 mod activity;
 mod alerts;
-mod change;
+pub mod change;
 mod create;
 mod jobs;
 mod list;
 mod overview;
 mod policies;
-mod policy;
+pub mod policy;
 mod properties;
 mod separation;
-mod vault;
+pub mod vault;
 
 use arm::{Error, ErrorKind, ResourceId, Result};
 pub use properties::shown_once;

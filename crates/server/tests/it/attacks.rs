@@ -349,3 +349,47 @@ async fn a_wiped_head_comes_back_from_a_view() {
         machine.must_come_back(backup).await;
     }
 }
+
+/// A12: another client, whose uploads are chunked and which takes no locks: it prunes in two steps, and at once.
+#[tokio::test]
+#[ignore = "needs rustic: COUNTERSIGN_RUSTIC names its program"]
+async fn what_rustic_prunes_away_comes_back_with_restic() {
+    let world = world().await;
+    let mut machine = Machine::new(&world);
+    machine.rustic(&["init"]).await;
+    let mut backups = Vec::new();
+    for _ in 0..3 {
+        backups.push(machine.back_up_with_rustic().await);
+        machine.change();
+        pass(&world, 1);
+    }
+    let stored = world.names("data").await;
+    // First it marks what nobody needs, and then, as it would a day later, deletes that.
+    machine.rustic(&["forget", &backups[0].point]).await;
+    machine.rustic(&["prune", "--max-unused", "0%", "--max-repack", "unlimited"]).await;
+    pass(&world, 1);
+    machine
+        .rustic(&["prune", "--max-unused", "0%", "--max-repack", "unlimited", "--keep-delete", "0s"])
+        .await;
+    let left = world.names("data").await;
+    assert!(stored.iter().any(|pack| !left.contains(pack)), "the second one deletes");
+    machine.rustic(&["forget", &backups[1].point]).await;
+    machine.rustic(&["prune", "--max-unused", "0%", "--max-repack", "unlimited", "--instant-delete"]).await;
+    let less = world.names("data").await;
+    assert!(left.iter().any(|pack| !less.contains(pack)), "and this one at once");
+    machine.rustic(&["check", "--read-data"]).await;
+    pass(&world, 20);
+    for backup in &backups {
+        machine.must_come_back(backup).await;
+    }
+    backups.push(machine.back_up_with_rustic().await);
+    // 40 days later that of the weekday and the newest are left, and what the others alone needed is gone.
+    let files = world.files("data");
+    pass(&world, 20);
+    assert_eq!(machine.points().await.len(), 2);
+    assert!(files.iter().any(|file| !world.files("data").contains(file)), "what nobody needs is gone");
+    for backup in [&backups[0], &backups[3]] {
+        machine.must_come_back(backup).await;
+    }
+    machine.rustic(&["check", "--read-data"]).await;
+}

@@ -474,17 +474,19 @@ fn write_object(write: &ObjectWrite) -> Vec<Statement<'_>> {
             let sql = "INSERT INTO repositories (repository, sequence, state) VALUES ($1, 0, 'live')";
             vec![statement(sql, [Value::Text(repository)])]
         }
-        ObjectWrite::DropRepository { repository } => {
-            let objects = "DELETE FROM objects WHERE repository = $1";
-            let bytes = "DELETE FROM stored_bytes WHERE repository = $1";
-            // All its bytes go with it.
-            let purged = "DELETE FROM purged WHERE repository = $1";
-            let [objects, bytes, purged] =
-                [objects, bytes, purged].map(|sql| statement(sql, [Value::Text(repository)]));
-            vec![objects, bytes, purged, set_state(repository, "dropped")]
-        }
+        ObjectWrite::DropRepository { repository } => drop_repository(repository),
         ObjectWrite::RepositoryGone { repository } => vec![set_state(repository, "gone")],
     }
+}
+
+fn drop_repository(repository: &str) -> Vec<Statement<'_>> {
+    let objects = "DELETE FROM objects WHERE repository = $1";
+    let bytes = "DELETE FROM stored_bytes WHERE repository = $1";
+    // All its bytes go with it.
+    let purged = "DELETE FROM purged WHERE repository = $1";
+    let [objects, bytes, purged] =
+        [objects, bytes, purged].map(|sql| statement(sql, [Value::Text(repository)]));
+    vec![objects, bytes, purged, set_state(repository, "dropped")]
 }
 
 fn set_state<'a>(repository: &'a str, state: &'static str) -> Statement<'a> {

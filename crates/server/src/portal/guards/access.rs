@@ -80,7 +80,7 @@ impl Scope {
     }
 
     /// Whether it is a guard itself.
-    fn is_guard(&self) -> bool {
+    pub fn is_guard(&self) -> bool {
         self.sort == "Resource Guard"
     }
 
@@ -109,7 +109,7 @@ impl Scope {
 }
 
 /// The scope of something about access: what stands before the last `/providers/Microsoft.Authorization/`.
-fn scope_of(id: &str) -> Option<&str> {
+pub(super) fn scope_of(id: &str) -> Option<&str> {
     let at = id.to_ascii_lowercase().rfind("/providers/microsoft.authorization/")?;
     id.get(..at)
 }

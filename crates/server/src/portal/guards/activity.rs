@@ -11,7 +11,7 @@ use crate::portal::link;
 use crate::portal::moment::Moment;
 use crate::portal::shell::Frame;
 use crate::portal::viewer::Viewer;
-use crate::portal::words::name_of;
+use crate::portal::words::{name_of, short_ids};
 
 /// How many events one page shows.
 const PAGE: usize = 50;
@@ -124,6 +124,11 @@ impl Event {
             Some(operation) => super::table::sentence(operation.title()),
             None => operation.clone(),
         }
+    }
+
+    /// Why, in a sentence.
+    fn says(&self) -> String {
+        short_ids(&self.properties.message)
     }
 
     fn was_refused(&self) -> bool {

@@ -8,7 +8,9 @@ use axum::extract::Path;
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::access::scope_of;
 use super::holdings::below;
+use super::places::Names;
 use super::principals::{self, Principal};
 use super::{Guard, frame_of, linked, read_guard};
 use crate::portal::consent::Schedule;
@@ -16,7 +18,7 @@ use crate::portal::link;
 use crate::portal::moment::Moment;
 use crate::portal::shell::Frame;
 use crate::portal::viewer::Viewer;
-use crate::portal::words::{self, name_of};
+use crate::portal::words::name_of;
 
 /// Somebody who can change a vault and override its guard.
 #[derive(Deserialize)]
@@ -26,6 +28,9 @@ struct Conflict {
     vault_id: String,
     vault_rights: Option<Vec<Right>>,
     resource_guard_rights: Option<Vec<Right>>,
+    /// The vault's page, for whoever its directory lets in.
+    #[serde(skip)]
+    vault_page: Option<String>,
 }
 
 /// By what they hold one of the two.
@@ -41,6 +46,9 @@ struct Right {
     end_date_time: Option<jiff::Timestamp>,
     #[serde(default)]
     overrides: Vec<String>,
+    /// What the scope is called.
+    #[serde(skip)]
+    place: String,
 }
 
 #[derive(Deserialize)]
@@ -138,25 +146,37 @@ struct Approver {
 }
 
 /// Who approves activations of a role.
-struct Policy {
-    settings: String,
-    role: String,
-    stages: Vec<Approvers>,
+pub struct Policy {
+    /// The page of the role's settings.
+    pub settings: String,
+    /// The role's name.
+    pub role: String,
+    /// Each list of those who approve.
+    pub stages: Vec<Approvers>,
     /// Whether anybody has to approve at all.
     needed: bool,
 }
 
 /// A stage, with names.
-struct Approvers {
+pub struct Approvers {
     needed: u32,
-    people: Vec<Principal>,
+    /// People and groups.
+    pub people: Vec<Principal>,
 }
 
 /// `GET /portal/guards/separation/{id}`
 pub async fn separation(viewer: Viewer, Path(id): Path<String>) -> Response {
     let page = async {
         let guard = read_guard(&viewer, &id).await?;
-        let conflicts = viewer.list(&format!("{}/separationOfDuties", guard.id), &[]).await?;
+        let path = format!("{}/separationOfDuties", guard.id);
+        let mut conflicts: Vec<Conflict> = viewer.list(&path, &[]).await?;
+        let scopes = conflicts.iter().flat_map(Conflict::rights).map(|right| right.scope.as_str());
+        let places = Names::of_scopes(&viewer, scopes).await?;
+        for conflict in &mut conflicts {
+            conflict.name_places(&places);
+            let known = viewer.directory_of(&conflict.vault_id).is_some();
+            conflict.vault_page = known.then(|| link::page("vaults/overview", &conflict.vault_id));
+        }
         let linked = linked::read(&viewer, &guard.id).await?.len();
         let frame = frame_of(&viewer, &guard, "guards/separation");
         Ok(viewer.page(&SeparationPage { frame, guard, conflicts, linked }))
@@ -170,25 +190,29 @@ pub async fn approvers(viewer: Viewer, Path(id): Path<String>) -> Response {
         let guard = read_guard(&viewer, &id).await?;
         let findings = viewer.list(&format!("{}/approverFindings", guard.id), &[]).await?;
         let frame = frame_of(&viewer, &guard, "guards/approvers");
-        let policies = policies(&viewer, &guard).await?;
+        let policies = policies(&viewer, &guard.id).await?;
         Ok(viewer.page(&ApproversPage { frame, findings, policies }))
     };
     viewer.answer(page.await)
 }
 
-/// Who approves at the guard: for the role that is made for it, and for those that somebody is eligible for.
-async fn policies(viewer: &Viewer, guard: &Guard) -> Result<Vec<Policy>> {
+/// Who approves at the guard: for the role that is made for it, and for those that somebody is eligible for. Nothing for
+/// whoever may not read the settings of roles.
+///
+/// # Errors
+/// What ARM answers.
+pub async fn policies(viewer: &Viewer, guard: &str) -> Result<Vec<Policy>> {
     let here = [("$filter", "atScope()")];
-    let path = below(&guard.id, "roleEligibilitySchedules");
+    let path = below(guard, "roleEligibilitySchedules");
     let eligible: Vec<Schedule> = viewer.list_if_any(&path, &here).await?;
     let mut roles: BTreeSet<String> =
         eligible.iter().map(|one| name_of(&one.properties.role_definition_id).to_ascii_lowercase()).collect();
     roles.insert(rbac::role_ids::BACKUP_MUA_OPERATOR.to_string());
-    let path = below(&guard.id, "roleManagementPolicyAssignments");
+    let path = below(guard, "roleManagementPolicyAssignments");
     let mut all: Vec<PolicyAssignment> = viewer.list_if_any(&path, &[]).await?;
     all.retain(|policy| roles.contains(&name_of(&policy.properties.role_definition_id).to_ascii_lowercase()));
     let ids = all.iter().flat_map(PolicyAssignment::approvers).map(|approver| approver.id.clone());
-    let names = principals::names(viewer, &guard.id, ids.collect()).await?;
+    let names = principals::names(viewer, guard, ids.collect()).await?;
     let known = |approver: &Approver| {
         names.get(&approver.id).cloned().unwrap_or_else(|| Principal::unknown(&approver.id))
     };
@@ -216,7 +240,11 @@ impl PolicyAssignment {
             people: stage.primary_approvers.iter().map(&known).collect(),
         };
         Policy {
-            settings: link::page("privileged/settings", &self.properties.policy_id),
+            settings: link::with(
+                &link::page("privileged/setting", scope_of(&self.properties.policy_id).unwrap_or_default()),
+                "role",
+                name_of(&self.properties.role_definition_id),
+            ),
             role: self.properties.policy_assignment_properties.role_definition.display_name.clone(),
             stages: stages.iter().map(stage).collect(),
             needed: setting.is_some_and(|setting| setting.is_approval_required),
@@ -235,8 +263,15 @@ impl Conflict {
         name_of(&self.vault_id)
     }
 
-    fn vault_page(&self) -> String {
-        link::page("vaults/overview", &self.vault_id)
+    fn rights(&self) -> impl Iterator<Item = &Right> {
+        self.on_vault().iter().chain(self.on_guard())
+    }
+
+    fn name_places(&mut self, places: &Names) {
+        let sides = [&mut self.vault_rights, &mut self.resource_guard_rights];
+        for right in sides.into_iter().flatten().flatten() {
+            right.place = places.of(&right.scope);
+        }
     }
 
     fn on_vault(&self) -> &[Right] {
@@ -257,10 +292,6 @@ impl Right {
 
     fn is_eligible(&self) -> bool {
         self.role_eligibility_schedule_id.is_some()
-    }
-
-    fn place(&self) -> String {
-        words::scope(&self.scope)
     }
 
     fn ends(&self) -> Option<Moment> {
@@ -301,6 +332,6 @@ impl Finding {
     }
 
     fn settings(&self) -> String {
-        link::page("privileged/settings", &self.policy_id)
+        link::page("privileged/settings", scope_of(&self.policy_id).unwrap_or_default())
     }
 }

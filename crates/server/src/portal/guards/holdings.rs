@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arm::{ResourceId, Result};
+use arm::Result;
 use rbac::{Action, Permission};
 use serde::Deserialize;
 
+use super::places::Names;
 use super::principals::{self, Principal};
 use crate::portal::consent::Schedule;
 use crate::portal::moment::Moment;
@@ -44,6 +45,8 @@ pub struct Holding {
     pub role: String,
     /// Where it is held.
     pub scope: String,
+    /// What that is called.
+    pub place: String,
     /// Whether that is above the scope that was asked about.
     pub inherited: bool,
     /// How.
@@ -155,7 +158,10 @@ pub async fn read(viewer: &Viewer, scope: &str) -> Result<Held> {
     let ids = assignments.iter().map(|one| &one.properties.principal_id);
     let ids = ids.chain(schedules.iter().chain(&eligible).map(|one| &one.properties.principal_id));
     let names = principals::names(viewer, scope, ids.cloned().collect()).await?;
-    let book = Book { scope, names, roles: &roles };
+    let at = assignments.iter().map(|one| one.properties.scope.as_str());
+    let at = at.chain(eligible.iter().map(|one| one.properties.scope.as_str()));
+    let places = Names::of_scopes(viewer, at).await?;
+    let book = Book { scope, names, places, roles: &roles };
     let mut holdings = book.assigned(&assignments, &schedules);
     holdings.extend(eligible.iter().map(|one| book.scheduled(one, How::Eligible)));
     holdings.sort_by(|one, other| one.order().cmp(&other.order()));
@@ -166,6 +172,7 @@ pub async fn read(viewer: &Viewer, scope: &str) -> Result<Held> {
 struct Book<'a> {
     scope: &'a str,
     names: BTreeMap<String, Principal>,
+    places: Names,
     roles: &'a [Role],
 }
 
@@ -195,6 +202,7 @@ impl Book<'_> {
             role: self.role(&properties.role_definition_id),
             role_id: properties.role_definition_id.clone(),
             inherited: self.is_above(&properties.scope),
+            place: self.places.of(&properties.scope),
             scope: properties.scope.clone(),
             how: How::Standing,
             starts: properties.created_on.map(Moment),
@@ -211,6 +219,7 @@ impl Book<'_> {
             role: schedule.role().to_string(),
             role_id: properties.role_definition_id.clone(),
             inherited: self.is_above(&properties.scope),
+            place: self.places.of(&properties.scope),
             scope: properties.scope.clone(),
             how,
             starts: properties.start_date_time.map(Moment),
@@ -265,14 +274,6 @@ impl Holding {
             How::Activated => "warn",
             How::Eligible => "info",
             How::Standing | How::UntilThen | How::Later => "quiet",
-        }
-    }
-
-    /// Where it is held, in words.
-    pub fn place(&self) -> String {
-        match ResourceId::parse(&self.scope) {
-            Ok(scope) if scope.is_root() => "All of the directory".into(),
-            _ => words::scope(&self.scope),
         }
     }
 

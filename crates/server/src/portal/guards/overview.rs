@@ -19,7 +19,7 @@ use crate::portal::moment::Moment;
 use crate::portal::posted::Posted;
 use crate::portal::shell::Frame;
 use crate::portal::viewer::Viewer;
-use crate::portal::words::name_of;
+use crate::portal::words::{name_of, short_ids};
 
 /// How many alerts the page shows.
 const ALERTS: usize = 8;
@@ -181,8 +181,8 @@ impl Alert {
         Moment(self.properties.essentials.start_date_time)
     }
 
-    fn says(&self) -> &str {
-        &self.properties.essentials.description
+    fn says(&self) -> String {
+        short_ids(&self.properties.essentials.description)
     }
 
     /// The kind of its badge, and what that says.

@@ -1,12 +1,15 @@
 //! Where things are: the subscriptions that a person sees in all their directories, and what is in them.
 
-use arm::{Result, TenantId};
+use std::collections::BTreeMap;
+
+use arm::{ResourceId, Result, TenantId};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::arm::route::Method;
 use crate::portal::ask::of;
 use crate::portal::viewer::Viewer;
+use crate::portal::words;
 
 /// A subscription, with the directory that it belongs to.
 #[derive(Clone, Debug)]
@@ -71,6 +74,34 @@ pub async fn of_viewer(viewer: &Viewer) -> Result<Vec<Place>> {
 /// What ARM answers.
 pub async fn resources(viewer: &Viewer, subscription: &str) -> Result<Vec<Resource>> {
     viewer.list_if_any(&format!("{subscription}/resources"), &[]).await
+}
+
+/// What scopes are called: subscriptions as their owners call them, everything else as its id ends.
+pub struct Names(BTreeMap<String, String>);
+
+impl Names {
+    /// Looks the subscriptions up that are among some scopes, as far as the viewer may.
+    ///
+    /// # Errors
+    /// What ARM answers.
+    pub async fn of_scopes<'a>(viewer: &Viewer, scopes: impl Iterator<Item = &'a str>) -> Result<Self> {
+        let mut names = BTreeMap::new();
+        for scope in scopes {
+            let subscription = ResourceId::parse(scope).is_ok_and(|id| id.segments().count() == 2);
+            if !subscription || names.contains_key(scope) || viewer.account_for(scope).is_none() {
+                continue;
+            }
+            if let Some(known) = viewer.read_if_any::<Subscription>(scope, &[]).await? {
+                names.insert(scope.to_string(), known.display_name);
+            }
+        }
+        Ok(Self(names))
+    }
+
+    /// What a scope is called.
+    pub fn of(&self, scope: &str) -> String {
+        self.0.get(scope).map_or_else(|| words::scope(scope), |name| format!("Subscription {name}"))
+    }
 }
 
 impl Resource {

@@ -31,6 +31,9 @@ pub struct Principal {
     /// What a person signs in with.
     #[serde(default)]
     pub user_principal_name: Option<String>,
+    /// Where a person gets mail: of a guest, the name that they sign in with at home.
+    #[serde(default)]
+    pub mail: Option<String>,
     /// `Guest` or `Member`.
     #[serde(default)]
     pub user_type: Option<String>,
@@ -49,6 +52,7 @@ impl Principal {
             kind: String::new(),
             display_name: None,
             user_principal_name: None,
+            mail: None,
             user_type: None,
         }
     }
@@ -60,10 +64,8 @@ impl Principal {
 
     /// The name that it signs in with, or what sort of thing it is.
     pub fn detail(&self) -> &str {
-        match self.user_principal_name.as_deref() {
-            Some(name) => name,
-            None => self.sort(),
-        }
+        let mail = self.mail.as_deref().filter(|_| self.user_type.as_deref() == Some("Guest"));
+        mail.or(self.user_principal_name.as_deref()).unwrap_or_else(|| self.sort())
     }
 
     /// Person, guest, group or application.
@@ -80,7 +82,12 @@ impl Principal {
     /// Whether some text is in a name of it, without regard to case.
     pub fn matches(&self, text: &str) -> bool {
         let text = text.to_lowercase();
-        let names = [self.display_name.as_deref(), self.user_principal_name.as_deref(), Some(&self.id)];
+        let names = [
+            self.display_name.as_deref(),
+            self.user_principal_name.as_deref(),
+            self.mail.as_deref(),
+            Some(&self.id),
+        ];
         names.into_iter().flatten().any(|name| name.to_lowercase().contains(&text))
     }
 }
@@ -128,6 +135,21 @@ pub async fn names(
 pub async fn one(viewer: &Viewer, scope: &str, id: &str) -> Result<Principal> {
     let path = format!("directoryObjects/{}", id.replace('/', ""));
     of(viewer.graph(tenant_of(viewer, scope), "GET", &path, &[], Value::Null).await?)
+}
+
+/// The groups that somebody is in, directly or through other groups.
+///
+/// # Errors
+/// What Graph answers.
+pub async fn groups_of(viewer: &Viewer, scope: &str, id: &str) -> Result<BTreeSet<String>> {
+    #[derive(Deserialize)]
+    struct Ids {
+        value: BTreeSet<String>,
+    }
+    let path = format!("directoryObjects/{}/getMemberGroups", id.replace('/', ""));
+    let body = json!({"securityEnabledOnly": false});
+    let ids: Ids = of(viewer.graph(tenant_of(viewer, scope), "POST", &path, &[], body).await?)?;
+    Ok(ids.value)
 }
 
 /// Everybody of the directory of a scope who has a text in the name: people first, then groups and applications.

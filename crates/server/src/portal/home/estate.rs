@@ -18,6 +18,9 @@ use super::super::words::name_of;
 
 /// How many single things of a subscription are asked at the most, for whoever may not read it as a whole.
 const SINGLE: usize = 50;
+/// How many items are asked whether a backup is late: those whose last one is oldest. A late one is an alert, too, however
+/// many there are.
+const DOUBTFUL: usize = 40;
 /// How many gaps and alerts the page shows; the rest is counted.
 const SHOWN: usize = 8;
 
@@ -174,9 +177,6 @@ struct Item {
     name: String,
     frozen: Option<Value>,
     properties: ItemProperties,
-    /// When the next backup is expected.
-    #[serde(default)]
-    outlook: Option<Outlook>,
 }
 
 #[derive(Deserialize)]
@@ -190,10 +190,18 @@ struct ItemProperties {
     is_scheduled_for_deferred_delete: bool,
 }
 
+/// How an item's backups stand.
 #[derive(Deserialize)]
 struct Outlook {
+    properties: OutlookProperties,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OutlookProperties {
+    last_recovery_point_time: Option<Timestamp>,
     #[serde(default)]
-    overdue: bool,
+    is_overdue: bool,
 }
 
 /// A resource of whatever kind.
@@ -223,10 +231,26 @@ impl Viewer {
                 estate.subscriptions.push(subscription);
             }
         }
+        let mut doubtful = Vec::new();
         for vault in &estate.vaults {
             for item in self.items_of(vault).await? {
                 estate.items += 1;
-                estate.gaps.extend(item.gap(vault));
+                match item.gap() {
+                    Standing::Wrong(what) => estate.gaps.push(item.shown(vault, what)),
+                    Standing::Expected => doubtful.push((vault, item)),
+                    Standing::Left => {}
+                }
+            }
+        }
+        doubtful.sort_by_key(|(_, item)| item.properties.last_recovery_point);
+        for (vault, mut item) in doubtful.into_iter().take(DOUBTFUL) {
+            let path = format!("{}/backupOutlook", item.id);
+            let Some(outlook) = self.read_if_any::<Outlook>(&path, &[]).await? else { continue };
+            item.properties.last_recovery_point = outlook.properties.last_recovery_point_time;
+            match outlook.properties.last_recovery_point_time {
+                _ if outlook.properties.is_overdue => estate.gaps.push(item.shown(vault, What::Overdue)),
+                None => estate.gaps.push(item.shown(vault, What::Never)),
+                Some(_) => {}
             }
         }
         estate.gaps.sort_by(|one, other| (one.what, &one.name).cmp(&(other.what, &other.name)));
@@ -332,30 +356,41 @@ impl Vault {
     }
 }
 
+/// How an item stands, as far as a list tells.
+enum Standing {
+    /// It is not protected as it should be.
+    Wrong(What),
+    /// Backups are expected; whether one is late, its outlook tells.
+    Expected,
+    /// Nobody expects backups of it any more.
+    Left,
+}
+
 impl Item {
-    /// What is wrong with it. A deleted one is not expected to be backed up.
-    fn gap(&self, vault: &Vault) -> Option<Gap> {
+    fn gap(&self) -> Standing {
         let properties = &self.properties;
         let state = properties.protection_state.as_deref().or(properties.current_protection_state.as_deref());
         let deleted = properties.is_scheduled_for_deferred_delete || state == Some("SoftDeleted");
-        let overdue = self.outlook.as_ref().is_some_and(|outlook| outlook.overdue);
-        let what = match state {
-            _ if self.frozen.is_some() => What::Frozen,
-            _ if deleted => return None,
-            Some("ProtectionStopped") => What::Stopped,
-            Some("BackupsSuspended") => What::Suspended,
-            _ if overdue => What::Overdue,
-            Some("IRPending") => What::Never,
-            _ => return None,
-        };
-        Some(Gap {
+        match state {
+            _ if self.frozen.is_some() => Standing::Wrong(What::Frozen),
+            _ if deleted => Standing::Left,
+            Some("ProtectionStopped") => Standing::Wrong(What::Stopped),
+            Some("BackupsSuspended") => Standing::Wrong(What::Suspended),
+            Some("IRPending") => Standing::Wrong(What::Never),
+            _ => Standing::Expected,
+        }
+    }
+
+    fn shown(&self, vault: &Vault, what: What) -> Gap {
+        let properties = &self.properties;
+        Gap {
             name: properties.friendly_name.clone().unwrap_or_else(|| self.name.clone()),
             href: link::page("items/overview", &self.id),
             vault: name_of(&vault.id).to_string(),
             directory: vault.directory.clone(),
             what,
             last: properties.last_recovery_point.map(Moment),
-        })
+        }
     }
 }
 

@@ -43,6 +43,12 @@ impl Month {
         (self.first, self.first.last_of_month())
     }
 
+    /// All months of its year.
+    pub fn of_its_year(self) -> impl Iterator<Item = Self> {
+        let first = Date::constant(self.year(), 1, 1);
+        std::iter::successors(Some(Self { first }), |month| Some(month.after())).take(12)
+    }
+
     /// The month before.
     pub fn before(self) -> Self {
         Self { first: self.first.saturating_sub(1.month()) }

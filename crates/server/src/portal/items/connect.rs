@@ -38,8 +38,6 @@ pub struct Asked {
 #[template(path = "portal/items/connect.html")]
 struct ConnectPage {
     frame: Frame,
-    now: Timestamp,
-    here: String,
     label: String,
     commands: Commands,
     secret: Option<Issued>,
@@ -205,8 +203,6 @@ async fn page(
     let known = secret.as_ref().map(|issued| (issued.user_name.as_str(), issued.secret.as_str()));
     let page = ConnectPage {
         frame: item.frame(viewer, "items/connect"),
-        now: viewer.now,
-        here: item.page("items/connect"),
         label: label.into(),
         commands: Commands::of(&item, label, known),
         credentials,

@@ -44,6 +44,19 @@ pub struct Item {
     pub next: Option<Moment>,
     /// Whether that time is over.
     pub overdue: bool,
+    /// How much its repository holds; `None` for who may not know.
+    pub quota: Option<Quota>,
+    /// What its policy keeps, for how many days; also of one whose backups are stopped.
+    pub tiers: Vec<KeptTier>,
+}
+
+/// Some of an item's backups, and for how many days they are kept.
+#[derive(Clone, Debug, Deserialize)]
+pub struct KeptTier {
+    /// Which backups: `daily`, `weekly`, …
+    pub tier: String,
+    /// For how many days.
+    pub days: i64,
 }
 
 /// Where an item stands.
@@ -131,8 +144,7 @@ struct ExtendedInfo {
 }
 
 /// How much an item's repository holds and may hold.
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Clone, Copy)]
 pub struct Quota {
     /// In bytes; none without a quota.
     pub limit_in_bytes: Option<u64>,
@@ -140,9 +152,25 @@ pub struct Quota {
     pub used_in_bytes: u64,
 }
 
+/// How an item's backups stand, each part as far as the viewer may read it.
 #[derive(Deserialize)]
-struct QuotaAnswer {
-    properties: Quota,
+struct Outlook {
+    properties: OutlookProperties,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OutlookProperties {
+    last_recovery_point_time: Option<Timestamp>,
+    next_expected_time: Option<Timestamp>,
+    #[serde(default)]
+    is_overdue: bool,
+    recovery_point_count: Option<u64>,
+    oldest_recovery_point_time: Option<Timestamp>,
+    used_in_bytes: Option<u64>,
+    limit_in_bytes: Option<u64>,
+    #[serde(default)]
+    retention: Vec<KeptTier>,
 }
 
 impl Answer {
@@ -172,6 +200,8 @@ impl Answer {
             last: self.properties.last_recovery_point.map(Moment),
             next: None,
             overdue: false,
+            quota: None,
+            tiers: Vec::new(),
             frozen: self.frozen,
             repository: self.repository_url,
             vault: vault.to_string(),
@@ -218,19 +248,23 @@ impl Item {
         Ok(item)
     }
 
-    /// Reads what answers about instances do not say: when the last backup was.
+    /// Reads how its backups stand.
     ///
     /// # Errors
     /// What the API answers.
     pub async fn look_closer(&mut self, viewer: &Viewer) -> Result<()> {
-        if self.kind == VaultKind::Backup && self.last.is_none() && !self.state.is_deleted() {
-            self.last = match viewer.newest_point(self).await {
-                Err(error) if error.kind == ErrorKind::Forbidden => return Ok(()),
-                newest => newest?,
-            };
-            if self.last.is_none() && self.state == State::Protected {
-                self.state = State::First;
-            }
+        let outlook: Outlook = viewer.read(&format!("{}/backupOutlook", self.id), &[]).await?;
+        let outlook = outlook.properties;
+        self.last = outlook.last_recovery_point_time.map(Moment);
+        self.next = outlook.next_expected_time.map(Moment).filter(|_| self.state.runs());
+        self.overdue = outlook.is_overdue && self.state.runs();
+        self.points = outlook.recovery_point_count;
+        self.oldest = outlook.oldest_recovery_point_time.map(Moment);
+        let limit_in_bytes = outlook.limit_in_bytes;
+        self.quota = outlook.used_in_bytes.map(|used_in_bytes| Quota { used_in_bytes, limit_in_bytes });
+        self.tiers = outlook.retention;
+        if self.state == State::Protected && self.last.is_none() {
+            self.state = State::First;
         }
         Ok(())
     }
@@ -251,16 +285,6 @@ impl Item {
         let mut items = answers.into_iter().map(Answer::into_item).collect::<Result<Vec<_>>>()?;
         items.sort_by_cached_key(|item| (item.state.is_deleted(), item.name.to_lowercase()));
         Ok(items)
-    }
-
-    /// How much its repository holds; `None` for who may not know.
-    ///
-    /// # Errors
-    /// What the API answers besides.
-    pub async fn quota(&self, viewer: &Viewer) -> Result<Option<Quota>> {
-        let path = format!("{}/repositoryQuotas/default", self.id);
-        let answer: Option<QuotaAnswer> = viewer.read_if_any(&path, &[]).await?;
-        Ok(answer.map(|answer| answer.properties))
     }
 
     /// Its policy, as far as the viewer may read it.
@@ -300,6 +324,11 @@ impl Item {
     /// The address of the vault's list of items.
     pub fn list_page(&self) -> String {
         link::page("items/list", &self.vault)
+    }
+
+    /// Which backups are kept as long as a recovery point is, by the number of days.
+    pub fn tier_of(&self, days: i64) -> Option<&str> {
+        self.tiers.iter().find(|tier| tier.days == days).map(|tier| tier.tier.as_str())
     }
 
     /// The policy's name.

@@ -6,14 +6,15 @@ use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
-use vault::VaultKind;
 
-use super::item::{Item, Quota, State};
+use super::item::{Item, State};
 use crate::portal::link;
 use crate::portal::posted::Posted;
-use crate::portal::shell::{Frame, Section, status_of};
+use crate::portal::shell::{Frame, status_of};
+use crate::portal::vaults::tabs;
+use crate::portal::vaults::vault::Vault;
 use crate::portal::viewer::Viewer;
-use crate::portal::words::{count, name_of};
+use crate::portal::words::count;
 
 /// How many items a page shows.
 const SHOWN: usize = 50;
@@ -37,28 +38,17 @@ struct ListPage<'a> {
     total: usize,
     /// How many the filter leaves.
     found: usize,
-    rows: Vec<Row>,
+    rows: Vec<Item>,
     deleted: Vec<Item>,
     new_page: String,
     next: Option<String>,
     problem: Option<String>,
 }
 
-struct Row {
-    item: Item,
-    quota: Option<Quota>,
-}
-
 impl ListPage<'_> {
     fn heading(&self) -> String {
         let found = count(self.found, "backup item");
         if self.found == self.total { found } else { format!("{found} of {}", self.total) }
-    }
-}
-
-impl Row {
-    fn size(&self) -> String {
-        self.quota.map_or_else(String::new, |quota| quota.used())
     }
 }
 
@@ -98,13 +88,17 @@ async fn page(viewer: &Viewer, vault: &str, asked: &Asked, error: Option<&Error>
             .iter()
             .any(|text| text.to_lowercase().contains(&wanted))
     };
-    let found: Vec<Item> = live.into_iter().filter(|item| named(item) && fits(item, &asked.state)).collect();
+    let mut found: Vec<Item> = live.into_iter().filter(named).collect();
+    let needs_all = ["overdue", "waiting"].contains(&asked.state.as_str());
+    if needs_all {
+        look_closer(viewer, &mut found).await?;
+    }
+    found.retain(|item| fits(item, &asked.state));
     let count_found = found.len();
     let begin = asked.page.saturating_mul(SHOWN);
-    let mut rows = Vec::new();
-    for mut item in found.into_iter().skip(begin).take(SHOWN) {
-        item.look_closer(viewer).await?;
-        rows.push(Row { quota: item.quota(viewer).await?, item });
+    let mut rows: Vec<Item> = found.into_iter().skip(begin).take(SHOWN).collect();
+    if !needs_all {
+        look_closer(viewer, &mut rows).await?;
     }
     let here = link::page("items/list", vault.as_str());
     let next = (count_found > begin.saturating_add(SHOWN)).then(|| {
@@ -112,7 +106,7 @@ async fn page(viewer: &Viewer, vault: &str, asked: &Asked, error: Option<&Error>
         link::with(&link::with(&next, "q", &asked.q), "state", &asked.state)
     });
     let page = ListPage {
-        frame: frame(viewer, &vault, "items/list", name_of(vault.as_str())),
+        frame: Vault::read(viewer, vault.as_str()).await?.tab(viewer, "").tabs(tabs(vault.as_str()), &here),
         now: viewer.now,
         asked,
         total,
@@ -126,6 +120,13 @@ async fn page(viewer: &Viewer, vault: &str, asked: &Asked, error: Option<&Error>
     Ok(viewer.page_with(error.map_or(StatusCode::OK, |error| status_of(error.kind)), &page))
 }
 
+async fn look_closer(viewer: &Viewer, items: &mut [Item]) -> Result<()> {
+    for item in items {
+        item.look_closer(viewer).await?;
+    }
+    Ok(())
+}
+
 fn fits(item: &Item, state: &str) -> bool {
     match state {
         "overdue" => item.overdue,
@@ -134,17 +135,4 @@ fn fits(item: &Item, state: &str) -> bool {
         "waiting" => item.state == State::First,
         _ => true,
     }
-}
-
-/// What stands around a page about a vault's items.
-pub fn frame(viewer: &Viewer, vault: &ResourceId, page: &str, title: &str) -> Frame {
-    let kind = match VaultKind::of(vault) {
-        VaultKind::RecoveryServices => "Recovery Services vault",
-        VaultKind::Backup => "Backup vault",
-    };
-    viewer
-        .frame(Section::Vaults, title)
-        .subtitle(kind)
-        .crumb("Vaults", "/portal/vaults")
-        .tabs(crate::portal::vaults::tabs(vault.as_str()), &link::page(page, vault.as_str()))
 }

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use vault::VaultKind;
 
 use super::connect::is_label;
-use super::list;
 use super::retention::Policy;
 use crate::arm::route::Method;
 use crate::portal::link;
 use crate::portal::posted::Posted;
 use crate::portal::shell::{Frame, status_of};
+use crate::portal::vaults::vault::Vault;
 use crate::portal::viewer::Viewer;
 use crate::portal::words::name_of;
 
@@ -73,8 +73,9 @@ async fn page(viewer: &Viewer, vault: &str, typed: Typed, error: Option<&Error>)
     policies.sort_by_key(|policy| (policy.source_words().to_string(), policy.name.to_lowercase()));
     let list_page = link::page("items/list", vault.as_str());
     let page = NewPage {
-        frame: list::frame(viewer, &vault, "items/list", "Protect something")
-            .crumb(vault.name(), link::page("vaults/overview", vault.as_str()))
+        frame: Vault::read(viewer, vault.as_str())
+            .await?
+            .below(viewer, "Protect something")
             .crumb("Backup items", list_page.as_str()),
         policies,
         policies_page: link::page("vaults/policies", vault.as_str()),

@@ -25,6 +25,7 @@ struct PointPage {
     item: Item,
     point: Point,
     view: String,
+    is_newest: bool,
     problem: Option<String>,
 }
 
@@ -79,6 +80,7 @@ async fn page(viewer: &Viewer, id: &str, error: Option<&Error>) -> Result<Respon
         frame,
         now: viewer.now,
         view: item.view_of(&point.name),
+        is_newest: item.last.is_some_and(|last| last == point.at()),
         item,
         point,
         problem: error.map(|error| error.message.clone()),
@@ -87,6 +89,11 @@ async fn page(viewer: &Viewer, id: &str, error: Option<&Error>) -> Result<Respon
 }
 
 impl PointPage {
+    /// What keeps it for as long as it is kept.
+    fn tier(&self) -> Option<&str> {
+        self.item.tier_of(self.point.days()?)
+    }
+
     fn day_page(&self) -> String {
         let day = super::recovery::day_of(self.point.at().0);
         link::with(&self.item.page("items/points"), "day", &day.to_string())

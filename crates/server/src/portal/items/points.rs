@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::calendar::Month;
 use super::item::Item;
-use super::recovery::{OfDay, Point, day_of};
+use super::recovery::{Named, Point, Summary, day_of};
 use crate::portal::link;
 use crate::portal::shell::Frame;
 use crate::portal::viewer::Viewer;
@@ -32,11 +32,12 @@ pub struct Asked {
 #[template(path = "portal/items/points.html")]
 struct PointsPage {
     frame: Frame,
-    now: jiff::Timestamp,
     item: Item,
     month: Month,
     weeks: Vec<Vec<Option<Cell>>>,
+    months: Vec<InMonth>,
     total: u64,
+    summary: Summary,
     before: String,
     after: String,
     today: String,
@@ -50,15 +51,23 @@ struct Cell {
     number: i8,
     words: String,
     href: String,
-    of_day: OfDay,
+    count: u64,
     is_today: bool,
     is_chosen: bool,
+}
+
+/// A month of the year.
+struct InMonth {
+    name: String,
+    href: String,
+    count: u64,
+    is_shown: bool,
 }
 
 impl Cell {
     /// How full the day is, from 1 to 3: the shade behind it.
     fn level(&self) -> u8 {
-        match self.of_day.count {
+        match self.count {
             0 => 0,
             1 => 1,
             2..=5 => 2,
@@ -67,10 +76,13 @@ impl Cell {
     }
 
     fn label(&self) -> String {
-        let OfDay { count, until } = self.of_day;
-        let points = points(count);
-        let kept = until.map_or("kept without end".into(), |until| format!("kept until {}", until.day()));
-        format!("{}: {points}, {kept}", self.words)
+        format!("{}: {}", self.words, points(self.count))
+    }
+}
+
+impl InMonth {
+    fn label(&self) -> String {
+        format!("{}: {}", self.name, points(self.count))
     }
 }
 
@@ -81,6 +93,19 @@ impl PointsPage {
 
     fn day_words(&self) -> String {
         self.day.map(|day| day.strftime("%-d %B %Y").to_string()).unwrap_or_default()
+    }
+
+    fn day_page(&self, point: &Named) -> String {
+        link::with(&self.item.page("items/points"), "day", &day_of(point.at().0).to_string())
+    }
+
+    fn is_newest(&self, point: &Point) -> bool {
+        self.summary.latest.as_ref().is_some_and(|latest| latest.name == point.name)
+    }
+
+    /// What keeps a recovery point for as long as it is kept.
+    fn tier(&self, point: &Point) -> Option<&str> {
+        self.item.tier_of(point.days()?)
     }
 }
 
@@ -96,10 +121,12 @@ async fn page(viewer: &Viewer, id: &str, asked: &Asked) -> Result<Response> {
     let newest = item.last.map_or(today, |last| day_of(last.0));
     let month = Month::parse(&asked.month).or(day.map(Month::of)).unwrap_or(Month::of(newest));
     let here = item.page("items/points");
-    let days = viewer.days_of(&item, month.days()).await?;
+    let summary = viewer.summary_of(&item, month.year()).await?;
+    let days = summary.days();
+    let (first, last) = month.days();
     let (mut points, mut next) = (Vec::new(), None);
     if let Some(day) = day {
-        let part = viewer.points_of(&item, (day, day), asked.after.as_deref()).await?;
+        let part = viewer.points_of(&item, day, asked.after.as_deref()).await?;
         points = part.entries;
         let on = link::with(&here, "day", &day.to_string());
         next = part.next.map(|after| link::with(&on, "after", &after));
@@ -107,12 +134,13 @@ async fn page(viewer: &Viewer, id: &str, asked: &Asked) -> Result<Response> {
     let to = |month: Month| link::with(&here, "month", &month.key());
     let page = PointsPage {
         frame: item.frame(viewer, "items/points"),
-        now: viewer.now,
         weeks: weeks(month, &days, today, day, &here),
-        total: days.values().map(|of_day| of_day.count).sum(),
+        months: months(month, &days, &here),
+        total: days.range(first..=last).map(|(_, count)| count).sum(),
         before: to(month.before()),
         after: to(month.after()),
         today: to(Month::of(today)),
+        summary,
         month,
         day,
         points,
@@ -122,13 +150,27 @@ async fn page(viewer: &Viewer, id: &str, asked: &Asked) -> Result<Response> {
     Ok(viewer.page(&page))
 }
 
+/// The months of the year that the shown one is in.
+fn months(shown: Month, days: &BTreeMap<Date, u64>, here: &str) -> Vec<InMonth> {
+    let of = |month: Month| {
+        let (first, last) = month.days();
+        InMonth {
+            name: first.strftime("%B").to_string(),
+            href: link::with(here, "month", &month.key()),
+            count: days.range(first..=last).map(|(_, count)| count).sum(),
+            is_shown: month == shown,
+        }
+    };
+    shown.of_its_year().map(of).collect()
+}
+
 fn points(count: u64) -> String {
     if count == 1 { "1 recovery point".into() } else { format!("{count} recovery points") }
 }
 
 fn weeks(
     month: Month,
-    days: &BTreeMap<Date, OfDay>,
+    days: &BTreeMap<Date, u64>,
     today: Date,
     chosen: Option<Date>,
     here: &str,
@@ -137,7 +179,7 @@ fn weeks(
         number: day.day(),
         words: day.strftime("%-d %B").to_string(),
         href: link::with(here, "day", &day.to_string()),
-        of_day: days.get(&day).copied().unwrap_or_default(),
+        count: days.get(&day).copied().unwrap_or_default(),
         is_today: day == today,
         is_chosen: chosen == Some(day),
     };

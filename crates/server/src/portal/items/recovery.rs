@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use arm::{ResourceId, Result};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::{Offset, TimeZone};
+use jiff::tz::Offset;
 use serde::Deserialize;
 
 use super::item::Item;
@@ -43,13 +43,75 @@ struct More {
     expiry_time: Option<Timestamp>,
 }
 
+/// What there is of an item's recovery points: how many on each day of a year, and of the whole what is next to go.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    days: Vec<OfDay>,
+    /// How many there are altogether.
+    pub total_count: u64,
+    /// The newest, which does not end.
+    pub latest: Option<Named>,
+    /// The oldest.
+    pub earliest: Option<Named>,
+    /// The next to end.
+    pub next_expiry: Option<Ending>,
+}
+
 /// The recovery points of a day.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OfDay {
-    /// How many.
-    pub count: u64,
-    /// Until when the one is kept that is kept longest; none for one that is kept without end.
-    pub until: Option<Moment>,
+#[derive(Clone, Copy, Deserialize)]
+struct OfDay {
+    date: Date,
+    count: u64,
+}
+
+/// A recovery point by its name.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Named {
+    /// The name.
+    pub name: String,
+    recovery_point_time: Timestamp,
+}
+
+/// A recovery point that ends.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ending {
+    /// The name.
+    pub name: String,
+    expiry_time: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct SummaryAnswer {
+    properties: Summary,
+}
+
+impl Summary {
+    /// How many recovery points the days of the year have; days without any are left out.
+    pub fn days(&self) -> BTreeMap<Date, u64> {
+        self.days.iter().map(|of_day| (of_day.date, of_day.count)).collect()
+    }
+}
+
+impl Named {
+    /// When it arrived.
+    pub fn at(&self) -> Moment {
+        Moment(self.recovery_point_time)
+    }
+}
+
+impl Ending {
+    /// Until when it is kept.
+    pub fn until(&self) -> Moment {
+        Moment(self.expiry_time)
+    }
+
+    /// The beginning of its name.
+    pub fn short(&self) -> String {
+        self.name.chars().take(8).collect()
+    }
 }
 
 impl Point {
@@ -61,6 +123,12 @@ impl Point {
     /// Until when its retention runs; none without end.
     pub fn until(&self) -> Option<Moment> {
         self.properties.expiry_time.or(self.properties.recovery_point_properties.expiry_time).map(Moment)
+    }
+
+    /// For how many days it was to be kept when it arrived, or was to be since.
+    pub fn days(&self) -> Option<i64> {
+        let until = self.until()?;
+        Some(until.0.duration_since(self.at().0).as_hours() / 24)
     }
 
     /// The beginning of the snapshot's name, as restic shows it.
@@ -94,60 +162,30 @@ pub fn day_of(at: Timestamp) -> Date {
     Offset::UTC.to_datetime(at).date()
 }
 
-/// Where a day begins.
-pub fn start_of(day: Date) -> Option<Timestamp> {
-    day.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp())
-}
-
 impl Viewer {
-    /// When the last recovery point of an item arrived.
+    /// A page of the recovery points of a day, the newest first. `after`: what the page before said comes next.
     ///
     /// # Errors
     /// What the API answers.
-    pub(super) async fn newest_point(&self, item: &Item) -> Result<Option<Moment>> {
+    pub(super) async fn points_of(&self, item: &Item, day: Date, after: Option<&str>) -> Result<Part<Point>> {
         let path = format!("{}/recoveryPoints", item.id);
-        let part: Part<Point> = self.part(&path, &[("$top", "1")]).await?;
-        Ok(part.entries.first().map(Point::at))
-    }
-
-    /// A page of the recovery points of some days, the newest first. `after`: what the page before said comes next.
-    ///
-    /// # Errors
-    /// What the API answers.
-    pub(super) async fn points_of(
-        &self,
-        item: &Item,
-        days: (Date, Date),
-        after: Option<&str>,
-    ) -> Result<Part<Point>> {
-        let path = format!("{}/recoveryPoints", item.id);
-        let filter = between(days);
+        let filter = of_day(day);
         let mut query = vec![("$filter", filter.as_str()), ("$top", SHOWN)];
         query.extend(after.map(|after| ("$skiptoken", after)));
         self.part(&path, &query).await
     }
 
-    /// How many recovery points some days have, both ends included; days without any are left out.
+    /// What there is of an item's recovery points, with the days of a year.
     ///
     /// # Errors
     /// What the API answers.
-    pub(super) async fn days_of(&self, item: &Item, days: (Date, Date)) -> Result<BTreeMap<Date, OfDay>> {
-        let path = format!("{}/recoveryPoints", item.id);
-        let points: Vec<Point> = self.list(&path, &[("$filter", &between(days))]).await?;
-        let mut found: BTreeMap<Date, OfDay> = BTreeMap::new();
-        for point in points {
-            let of_day = found.entry(day_of(point.at().0)).or_default();
-            let first = of_day.count == 0;
-            of_day.count += 1;
-            of_day.until = match (of_day.until, point.until()) {
-                (until, new) if first || until.is_some() && new.is_none() => new,
-                (until, new) => until.max(new).filter(|_| until.is_some()),
-            };
-        }
-        Ok(found)
+    pub(super) async fn summary_of(&self, item: &Item, year: i16) -> Result<Summary> {
+        let path = format!("{}/recoveryPointSummaries", item.id);
+        let answer: SummaryAnswer = self.read(&path, &[("year", &year.to_string())]).await?;
+        Ok(answer.properties)
     }
 }
 
-fn between((first, last): (Date, Date)) -> String {
-    format!("startDate eq '{first}T00:00:00Z' and endDate eq '{last}T23:59:59.999999999Z'")
+fn of_day(day: Date) -> String {
+    format!("startDate eq '{day}T00:00:00Z' and endDate eq '{day}T23:59:59.999999999Z'")
 }

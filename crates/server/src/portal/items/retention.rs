@@ -30,16 +30,6 @@ pub struct Tier {
     pub days: u32,
 }
 
-/// What becomes of one tier when another policy takes the place of one.
-pub struct Difference {
-    /// The tier.
-    pub name: String,
-    /// How it is now.
-    pub before: Option<Tier>,
-    /// How it would be.
-    pub after: Option<Tier>,
-}
-
 impl Policy {
     /// What it keeps and for how long, the longest last.
     pub fn tiers(&self) -> Vec<Tier> {
@@ -69,48 +59,6 @@ impl Policy {
             "AzureWorkload" => "Database",
             "AzureStorage" => "File share",
             other => name_of(other),
-        }
-    }
-}
-
-/// The tiers of two policies side by side.
-pub fn differences(before: &[Tier], after: &[Tier]) -> Vec<Difference> {
-    let mut names: Vec<&str> = before.iter().chain(after).map(|tier| tier.name.as_str()).collect();
-    let mut seen = std::collections::BTreeSet::new();
-    names.retain(|name| seen.insert(*name));
-    let find = |tiers: &[Tier], name: &str| tiers.iter().find(|tier| tier.name == name).cloned();
-    let difference =
-        |name: &str| Difference { name: name.into(), before: find(before, name), after: find(after, name) };
-    names.into_iter().map(difference).collect()
-}
-
-impl Difference {
-    /// Whether something is kept for less long, or of other days.
-    pub fn is_weaker(&self) -> bool {
-        match (&self.before, &self.after) {
-            (Some(before), Some(after)) => after.days < before.days || after.of != before.of,
-            (Some(_), None) => true,
-            (None, _) => false,
-        }
-    }
-
-    /// Whether something is kept longer.
-    pub fn is_stronger(&self) -> bool {
-        match (&self.before, &self.after) {
-            (Some(before), Some(after)) => after.days > before.days && after.of == before.of,
-            (None, Some(_)) => true,
-            (_, None) => false,
-        }
-    }
-
-    /// In a word.
-    pub fn words(&self) -> &'static str {
-        match (&self.before, &self.after) {
-            (None, Some(_)) => "new",
-            (Some(_), None) => "gone",
-            _ if self.is_weaker() => "kept less",
-            _ if self.is_stronger() => "kept longer",
-            _ => "the same",
         }
     }
 }
@@ -310,23 +258,5 @@ mod tests {
         let weekly = policy.tiers().pop().unwrap();
         assert_eq!((weekly.of.as_str(), weekly.days), ("the first of each week", 90));
         assert_eq!(policy.source_words(), "disks");
-    }
-
-    #[test]
-    fn a_difference_says_what_is_kept_less() {
-        let tier = |name: &str, days| Tier {
-            name: name.into(),
-            of: "every day".into(),
-            length: format!("{days} days"),
-            days,
-        };
-        let before = [tier("Daily", 30), tier("Weekly", 90), tier("Yearly", 365)];
-        let after = [tier("Daily", 7), tier("Weekly", 91), tier("Monthly", 60)];
-        let found = differences(&before, &after);
-        let words: Vec<(&str, &str)> = found.iter().map(|one| (one.name.as_str(), one.words())).collect();
-        assert_eq!(
-            words,
-            [("Daily", "kept less"), ("Weekly", "kept longer"), ("Yearly", "gone"), ("Monthly", "new")]
-        );
     }
 }

@@ -10,12 +10,15 @@ use serde_json::{Value, json};
 use vault::VaultKind;
 
 use super::item::{Item, Quota, State};
-use super::retention::{Difference, Policy, differences};
+use super::retention::Policy;
 use crate::arm::route::Method;
 use crate::login::Form;
 use crate::portal::attempt::Attempt;
 use crate::portal::posted::Posted;
 use crate::portal::shell::{Frame, status_of};
+use crate::portal::vaults::change::{Outlook, consider};
+use crate::portal::vaults::policy::lines::{self, Change};
+use crate::portal::vaults::vault::{Switch, Vault};
 use crate::portal::viewer::Viewer;
 use crate::portal::words::name_of;
 
@@ -39,7 +42,7 @@ struct SettingsPage {
     policies: Vec<Policy>,
     chosen: Option<Chosen>,
     quota: Option<Quota>,
-    soft_delete: Option<SoftDelete>,
+    vault: Option<Vault>,
     limit: String,
     confirm: String,
     item: Item,
@@ -47,30 +50,12 @@ struct SettingsPage {
     step_up: Option<String>,
 }
 
-/// A policy that may take the place of the present one.
+/// A policy that may take the place of the present one, and what that would come to.
 struct Chosen {
     policy: Policy,
-    /// None when the present policy is not known, as of an item whose backups are stopped.
-    differences: Option<Vec<Difference>>,
-}
-
-impl Chosen {
-    fn is_weaker(&self) -> bool {
-        self.differences.as_ref().is_none_or(|all| all.iter().any(Difference::is_weaker))
-    }
-}
-
-/// What a vault does with what is deleted.
-#[derive(Clone, Copy)]
-struct SoftDelete {
-    is_on: bool,
-    days: f64,
-}
-
-impl SoftDelete {
-    fn days(&self) -> String {
-        format!("{:.0} days", self.days)
-    }
+    /// Line by line; none of an item whose backups are stopped, because its policy is not shown then.
+    changes: Vec<Change>,
+    outlook: Outlook,
 }
 
 /// `GET /portal/items/settings/{item}`
@@ -176,11 +161,11 @@ async fn page(viewer: &Viewer, id: &str, policy: &str, refused: Option<(&Error, 
         policies.retain(|policy| policy.source_type() == current.source_type());
     }
     let index = policies.iter().position(|each| !policy.is_empty() && each.name.eq_ignore_ascii_case(policy));
-    let chosen = index.map(|index| policies.remove(index)).map(|policy| Chosen {
-        differences: current.as_ref().map(|current| differences(&current.tiers(), &policy.tiers())),
-        policy,
-    });
-    let quota = item.quota(viewer).await?;
+    let chosen = match index.map(|index| policies.remove(index)) {
+        Some(policy) => Some(choose(viewer, &item, current.as_ref(), policy).await?),
+        None => None,
+    };
+    let quota = item.quota;
     let typed = |name: &str| refused.and_then(|(_, form)| form.owned(name));
     let limit = quota.and_then(|quota| quota.limit_in_bytes).map(|limit| (limit / GIB).to_string());
     let here = item.page("items/settings");
@@ -189,7 +174,7 @@ async fn page(viewer: &Viewer, id: &str, policy: &str, refused: Option<(&Error, 
         now: viewer.now,
         policies,
         chosen,
-        soft_delete: soft_delete(viewer, &item).await?,
+        vault: viewer.read_if_any(&item.vault, &[]).await?,
         limit: typed("limit").or(limit).unwrap_or_default(),
         confirm: typed("confirm").unwrap_or_default(),
         quota,
@@ -202,16 +187,27 @@ async fn page(viewer: &Viewer, id: &str, policy: &str, refused: Option<(&Error, 
     Ok(viewer.page_with(status, &page))
 }
 
-/// What the item's vault does with what is deleted, as far as the viewer may read it.
-async fn soft_delete(viewer: &Viewer, item: &Item) -> Result<Option<SoftDelete>> {
-    let vault: Option<Value> = viewer.read_if_any(&item.vault, &[]).await?;
-    let settings =
-        vault.as_ref().and_then(|vault| vault.pointer("/properties/securitySettings/softDeleteSettings"));
-    let read = |settings: &Value| {
-        let state = settings.get("softDeleteState").or(settings.get("state"))?.as_str()?;
-        let days =
-            settings.get("softDeleteRetentionPeriodInDays").or(settings.get("retentionDurationInDays"))?;
-        Some(SoftDelete { is_on: !["Disabled", "Off"].contains(&state), days: days.as_f64()? })
+/// What a policy would change.
+async fn choose(viewer: &Viewer, item: &Item, current: Option<&Policy>, policy: Policy) -> Result<Chosen> {
+    let (method, path, body) = match (item.kind, item.state.runs()) {
+        (VaultKind::Backup, false) => (Method::Post, format!("{}/resumeProtection", item.id), json!({})),
+        _ => item.policy_change(&policy.id),
     };
-    Ok(settings.and_then(read))
+    let outlook = consider(viewer, method, &path, body).await?;
+    let weakenings: Vec<String> = outlook.weakenings().map(String::from).collect();
+    let changes = current.map(|current| lines::changes(&current.properties, &policy.properties, &weakenings));
+    Ok(Chosen { policy, changes: changes.unwrap_or_default(), outlook })
+}
+
+impl SettingsPage {
+    /// What becomes of it when it is deleted: for how many days it can be undeleted; none at all without soft delete.
+    fn undeletable_days(&self) -> Option<Option<u16>> {
+        let vault = self.vault.as_ref()?;
+        Some((vault.soft_delete() != Switch::Off).then(|| vault.soft_delete_days()))
+    }
+
+    /// Whether a guard protects the vault, as far as the viewer may know.
+    fn is_guarded(&self) -> bool {
+        self.vault.as_ref().is_none_or(Vault::is_guarded)
+    }
 }

@@ -55,6 +55,8 @@ pub struct Fact {
     pub text: String,
     /// The same, if it is a time.
     pub time: Option<Moment>,
+    /// The page of what it names.
+    pub page: Option<String>,
 }
 
 /// What an entry proves, and the consent it rests on.
@@ -245,15 +247,15 @@ impl Entry {
         words::operation(&self.operation)
     }
 
-    /// What people call what it was asked for.
-    pub fn object(&self) -> &str {
+    /// What people call what it was asked for: `VaultProxy in v1`.
+    pub fn object(&self) -> String {
         match &self.target_name {
-            Some(name) => name,
-            None => name_of(&self.target),
+            Some(name) => name.clone(),
+            None => called(&self.target),
         }
     }
 
-    /// The page of what it was asked for, if there is one.
+    /// The page of the vault or guard that it was asked for, or that this is in.
     pub fn object_page(&self) -> Option<String> {
         page_of(&self.target)
     }
@@ -270,7 +272,7 @@ impl Entry {
             || has(&self.operation)
             || has(&self.what())
             || has(&self.target)
-            || has(self.object())
+            || has(&self.object())
             || has(&self.reason)
             || has(&self.correlation)
             || self.facts.iter().any(|fact| has(&fact.text) || has(&fact.name))
@@ -299,17 +301,64 @@ impl Consent {
     }
 }
 
-/// The page of a vault or guard.
-fn page_of(id: &str) -> Option<String> {
+/// The segments of a vault's or guard's id.
+const TRACKED: usize = 8;
+
+/// The vault or guard that an id names something in.
+fn tracked(id: &str) -> Option<ResourceId> {
     let parsed = ResourceId::parse(id).ok()?;
-    let kind = parsed.resource_type()?;
+    (parsed.segments().count() >= TRACKED && parsed.resource_group_name().is_some())
+        .then(|| parsed.first(TRACKED))
+}
+
+/// What is called how, and in which vault or guard. A call at the end of an id is no name.
+fn called(id: &str) -> String {
+    let Some(tracked) = tracked(id) else { return name_of(id).to_string() };
+    let inner: Vec<&str> = id.trim_matches('/').split('/').skip(TRACKED).collect();
+    let named = inner.len() - inner.len() % 2;
+    match named.checked_sub(1).and_then(|last| inner.get(last)) {
+        Some(name) => format!("{name} in {}", tracked.name()),
+        None => tracked.name().to_string(),
+    }
+}
+
+/// The page of the vault or guard that an id names, or names something in.
+fn page_of(id: &str) -> Option<String> {
+    let tracked = tracked(id)?;
+    let kind = tracked.resource_type()?;
     let is = |known: &str| kind.eq_ignore_ascii_case(known);
     if is("Microsoft.RecoveryServices/vaults") || is("Microsoft.DataProtection/backupVaults") {
-        return Some(link::page("vaults/overview", id));
+        return Some(link::page("vaults/overview", tracked.as_str()));
     }
-    is("Microsoft.DataProtection/resourceGuards").then(|| link::page("guards/overview", id))
+    is("Microsoft.DataProtection/resourceGuards").then(|| link::page("guards/overview", tracked.as_str()))
 }
 
 fn fact(name: &str, text: &str) -> Fact {
-    Fact { name: words::fact(name), text: text.into(), time: Moment::parse(text) }
+    let page = page_of(text);
+    let said = if page.is_some() { called(text) } else { text.to_string() };
+    Fact { name: words::fact(name), text: said, time: Moment::parse(text), page }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_entry_is_about_has_a_name_and_a_place() {
+        let vault = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.RecoveryServices/vaults/v1";
+        let cases = [
+            ("/subscriptions/s".to_string(), "s"),
+            ("/subscriptions/s/resourceGroups/rg".into(), "rg"),
+            (vault.into(), "v1"),
+            (format!("{vault}/backupPolicies/p"), "p in v1"),
+            (format!("{vault}/backupResourceGuardProxies/VaultProxy/unlockDelete"), "VaultProxy in v1"),
+            (format!("{vault}/backupSecurityPIN"), "v1"),
+        ];
+        for (id, name) in cases {
+            assert_eq!(called(&id), name, "{id}");
+        }
+        assert_eq!(page_of(&format!("{vault}/backupPolicies/p")), Some(link::page("vaults/overview", vault)));
+        assert_eq!(page_of("/subscriptions/s/resourceGroups/rg"), None);
+        assert_eq!(page_of("no id"), None);
+    }
 }

@@ -175,18 +175,22 @@ impl Viewer {
         Ok(resources.into_iter().map(link).collect())
     }
 
-    /// All entries of one request that the viewer may read, wherever they are, oldest first.
+    /// The entries of one request that the viewer may read, wherever they are, oldest first; and whether there are more, of
+    /// which the newest of each place are told.
     ///
     /// # Errors
     /// What the API answers, but for what the viewer may not read.
-    pub(super) async fn entries_of(&self, search: &Search) -> Result<Vec<Entry>> {
-        let mut all: Vec<Entry> = Vec::new();
+    pub(super) async fn entries_of(&self, search: &Search) -> Result<(Vec<Entry>, bool)> {
+        let (mut all, mut cut): (Vec<Entry>, bool) = (Vec::new(), false);
         for place in self.ledgers().await? {
             let whole = Search { resource: None, before: None, ..search.clone() };
             let narrow = search.resource.as_ref().is_some_and(|id| id.contains(&place.id));
             for search in [Some(&whole), narrow.then_some(search)].into_iter().flatten() {
                 match self.ledger_of(&place, search).await {
-                    Ok(found) => all.extend(found.entries),
+                    Ok(found) => {
+                        cut |= found.next.is_some();
+                        all.extend(found.entries);
+                    }
                     Err(error) if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::NotFound) => {}
                     Err(error) => return Err(error),
                 }
@@ -194,7 +198,7 @@ impl Viewer {
         }
         all.sort_by_key(|entry| entry.sequence);
         all.dedup_by_key(|entry| entry.sequence);
-        Ok(all)
+        Ok((all, cut))
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Asked {
 struct StoryPage {
     frame: Frame,
     entries: Vec<Entry>,
+    /// Whether there are more, which are left out.
+    cut: bool,
     correlation: String,
     /// What persons are called, as far as their directory lets the viewer in.
     names: BTreeMap<String, String>,
@@ -55,21 +57,21 @@ async fn page(viewer: &Viewer, correlation: String, asked: Asked) -> Result<Resp
         resource: asked.resource.filter(|resource| !resource.is_empty()),
         ..Search::default()
     };
-    let entries = viewer.entries_of(&search).await?;
+    let (entries, cut) = viewer.entries_of(&search).await?;
     let first = entries.first().ok_or_else(none)?;
     let frame = viewer
         .frame(Section::Ledger, first.what())
-        .subtitle(format!(
-            "{}, told by the ledger",
-            crate::portal::words::count(entries.len(), "entry").replace("entrys", "entries")
-        ))
+        .subtitle(match entries.len() {
+            1 => "One entry of the ledger".into(),
+            number => format!("{number} entries of the ledger, as they were made"),
+        })
         .crumb("Ledger", LEDGER);
     let names = viewer
         .names_of_persons(
             entries.iter().flat_map(|entry| &entry.consent).map(|consent| consent.holder.as_str()),
         )
         .await?;
-    Ok(viewer.page(&StoryPage { frame, entries, correlation, names }))
+    Ok(viewer.page(&StoryPage { frame, entries, cut, correlation, names }))
 }
 
 impl Viewer {

@@ -25,6 +25,26 @@ const DIRECTORY: [(&str, &str); 19] = [
     ("countersign.bootstrap", "Set the server up"),
 ];
 
+/// What is done through ARM, where its name says it badly: how the name ends, and how it is said.
+const ARM: [(&str, &str); 16] = [
+    ("/backupresourceguardproxies/unlockdelete/action", "Unlock a deletion"),
+    ("/backupresourceguardproxies/write", "Link a vault with a Resource Guard"),
+    ("/vaults/write", "Create or change a vault"),
+    ("/backupvaults/write", "Create or change a vault"),
+    ("/resourceguards/write", "Create or change a Resource Guard"),
+    ("/backuppolicies/write", "Create or change a backup policy"),
+    ("/protecteditems/write", "Protect an item or change its protection"),
+    ("/backupinstances/write", "Protect an item or change its protection"),
+    ("/repositorycredentials/write", "Make repository credentials"),
+    ("/roleassignments/write", "Give a role"),
+    ("/roleassignments/delete", "Take a role away"),
+    ("/roleassignmentschedulerequests/write", "Ask for a role, give it or take it away"),
+    ("/roleeligibilityschedulerequests/write", "Change who is eligible for a role"),
+    ("/roleassignmentapprovals/stages/write", "Decide a request"),
+    ("/rolemanagementpolicies/write", "Change a role’s settings"),
+    ("/resourcegroups/write", "Create or change a resource group"),
+];
+
 /// An operation in words: by the table of critical operations, that of the directory, or read off its name.
 pub fn operation(name: &str) -> String {
     if let Some(critical) = CriticalOperation::by_name(name) {
@@ -34,10 +54,14 @@ pub fn operation(name: &str) -> String {
         return (*words).to_string();
     }
     let name = name.split('#').next().unwrap_or(name);
+    let folded = name.to_ascii_lowercase();
+    if let Some((_, words)) = ARM.iter().find(|(end, _)| folded.ends_with(end)) {
+        return (*words).to_string();
+    }
     let parts: Vec<&str> = name.split(['/', '.']).filter(|part| !part.is_empty()).collect();
     let said = match parts.as_slice() {
         [.., object, verb, "action"] => format!("{} {}", spaced(verb), spaced(object)),
-        [.., object, "write"] => format!("write {}", spaced(object)),
+        [.., object, "write"] => format!("change {}", spaced(object)),
         [.., object, verb] => format!("{} {}", spaced(verb), spaced(object)),
         _ => spaced(name),
     };
@@ -98,7 +122,8 @@ mod tests {
                 "Microsoft.RecoveryServices/Vaults/backupConfig/write",
                 "Disable soft delete or security features",
             ),
-            ("Microsoft.Authorization/roleAssignments/write", "Write role assignments"),
+            ("Microsoft.Authorization/roleAssignments/write", "Give a role"),
+            ("Microsoft.Authorization/locks/write", "Change locks"),
             (
                 "Microsoft.Authorization/roleAssignmentScheduleRequests/cancel/action",
                 "Cancel role assignment schedule requests",

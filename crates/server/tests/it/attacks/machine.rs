@@ -97,18 +97,24 @@ impl<'a> Machine<'a> {
             .collect()
     }
 
-    /// restic on the repository as it is now, or on the view of a point.
-    fn command(&self, point: Option<&str>, password: &str, words: &[&str]) -> Command {
+    /// Where the repository is as it is now, or the view of a point.
+    fn repository(&self, point: Option<&str>) -> String {
         let host = self.world.server.origin().strip_prefix("https://").unwrap();
         let at = point.map(|point| format!("@{point}")).unwrap_or_default();
+        format!("rest:https://{ITEM}:{SECRET}@{host}/repositories/{VAULT}/{ITEM}{at}/")
+    }
+
+    fn ca(&self) -> PathBuf {
+        self.world.server.folder.path().join("tls/ca.pem")
+    }
+
+    /// restic on the repository as it is now, or on the view of a point.
+    fn command(&self, point: Option<&str>, password: &str, words: &[&str]) -> Command {
         let mut command = Command::new(restic());
         command
-            .args([
-                "--repo",
-                &format!("rest:https://{ITEM}:{SECRET}@{host}/repositories/{VAULT}/{ITEM}{at}/"),
-            ])
+            .args(["--repo", &self.repository(point)])
             .arg("--cacert")
-            .arg(self.world.server.folder.path().join("tls/ca.pem"))
+            .arg(self.ca())
             .arg("--quiet")
             .args(words)
             .env("RESTIC_CACHE_DIR", self.home.path().join("cache"))
@@ -164,6 +170,35 @@ impl<'a> Machine<'a> {
     pub async fn back_up(&self) -> Backup {
         let before = self.points().await;
         self.run(&["backup", self.source().to_str().unwrap()]).await;
+        self.arrived(&before).await
+    }
+
+    /// The same with rustic.
+    pub async fn back_up_with_rustic(&self) -> Backup {
+        let before = self.points().await;
+        self.rustic(&["backup", self.source().to_str().unwrap()]).await;
+        self.arrived(&before).await
+    }
+
+    /// Runs rustic on the repository as it is now. It has to succeed.
+    pub async fn rustic(&self, words: &[&str]) -> String {
+        let program = std::env::var_os("COUNTERSIGN_RUSTIC").expect("COUNTERSIGN_RUSTIC names the program");
+        let profile = format!(
+            "[repository]\nrepository = \"{}\"\npassword = \"{PASSWORD}\"\nno-cache = true\n\
+             [repository.options]\ncacert = \"{}\"\n",
+            self.repository(None),
+            self.ca().display()
+        );
+        std::fs::write(self.home().join("rustic.toml"), profile).unwrap();
+        let mut command = Command::new(program);
+        command.args(["--no-progress"]).args(words).stdin(Stdio::null()).current_dir(self.home());
+        let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+        assert!(output.status.success(), "rustic {words:?}: {}", text(&output));
+        text(&output)
+    }
+
+    /// The backup of these files whose recovery point was not there before.
+    async fn arrived(&self, before: &[String]) -> Backup {
         let mut new = self.points().await;
         new.retain(|point| !before.contains(point));
         assert_eq!(new.len(), 1, "one recovery point for one backup");

@@ -44,8 +44,9 @@ impl<'a> Browser<'a> {
     pub async fn submit(&self, page: &Shown, fields: &[(&str, &str)]) -> Shown {
         let names = |form: &&str| {
             fields.iter().all(|(name, value)| {
+                let button = ["do", "directory"].contains(name);
                 form.contains(&format!("name=\"{name}\" value=\"{value}\""))
-                    || form.contains(&format!("name=\"{name}\""))
+                    || (!button && form.contains(&format!("name=\"{name}\"")))
             })
         };
         let form = page.answer.text.split("<form ").skip(1).map(|form| form.split("</form>").next().unwrap());
@@ -139,6 +140,7 @@ impl Shown {
         );
         settings.add_filter(r"https://localhost:\d+|https://127\.0\.0\.1:\d+", "[origin]");
         settings.add_filter(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[time]");
+        settings.add_filter(r"\d{4}%2D\d\d%2D\d\dT\d\d%3A\d\d%3A\d\d(%2E\d+)?Z", "[time]");
         settings.add_filter(
             r"\b\d{1,2} (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4}(, \d\d:\d\d)?",
             "[day]",

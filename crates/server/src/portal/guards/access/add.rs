@@ -140,6 +140,11 @@ async fn put(viewer: &Viewer, scope: &Scope, typed: &Typed) -> Result<String> {
 async fn page(viewer: &Viewer, scope: Scope, typed: Typed, error: Option<Error>) -> Result<Response> {
     let status = error.as_ref().map_or(StatusCode::OK, |error| status_of(error.kind));
     let at = scope.id.as_str();
+    // On a guard, whoever has a role all the time consents alone.
+    let typed = match typed.how.is_empty() && scope.is_guard() {
+        true => Typed { how: "eligible".into(), ..typed },
+        false => typed,
+    };
     let roles = holdings::roles(viewer, at).await?;
     let mut found = principals::find(viewer, at, &typed.q).await?;
     if found.principals.is_empty() && typed.q.is_empty() && !typed.who.is_empty() {

@@ -84,6 +84,11 @@ impl HeldPage {
         count(self.found, "role")
     }
 
+    /// What it takes to activate the roles here.
+    fn settings(&self) -> String {
+        link::page("privileged/settings", self.scope.id.as_str())
+    }
+
     fn role_page(&self, holding: &Holding) -> String {
         link::page("access/role", &holdings::below(self.scope.id.as_str(), &role(holding)))
     }

@@ -1,12 +1,15 @@
 //! What people ask about, as the actions that it takes.
 
 use mua::CriticalOperation;
+use vault::VaultKind;
 
 use super::Scope;
 use crate::portal::guards::table::sentence;
 
 /// Something that somebody may or may not do.
 pub struct Task {
+    /// Where it stands in the list.
+    pub group: &'static str,
     /// What it is called in addresses.
     pub key: String,
     /// In words that complete "Can … ?".
@@ -14,6 +17,9 @@ pub struct Task {
     /// The action that it takes.
     pub action: String,
 }
+
+/// Approving comes from being on a list, and from no role.
+pub const APPROVE: &str = "approve";
 
 /// Where a task is asked about.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -158,6 +164,29 @@ const TASKS: [(On, &str, &str, &str); 26] = [
     (On::Any, "access-see", "see who holds what", "Microsoft.Authorization/roleAssignments/read"),
 ];
 
+impl On {
+    fn title(self) -> &'static str {
+        match self {
+            Self::Recovery => "Recovery Services vaults",
+            Self::Backup => "Backup vaults",
+            Self::Guard => "The Resource Guard",
+            Self::Any => "Access",
+        }
+    }
+}
+
+/// Tasks that stand together, with what they have in common.
+pub fn groups(tasks: &[Task]) -> Vec<(&'static str, Vec<&Task>)> {
+    let mut groups: Vec<(&'static str, Vec<&Task>)> = Vec::new();
+    for task in tasks {
+        match groups.iter_mut().find(|(title, _)| *title == task.group) {
+            Some((_, list)) => list.push(task),
+            None => groups.push((task.group, vec![task])),
+        }
+    }
+    groups
+}
+
 /// What makes sense to ask about at a scope.
 pub fn at(scope: &Scope) -> Vec<Task> {
     let fits = |on: On| match (on, scope.sort) {
@@ -166,20 +195,32 @@ pub fn at(scope: &Scope) -> Vec<Task> {
         (On::Guard, "Recovery Services vault" | "Backup vault") => false,
         _ => true,
     };
-    let task = |key: &str, words: &str, action: &str| Task {
-        key: key.into(),
-        words: words.into(),
-        action: action.into(),
-    };
     let mut tasks: Vec<Task> = TASKS
         .iter()
         .filter(|(on, ..)| fits(*on))
-        .map(|(_, key, words, action)| task(key, words, action))
+        .map(|(on, key, words, action)| Task {
+            group: on.title(),
+            key: (*key).into(),
+            words: (*words).into(),
+            action: (*action).into(),
+        })
         .collect();
+    if scope.is_guard() {
+        tasks.push(Task {
+            group: On::Any.title(),
+            key: APPROVE.into(),
+            words: "approve requests for consent".into(),
+            action: String::new(),
+        });
+    }
     if fits(On::Guard) {
         let mut seen = std::collections::BTreeSet::new();
         let consents = CriticalOperation::ALL.iter().filter(|one| seen.insert(one.request_kind()));
         tasks.extend(consents.map(|operation| Task {
+            group: match operation.vault_kind() {
+                VaultKind::RecoveryServices => "Consent for Recovery Services vaults",
+                VaultKind::Backup => "Consent for Backup vaults",
+            },
             key: format!("consent-{operation:?}"),
             words: format!("consent to “{}”", operation.title()),
             action: operation.guard_action(),

@@ -13,6 +13,7 @@ use super::Scope;
 use super::tasks::{self, Task};
 use crate::arm::route::Method;
 use crate::portal::ask::of;
+use crate::portal::guards::findings;
 use crate::portal::guards::holdings::{self, Role, below};
 use crate::portal::guards::principals::{self, Found, Principal};
 use crate::portal::link;
@@ -118,6 +119,15 @@ struct Told {
     roles: Vec<Role>,
 }
 
+/// Whether somebody is on a list of approvers.
+struct Approval {
+    who: Principal,
+    /// The lists that they are on: of which role, and through which group, if it is one.
+    lists: Vec<(String, Option<String>)>,
+    /// All roles that were looked at, with the pages of their settings.
+    roles: Vec<(String, String)>,
+}
+
 #[derive(Template)]
 #[template(path = "portal/guards/why.html")]
 struct WhyPage {
@@ -128,6 +138,7 @@ struct WhyPage {
     found: Found,
     chosen: Option<Principal>,
     told: Option<Told>,
+    approval: Option<Approval>,
     problem: Option<String>,
     now: jiff::Timestamp,
 }
@@ -142,7 +153,11 @@ async fn page(viewer: &Viewer, path: &str, asked: Asked) -> Result<Response> {
     let scope = Scope::read(viewer, path).await?;
     let tasks = tasks::at(&scope);
     let (chosen, found) = whom(viewer, &scope, &asked).await?;
-    let question = question(&tasks, &asked);
+    let approval = match &chosen {
+        Some(who) if asked.asks_to_approve() => Some(approval(viewer, &scope, who).await?),
+        _ => None,
+    };
+    let question = question(&tasks, &asked).filter(|_| !asked.asks_to_approve());
     let (told, error) = match (&chosen, question) {
         (Some(who), Some(Ok((what, action)))) => match ask(viewer, &scope, who, what, action).await {
             Ok(told) => (Some(told), None),
@@ -162,6 +177,7 @@ async fn page(viewer: &Viewer, path: &str, asked: Asked) -> Result<Response> {
         found,
         chosen,
         told,
+        approval,
         problem: error.map(|error| error.message),
         now: viewer.now,
     };
@@ -171,10 +187,12 @@ async fn page(viewer: &Viewer, path: &str, asked: Asked) -> Result<Response> {
 /// Who is meant: by id, by the only name that fits, or else the viewer.
 async fn whom(viewer: &Viewer, scope: &Scope, asked: &Asked) -> Result<(Option<Principal>, Found)> {
     let at = scope.id.as_str();
-    if !asked.who.is_empty() {
+    // Who types another name means that one.
+    let named = !asked.q.trim().is_empty();
+    if !asked.who.is_empty() && !named {
         return Ok((Some(principals::one(viewer, at, &asked.who).await?), Found::default()));
     }
-    if asked.q.trim().is_empty() {
+    if !named {
         let Some(me) = viewer.account_for(at) else { return Ok((None, Found::default())) };
         let me = principals::one(viewer, at, &me.signed_in.object.to_string()).await?;
         return Ok((Some(me), Found::default()));
@@ -200,6 +218,31 @@ fn question(tasks: &[Task], asked: &Asked) -> Option<Result<(String, String)>> {
     let task = tasks.iter().find(|task| task.key == asked.task);
     let none = || Error::invalid("InvalidTask", "Choose what it is about.");
     Some(task.map(|task| (task.words.clone(), task.action.clone())).ok_or_else(none))
+}
+
+impl Asked {
+    fn asks_to_approve(&self) -> bool {
+        self.task == tasks::APPROVE && self.action.trim().is_empty()
+    }
+}
+
+/// Who approves is said by the settings of roles.
+async fn approval(viewer: &Viewer, scope: &Scope, who: &Principal) -> Result<Approval> {
+    let at = scope.id.as_str();
+    let groups = principals::groups_of(viewer, at, &who.id).await?;
+    let mut lists = Vec::new();
+    let policies = findings::policies(viewer, at).await?;
+    for policy in &policies {
+        for line in policy.stages.iter().flat_map(|stage| &stage.people) {
+            if line.id == who.id {
+                lists.push((policy.role.clone(), None));
+            } else if groups.contains(&line.id) {
+                lists.push((policy.role.clone(), Some(line.name().to_string())));
+            }
+        }
+    }
+    let roles = policies.into_iter().map(|policy| (policy.role, policy.settings)).collect();
+    Ok(Approval { who: who.clone(), lists, roles })
 }
 
 async fn ask(viewer: &Viewer, scope: &Scope, who: &Principal, what: String, action: String) -> Result<Told> {
@@ -306,6 +349,10 @@ impl WhyPage {
         let here = link::with(&self.scope.page("why"), "who", &who.id);
         let here = link::with(&here, "task", &self.asked.task);
         link::with(&here, "action", &self.asked.action)
+    }
+
+    fn groups(&self) -> Vec<(&'static str, Vec<&Task>)> {
+        tasks::groups(&self.tasks)
     }
 
     fn is_task(&self, task: &Task) -> bool {

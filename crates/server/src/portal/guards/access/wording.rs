@@ -101,13 +101,15 @@ pub fn words(pattern: &str) -> String {
         ("write", _) => ("create and change", nouns),
         ("delete", _) => ("delete", nouns),
         ("*", _) => ("do anything with", nouns),
+        ("action", [all]) if all == "all" => return "Carry out every action".into(),
         ("action", [above @ .., act]) => {
             let on = if above.is_empty() { String::new() } else { format!(" ({})", above.join(", ")) };
             return sentence(&format!("{}{on}", act));
         }
         (_, _) => ("do", nouns),
     };
-    match nouns.is_empty() {
+    let everything = nouns.is_empty() || nouns == ["all"];
+    match everything {
         true if last == "*" => "Do anything".into(),
         true => sentence(&format!("{verb} everything")),
         false => sentence(&format!("{verb} {}", nouns.join(", "))),
@@ -153,6 +155,8 @@ mod tests {
         for (pattern, said) in [
             ("*", "Do anything"),
             ("*/read", "See everything"),
+            ("Microsoft.DataProtection/*/read", "See everything"),
+            ("Microsoft.DataProtection/*/action", "Carry out every action"),
             (
                 "Microsoft.RecoveryServices/Vaults/backupPolicies/write",
                 "Create and change vaults, backup policies",

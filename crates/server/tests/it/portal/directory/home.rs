@@ -64,7 +64,7 @@ async fn what_is_not_protected_is_said_to_whoever_may_read_it() {
     let page = alice.get("/portal/").await.expect(200);
     assert!(page.has(">Stopped</span>") && page.has("New alerts"), "{}", page.answer.text);
     let nobody = Browser::of(&fixture.server, BOB).await.get("/portal/").await.expect(200);
-    for name in ["v1", "data", "Stopped", "New alerts", "Security level"] {
+    for name in ["v1", "srv01", "Stopped", "New alerts", "Security level"] {
         assert!(!nobody.has(name), "{name}: {}", nobody.answer.text);
     }
     // A role on the vault alone is enough, and tells of no other.
@@ -89,7 +89,7 @@ async fn a_frozen_item_comes_first() {
         let freeze =
             vault::Freeze { at: jiff::Timestamp::UNIX_EPOCH, why: vec!["most of it was deleted".into()] };
         tx.delete::<Watch>(id.folded());
-        crate::fixture::apply(tx, vault::VaultChange::freeze(item, freeze)?)
+        crate::fixture::apply(tx, vault::VaultChange::freeze(item, freeze))
     });
     let page = Browser::of(&fixture.server, ALICE).await.get("/portal/").await.expect(200);
     assert!(page.has(">Frozen</span>"), "{}", page.answer.text);
@@ -146,4 +146,41 @@ async fn the_first_steps_depend_on_what_one_may_do() {
     let scope = format!("/subscriptions/{BACKUP_SUB}");
     server.grant(harness::BOB, role_ids::BACKUP_CONTRIBUTOR, &scope);
     assert_eq!(steps(&bob.get("/portal/").await.answer.text), [true, true, false, false, false]);
+}
+
+#[tokio::test]
+async fn a_hundred_vaults_with_a_thousand_items_fit_on_the_page() {
+    let fixture = Fixture::start().await;
+    fixture.protect_files().await;
+    for number in 0..99 {
+        fixture.add_vault(&format!("more{number:02}"));
+    }
+    fixture.server.seed(|tx| {
+        let item: vault::ProtectedItem = tx.resource(&crate::fixture::vault_id("v1").child(FILES)?)?.unwrap();
+        for number in 0..99 {
+            let vault: vault::Vault =
+                tx.resource(&crate::fixture::vault_id(&format!("more{number:02}")))?.unwrap();
+            let policy: Option<vault::BackupPolicy> =
+                tx.resource(&vault.id.child("backupPolicies/Files30")?)?;
+            for place in 0..10 {
+                let item = vault::ProtectedItem {
+                    id: vault.id.child(&FILES.replace("data", &format!("data{place}")))?,
+                    short: format!("s{number}x{place}"),
+                    policy: policy.as_ref().map(|policy| policy.id.clone()),
+                    ..item.clone()
+                };
+                let change =
+                    vault::VaultChange::item(&vault, vault::Edit::put(None, item), None, policy.clone())?;
+                crate::fixture::apply(tx, change)?;
+            }
+        }
+        Ok(())
+    });
+    let page = Browser::of(&fixture.server, ALICE).await.get("/portal/").await.expect(200);
+    assert!(
+        page.has("991 of 991 backup items")
+            && page.has("And 983 more")
+            && page.has("100 vaults that you may read")
+    );
+    assert!(page.answer.text.len() < 30_000, "{}", page.answer.text.len());
 }

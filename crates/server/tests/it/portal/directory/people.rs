@@ -123,6 +123,19 @@ async fn a_person_is_changed_disabled_and_enabled() {
 }
 
 #[tokio::test]
+async fn whoever_disables_the_last_approver_is_told() {
+    let server = crate::pim::guarded().await;
+    let sue = serde_json::json!([{"id": harness::SUE, "userType": "User", "description": "Sue"}]);
+    crate::pim::name_approver(&server, sue).await.expect(200);
+    crate::pim::make_eligible(&server, harness::ALICE_GUEST).await.expect(201);
+    let browser = Browser::of(&server, SAM).await;
+    let page = browser.get(&page_of(harness::SUE)).await;
+    let page = browser.submit(&page, &[("do", "disable")]).await.expect(200);
+    assert!(page.has("Approvals are affected") && page.has("Name another approver"), "{}", page.answer.text);
+    assert!(!browser.get(&page_of(harness::SUE)).await.has("Approvals are affected"));
+}
+
+#[tokio::test]
 async fn a_person_is_deleted_by_whoever_types_the_name() {
     let server = Harness::start().await;
     let browser = Browser::of(&server, ALICE).await;
@@ -157,7 +170,7 @@ async fn a_pass_is_shown_once() {
 #[tokio::test]
 async fn a_second_factor_is_reset() {
     let server = Harness::start().await;
-    crate::portal::directory::people::second_administrator(&server);
+    second_administrator(&server);
     crate::login::enrol::enrolled(&server).await;
     let browser = Browser::of(&server, BOB).await;
     let page = browser.get(&page_of(harness::ALICE)).await.expect(200);

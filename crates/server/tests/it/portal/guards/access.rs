@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ALICE_NAME, BOB_NAME, SAM_NAME, SUE_NAME};
+use super::{ALICE_NAME, BOB_NAME, SAM_NAME, SUE_NAME, fields};
 use crate::harness::{ALICE_GUEST, SAM, SUE};
 use crate::pim::world::*;
 use crate::portal::browser::Browser;
@@ -221,4 +221,29 @@ async fn why_somebody_may_do_something_and_why_not() {
     assert!(
         sam.get(&ask("nobody", "guard-change")).await.expect(200).has("Nobody in the directory has “nobody”")
     );
+}
+
+#[tokio::test]
+async fn who_approves_is_on_a_list() {
+    let world = World::start().await;
+    let sam = Browser::of(&world.server, SAM_NAME).await;
+    let ask = |who: &str| format!("{}?q={who}&task=approve", at("why", &guard()));
+    let page = sam.get(&ask("tess")).await.expect(200);
+    assert!(
+        page.has("Yes. tess may approve") && page.has("through the group <strong>Approvers"),
+        "{}",
+        page.answer.text
+    );
+    let page = sam.get(&ask("uma")).await.expect(200);
+    assert!(
+        page.has("No. uma may not approve") && page.has("Settings of Backup MUA Operator"),
+        "{}",
+        page.answer.text
+    );
+    // Who types another name asks about that one.
+    let page = sam.get(&format!("{}?who={UMA}&task=approve", at("why", &guard()))).await.expect(200);
+    let who = fields(&page, &["who"])["who"].clone();
+    assert_eq!(who, UMA.to_string());
+    let page = sam.get(&format!("{}&who={who}", ask("tess"))).await.expect(200);
+    assert!(page.has("Yes. tess may approve"), "{}", page.answer.text);
 }
