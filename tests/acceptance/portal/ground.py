@@ -23,7 +23,7 @@ from world import (ALICE, AUTOMATION, BOB, FABSEC, GUARD_SUB, MUA_OPERATOR, OPER
 GUEST = ALICE.oids[FABSEC]
 WHOM_TO_ASK = "Ask the security team: security@fabsec.example, or 555 0100 at night."
 TICKET = "ticket 42: the old host is gone"
-DAYS = 45  # how far back the ground goes
+DAYS = 40  # how far back the ground goes
 DISKS = "Microsoft.Compute/disks"
 
 
@@ -150,8 +150,8 @@ def lay_out(server, time):
     make_item(alice, bare, make_policy(alice, bare, "daily-30-days"), "cad01", "drawings")
     backup_vault, instance = make_backup_vault(alice, "production", "disks", "erp-disk")
     hosts = ground.hosts = [Host(server, alice, *each) for each in ((item, "home"), (old, "old"), (instance, "erp-disk"))]
-    for day in range(DAYS):
-        for host in hosts[:1] if day % 7 else hosts:
+    for _ in range(DAYS):
+        for host in hosts:
             host.back_up()
         time.passes(days=1)
     time.is_now()

@@ -104,6 +104,17 @@ def show(page, theme, size):
     page.set_viewport_size(size)
 
 
+def stands_up(visitor, name):
+    """All that can be asked of a page in the middle of a story."""
+    page = visitor.page
+    makes_sense(page)
+    pictures(page, name)
+    for theme, size in ("dark", PHONE), ("light", DESKTOP):
+        show(page, theme, size)
+        fits(page, size["width"])
+        axe(page)
+
+
 def pictures(page, name):
     """Takes the page in light and dark, at the width of a desk and of a phone."""
     SCREENS.mkdir(parents=True, exist_ok=True)

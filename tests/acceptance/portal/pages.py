@@ -30,6 +30,11 @@ PAGES = [
     Page("backup-vault", "alice", "/portal/vaults/overview/{backup_vault}"),
     Page("vault-policies", "alice", "/portal/vaults/policies/{vault}"),
     Page("backup-vault-policies", "alice", "/portal/vaults/policies/{backup_vault}"),
+    Page("vault-properties", "alice", "/portal/vaults/properties/{vault}"),
+    Page("vault-without-guard-properties", "alice", "/portal/vaults/properties/{bare}"),
+    Page("backup-vault-properties", "alice", "/portal/vaults/properties/{backup_vault}"),
+    Page("vault-separation", "alice", "/portal/vaults/separation/{vault}"),
+    Page("vault-delete", "alice", "/portal/vaults/delete/{bare}"),
     Page("vault-jobs", "alice", "/portal/vaults/jobs/{vault}"),
     Page("vault-job", "alice", "/portal/vaults/job/{job}"),
     Page("vault-alerts", "alice", "/portal/vaults/alerts/{vault}"),
@@ -61,6 +66,8 @@ PAGES = [
     Page("requests", "alice", "/portal/privileged/requests"),
     Page("approvals", "olga", "/portal/privileged/approvals"),
     Page("approval", "olga", "/portal/approvals/{approval}"),
+    Page("role-assignments", "sam", "/portal/privileged/assignments/{guard}"),
+    Page("role-settings", "sam", "/portal/privileged/settings/{guard}?role={role}"),
     Page("access-to-what", "sam", "/portal/access"),
     Page("access", "sam", "/portal/access/scope/{guard}"),
     Page("access-of-a-vault", "alice", "/portal/access/scope/{vault}"),
@@ -83,4 +90,4 @@ PAGES = [
 ]
 
 # What is linked before it is there.
-NOT_YET = ("/portal/vaults/properties/", "/portal/privileged/assignments/", "/portal/privileged/settings/")
+NOT_YET = ("/portal/guards/alerts/",)

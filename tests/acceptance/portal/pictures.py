@@ -12,19 +12,28 @@ from server import ROOT
 from visitor import DESKTOP, PHONE, Visitor, chromium
 
 SHOWN = ROOT / "docs/portal"
-README = []  # (name, who, address)
+README = [  # what they are called, who looks, where, on what, and what is pressed there first
+    ("vault", "alice", "/portal/vaults/overview/{vault}", DESKTOP, []),
+    ("recovery-points", "alice", "/portal/items/points/{item}", DESKTOP, []),
+    ("explained", "alice", "/portal/items/settings/{item}", DESKTOP, ["Stop backups", "Stop the backups of home"]),
+    ("approval", "olga", "/portal/approvals/{approval}", PHONE, []),
+]
 
 
 def take_for_readme(ground, browser):
     """The upper part of the page, as it is on a screen, in light and dark."""
     SHOWN.mkdir(parents=True, exist_ok=True)
-    for name, who, address in README:
+    for name, who, address, size, pressed in README:
         visitor = Visitor(browser, ground.server, device_scale_factor=1.5).sign_in(ground.people[who])
         page = visitor.open(address.format(**ground.ids))
+        for each in pressed:
+            page.locator("summary, button").filter(has_text=each).last.click()
+        page.wait_for_load_state()
         for theme in "light", "dark":
-            looks.show(page, theme, PHONE if name.endswith("phone") else DESKTOP)
+            looks.show(page, theme, size)
             page.screenshot(path=SHOWN / f"{name}-{theme}.png", animations="disabled")
         visitor.nothing_is_wrong()
+        visitor.close()
 
 
 def take(ground, browser, who, addresses):

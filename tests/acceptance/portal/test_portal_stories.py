@@ -7,12 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 
+import looks
 from clients import Arm
 from ground import GUEST, WHOM_TO_ASK, employ, running
 from restic import Restic, credentials_of
 from scene import assign, backup_ground, make_eligible, make_group, make_guard, put_under_guard, require_approval_by
 from visitor import Visitor
-from world import ALICE, FABSEC, GUARD_SUB, READER, SAM
+from world import ALICE, FABSEC, GUARD_SUB, READER, SAM, guard_id, proxy_id
 
 WHY = "Ticket 42: the old host is gone."
 
@@ -59,13 +60,15 @@ def scene(office, request, tmp_path):
     return SimpleNamespace(alice=alice, sam=sam, vault=vault, item=item, guard=guard, guard_name=f"{name}-guard")
 
 
-def ask(alice, guard, why=WHY):
+def ask(alice, guard, why=WHY, minutes=None):
     """Alice asks for the role at the page of it."""
     page = alice.open("/portal/privileged")
     with page.expect_navigation():
         page.get_by_role("link", name=f"Activate Backup MUA Operator on {guard.rsplit('/')[-1]}").click()
     page.get_by_label("Reason").fill(why)
     page.get_by_label("Ticket number").fill("42")
+    if minutes:
+        page.get_by_label("For how long").select_option(minutes)
     alice.press("Request activation")
     assert page.get_by_role("status").filter(has_text="waits for approval").count()
 
@@ -121,15 +124,16 @@ def test_nobody_decides_on_a_request_of_their_own(sit_down, scene, office):
     for visitor in alice, bystander:
         visitor.open(f"/portal/approvals/{approval}")
         assert not visitor.page.get_by_role("button", name="Approve").count()
+        visitor.troubles.clear()  # it may be refused altogether
 
 
 def test_an_activation_ends_by_itself(sit_down, office, scene):
     alice, olga = sit_down(ALICE), sit_down(office.olga)
-    ask(alice, scene.guard)
+    ask(alice, scene.guard, minutes="30")
     decide(olga, scene, "Approve")
     alice.open("/portal/privileged")
     assert scene.guard_name in roles(alice, "Active").inner_text()
-    office.time.passes(hours=2)
+    office.time.passes(minutes=31)
     alice.page.reload()
     assert scene.guard_name not in roles(alice, "Active").inner_text()
 
@@ -151,25 +155,158 @@ def ask_there(alice, why=WHY, minutes="60"):
     assert page.get_by_role("button", name="Take the request back").is_visible()
 
 
-def is_protected(scene):
+def says(visitor, *words):
+    told = visitor.text()
+    missing = [each for each in words if each not in told]
+    assert not missing, f"nothing of {missing} in:\n{told}"
+
+
+def was_done(visitor, words):
+    assert visitor.page.get_by_role("status").filter(has_text=words).count(), visitor.text()
+
+
+def state(scene):
     return scene.alice.rest("GET", scene.item)["properties"]["protectionState"]
 
 
 def test_stopping_backups_takes_somebody_else(sit_down, office, scene):
     alice, olga = sit_down(ALICE), sit_down(office.olga)
     page = stop_backups(alice, scene.item)
-
-    # It explains itself.
-    told = alice.text()
-    assert all(each in told for each in (scene.guard_name, WHOM_TO_ASK, "Fabrikam Security", "Nothing has happened yet"))
-    assert is_protected(scene) == "Protected"
+    says(alice, scene.guard_name, WHOM_TO_ASK, "Fabrikam Security", "Nothing has happened yet")
+    assert state(scene) == "Protected"
+    looks.stands_up(alice, "attempt")
     ask_there(alice)
+    looks.stands_up(alice, "attempt-waiting")
     decide(olga, scene, "Approve")
 
     # Alice's page goes on by itself.
     go_on = page.get_by_role("button", name="Continue: stop the backups of home")
     go_on.wait_for()
-    alice.press("Continue: stop the backups of home")
-    assert page.get_by_role("status").filter(has_text="Backups are stopped").is_visible()
-    assert is_protected(scene) == "ProtectionStopped"
-    assert "/portal/items/settings/" in page.url
+    looks.stands_up(alice, "attempt-consent")
+    assert state(scene) == "Protected"
+    assert "/portal/items/settings/" in alice.press("Continue: stop the backups of home").url
+    was_done(alice, "Backups are stopped")
+    assert state(scene) == "ProtectionStopped"
+
+
+def test_deleting_takes_somebody_else_and_can_be_undone(sit_down, office, scene):
+    alice, olga = sit_down(ALICE), sit_down(office.olga)
+    page = alice.open(f"/portal/items/settings{scene.item}")
+    page.locator("summary", has_text="Delete").click()
+    page.get_by_label("to confirm").fill("hone")
+    with alice.told(400):
+        alice.press("Delete home")
+    assert page.get_by_label("to confirm").input_value() == "hone"
+    page.get_by_label("to confirm").fill("home")
+    alice.press("Delete home")
+    ask_there(alice)
+    decide(olga, scene, "Approve")
+    page.get_by_role("button", name="Continue").wait_for()
+    alice.press("Continue")
+    alice.open(f"/portal/items/list{scene.vault}")
+    alice.press("Undelete home")
+    assert state(scene) == "ProtectionStopped"
+
+
+def test_a_denied_request_ends_nothing(sit_down, office, scene):
+    alice, olga = sit_down(ALICE), sit_down(office.olga)
+    page = stop_backups(alice, scene.item)
+    ask_there(alice)
+    decide(olga, scene, "Deny", "Nobody told me of this.")
+    page.get_by_role("button", name="Request activation").wait_for()
+    assert not page.get_by_role("button", name="Continue").count()
+    alice.press("Give up and change nothing")
+    assert state(scene) == "Protected"
+
+
+def test_consent_that_is_over_is_none(sit_down, office, scene):
+    alice, olga = sit_down(ALICE), sit_down(office.olga)
+    page = stop_backups(alice, scene.item)
+    ask_there(alice, minutes="5")
+    decide(olga, scene, "Approve")
+    page.get_by_role("button", name="Continue").wait_for()
+    office.time.passes(minutes=6)
+    with alice.told(403):
+        alice.press("Continue")
+    assert page.get_by_role("button", name="Request activation").is_visible()
+    assert state(scene) == "Protected"
+
+
+def test_a_weaker_policy_shows_what_it_loses(sit_down, office, scene):
+    alice, olga = sit_down(ALICE), sit_down(office.olga)
+    page = alice.open(f"/portal/vaults/policy{scene.vault}/backupPolicies/files")
+    page.get_by_label("Kept for").first.fill("45")
+    alice.press("Show what would change")
+    says(alice, "30 days", "45 days", "Nothing becomes weaker by this")
+    alice.press("Save", exact=True)
+
+    page = alice.open(f"/portal/vaults/policy{scene.vault}/backupPolicies/files")
+    page.get_by_label("Kept for").first.fill("7")
+    alice.press("Show what would change")
+    says(alice, "45 days", "7 days", "shortens how long backups are kept", scene.guard_name, WHOM_TO_ASK)
+    looks.stands_up(alice, "policy-difference")
+    alice.press("Continue to ask for consent")
+    ask_there(alice)
+    decide(olga, scene, "Approve")
+    page.get_by_role("button", name="Continue").wait_for()
+    alice.press("Continue")
+    assert "7" == page.get_by_label("Kept for").first.input_value()
+
+
+def test_a_guard_is_made_linked_and_not_taken_off_alone(sit_down, office):
+    name = "watchful"
+    alice, sam = Arm(office.server, ALICE), sit_down(SAM)
+    vault, _ = backup_ground(alice, name)
+    page = sam.open("/portal/guards/new")
+    page.get_by_label("or a new one of this name").fill(name)
+    page.get_by_label("Name", exact=True).fill("watchful-guard")
+    page.get_by_label("Whom to ask").fill(WHOM_TO_ASK)
+    sam.press("Create the guard")
+    says(sam, "watchful-guard", WHOM_TO_ASK)
+    guard = guard_id(name, "watchful-guard")
+
+    # Sam lets Alice see it, and no more.
+    page = sam.open(f"/portal/access/add{guard}")
+    page.get_by_label("Find a person").fill("Alice")
+    sam.press("Find")
+    page.get_by_label("Alice Backup").check()
+    page.get_by_label("Role", exact=True).select_option(label="Reader")
+    page.get_by_label("Active").check()
+    sam.press("Give the role")
+    says(sam, "Alice Backup", "Reader")
+
+    # Alice puts her vault under it, and cannot take it back.
+    alices = sit_down(ALICE)
+    page = alices.open(f"/portal/vaults/properties{vault}")
+    page.get_by_label("Resource Guard", exact=True).select_option(label="watchful-guard (Fabrikam Security)")
+    alices.press("Link the guard")
+    says(alices, "watchful-guard")
+    page = alices.open(f"/portal/vaults/properties{vault}")
+    page.locator("summary", has_text="Switch it off").click()
+    alices.press("Switch multi-user authorization off")
+    says(alices, WHOM_TO_ASK, "There is no role that you could activate")
+    assert alice.rest("GET", proxy_id(vault))["properties"]["resourceGuardResourceId"].endswith("watchful-guard")
+
+
+def test_a_host_is_set_up_with_what_a_page_shows_once(sit_down, office, scene, tmp_path):
+    alice = sit_down(ALICE)
+    page = alice.open(f"/portal/items/new{scene.vault}")
+    page.get_by_label("Name", exact=True).fill("mail")
+    page.get_by_label("files").check()
+    alice.press("Protect it")
+    alice.press("Make a credential")
+    looks.stands_up(alice, "credential")
+    shown = page.get_by_role("region", name="Copy this now")
+    user, secret = (shown.get_by_role("definition").nth(at).locator("code").inner_text() for at in (0, 1))
+    address = page.get_by_role("complementary", name="Address").locator("code").inner_text()
+    restic = Restic(office.server, {"userName": user, "secret": secret, "repositoryUrl": address.removeprefix("rest:")}, tmp_path / "mail")
+    restic.run("init")
+    restic.run("backup", __file__)
+
+    # It is shown once, and the backup is there.
+    page.get_by_role("link", name="How to back up").click()
+    page.get_by_role("cell", name=user).or_(page.get_by_role("rowheader", name=user)).wait_for()
+    assert secret not in page.content()
+    with page.expect_navigation():
+        page.get_by_role("link", name="Overview").click()
+    says(alice, "The last recovery point is of")

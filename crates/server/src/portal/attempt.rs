@@ -157,13 +157,13 @@ impl Viewer {
         Ok(proxy.map(|proxy| proxy.properties.resource_guard_operation_details).unwrap_or_default())
     }
 
-    /// Deletions go after an unlock of what is deleted.
+    /// Deletions of what a guard protects go after an unlock; of a quota, say, they do not.
     async fn unlock(&self, draft: &Draft, protected: &[Protected]) -> Result<()> {
-        let deletes_proxy = draft.path.to_ascii_lowercase().contains("/backupresourceguardproxies/");
+        let target = arm::ResourceId::parse(&draft.path)?;
+        let deletion = format!("/{}/delete", target.type_name()).to_ascii_lowercase();
         let unlocks = |operation: CriticalOperation| {
-            operation.consent() == mua::Consent::ByUnlock
-                && operation.name().to_ascii_lowercase().contains("backupresourceguardproxies/")
-                    == deletes_proxy
+            let name = format!("/{}", operation.name().to_ascii_lowercase());
+            operation.consent() == mua::Consent::ByUnlock && name.ends_with(&deletion)
         };
         let request = protected.iter().find(|protected| {
             CriticalOperation::by_name(&protected.vault_critical_operation).is_some_and(unlocks)

@@ -93,6 +93,12 @@ impl Listed {
         self.user_type == "Guest"
     }
 
+    /// The domain of the directory that keeps a guest's account, as the user name tells: `ann_home.example#EXT#@here.example`.
+    pub fn home(&self) -> Option<&str> {
+        let (at_home, _) = self.user_principal_name.split_once("#EXT#")?;
+        at_home.rsplit_once('_').map(|(_, domain)| domain)
+    }
+
     /// What it is, in a word.
     pub fn word(&self) -> &'static str {
         match self.kind.rsplit('.').next() {

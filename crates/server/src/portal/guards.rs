@@ -10,11 +10,11 @@ mod list;
 mod new;
 mod operations;
 mod overview;
-mod places;
+pub mod places;
 mod principals;
 mod properties;
 mod table;
-mod tags;
+pub mod tags;
 
 use std::collections::BTreeMap;
 
@@ -122,6 +122,11 @@ impl Guard {
     /// The address of one of its pages: `overview`, `operations`, …
     pub fn page(&self, name: &str) -> String {
         link::page(&format!("guards/{name}"), &self.id)
+    }
+
+    /// The subscription's id.
+    pub fn subscription(&self) -> String {
+        format!("/subscriptions/{}", self.id.split('/').nth(2).unwrap_or_default())
     }
 
     /// The resource group's name.

@@ -6,7 +6,7 @@
 mod calendar;
 mod commands;
 mod connect;
-mod item;
+pub mod item;
 mod list;
 mod new;
 mod overview;

@@ -6,7 +6,7 @@
 mod entry;
 mod place;
 mod story;
-mod words;
+pub mod words;
 
 use arm::{Error, ErrorKind, Result};
 use askama::Template;

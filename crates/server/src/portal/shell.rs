@@ -199,6 +199,10 @@ impl Viewer {
         if is_over(error) {
             return super::session::ended(&self.visit);
         }
+        if error.code == "InvalidAuthenticationTokenTenant" {
+            let text = "It belongs to a directory that does not know you. Ask one of its administrators for an invitation.";
+            return self.problem_of(ErrorKind::Forbidden, "You are not known there", text, &error.code);
+        }
         let title = match error.kind {
             ErrorKind::Forbidden => "You may not see or do this",
             ErrorKind::NotFound => "There is nothing here",

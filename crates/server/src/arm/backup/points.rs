@@ -7,7 +7,7 @@ use vault::{ProtectedItem, RecoveryPoint};
 use crate::arm::call::Call;
 use crate::arm::filters::{Asked, Span};
 use crate::arm::recovery::calendar::{self, Listed};
-use crate::arm::recovery::points::{named, short_name};
+use crate::arm::recovery::points::{named, short_name, with_snapshot};
 use crate::arm::recovery::{outlook, place};
 use crate::arm::reply::Reply;
 use crate::arm::route::{Method, Route, route};
@@ -55,7 +55,8 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
 fn get(call: &mut Call<'_>) -> Result<Reply> {
     let (_, instance) = place::live_item(call)?;
     let point = named(call, &instance)?;
-    Ok(Reply::ok(view(&point, &instance)))
+    let view = view(&point, &instance);
+    Ok(Reply::ok(with_snapshot(call, &point, view)?))
 }
 
 /// There is nothing between two recovery points, so that each is a range by itself.

@@ -13,6 +13,7 @@ use vault::keeping::{Kept, Term};
 use vault::{ProtectedItem, RecoveryPoint};
 
 use super::place;
+use super::points::with_snapshot;
 use crate::arm::call::Call;
 use crate::arm::filters::Span;
 use crate::arm::reply::Reply;
@@ -93,7 +94,9 @@ pub fn page(
     let all = kept(call, item, span)?;
     let page = call.cut(all, Listed::key);
     let points = full(call, item, &page.value)?;
-    Ok(call.page_of(points.iter().map(|point| view(point, item)).collect(), page.next))
+    let shown = points.iter().map(|point| with_snapshot(call, point, view(point, item)));
+    let shown = shown.collect::<Result<Vec<Value>>>()?;
+    Ok(call.page_of(shown, page.next))
 }
 
 /// `GET recoveryPointSummaries` of an item: how many points there are on each day of a year, and what of the whole is next to

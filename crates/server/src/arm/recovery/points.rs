@@ -2,6 +2,7 @@
 
 use arm::{Error, Result};
 use serde_json::{Value, json};
+use store::ObjectType;
 use vault::{ProtectedItem, RecoveryPoint};
 
 use super::{calendar, place};
@@ -39,7 +40,8 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
 fn get(call: &mut Call<'_>) -> Result<Reply> {
     let (_, item) = place::item(call)?;
     let point = named(call, &item)?;
-    Ok(Reply::ok(view(&point, &item)))
+    let view = view(&point, &item);
+    Ok(Reply::ok(with_snapshot(call, &point, view)?))
 }
 
 /// The recovery point of an item that the path names.
@@ -55,6 +57,20 @@ pub fn named(call: &mut Call<'_>, item: &ProtectedItem) -> Result<RecoveryPoint>
 /// A snapshot's name as restic shows it.
 pub fn short_name(point: &RecoveryPoint) -> String {
     point.snapshot.chars().take(SHORT_NAME).collect()
+}
+
+/// Adds to what answers show of a point where its snapshot came from, and whether a client has removed that since: the point is
+/// kept all the same. Our own addition, to both kinds of vault.
+pub fn with_snapshot(call: &mut Call<'_>, point: &RecoveryPoint, mut view: Value) -> Result<Value> {
+    let RecoveryPoint { repository, snapshot, label, written_by, .. } = point;
+    let is_there = call.tx.object(repository, ObjectType::Snapshots, snapshot)?.is_some();
+    let is_removed = !is_there && call.tx.object_known(repository, ObjectType::Snapshots, snapshot)?;
+    if let Some(view) = view.as_object_mut() {
+        let origin =
+            json!({ "name": snapshot, "label": label, "writtenBy": written_by, "isRemoved": is_removed });
+        view.insert("snapshot".into(), origin);
+    }
+    Ok(view)
 }
 
 fn view(point: &RecoveryPoint, item: &ProtectedItem) -> Value {

@@ -7,6 +7,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::{Guard, frame_of, read_guard};
+use crate::portal::ledger::words::operation;
 use crate::portal::link;
 use crate::portal::moment::Moment;
 use crate::portal::shell::Frame;
@@ -117,13 +118,9 @@ impl Event {
         link::page("ledger/story", &self.correlation_id)
     }
 
-    /// What was done, in words where it has some.
+    /// What was done, in words.
     fn what(&self) -> String {
-        let operation = &self.operation_name.value;
-        match mua::CriticalOperation::by_name(operation) {
-            Some(operation) => super::table::sentence(operation.title()),
-            None => operation.clone(),
-        }
+        operation(&self.operation_name.value)
     }
 
     /// Why, in a sentence.

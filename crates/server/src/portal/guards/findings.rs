@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use arm::Result;
 use askama::Template;
-use axum::extract::Path;
+use axum::extract::{Path, Query};
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -13,12 +13,23 @@ use super::holdings::below;
 use super::places::Names;
 use super::principals::{self, Principal};
 use super::{Guard, frame_of, linked, read_guard};
+use crate::portal::ask::Part;
 use crate::portal::consent::Schedule;
 use crate::portal::link;
 use crate::portal::moment::Moment;
 use crate::portal::shell::Frame;
 use crate::portal::viewer::Viewer;
 use crate::portal::words::name_of;
+
+/// How many findings one page shows.
+const PAGE: &str = "20";
+
+/// What the address says.
+#[derive(Deserialize)]
+pub struct Asked {
+    #[serde(default)]
+    after: String,
+}
 
 /// Somebody who can change a vault and override its guard.
 #[derive(Deserialize)]
@@ -73,6 +84,7 @@ struct SeparationPage {
     conflicts: Vec<Conflict>,
     /// How many vaults are linked.
     linked: usize,
+    more: Option<String>,
 }
 
 #[derive(Template)]
@@ -165,11 +177,16 @@ pub struct Approvers {
 }
 
 /// `GET /portal/guards/separation/{id}`
-pub async fn separation(viewer: Viewer, Path(id): Path<String>) -> Response {
+pub async fn separation(viewer: Viewer, Path(id): Path<String>, Query(asked): Query<Asked>) -> Response {
     let page = async {
         let guard = read_guard(&viewer, &id).await?;
         let path = format!("{}/separationOfDuties", guard.id);
-        let mut conflicts: Vec<Conflict> = viewer.list(&path, &[]).await?;
+        let mut query = vec![("$top", PAGE)];
+        if !asked.after.is_empty() {
+            query.push(("$skiptoken", &asked.after));
+        }
+        let part: Part<Conflict> = viewer.part(&path, &query).await?;
+        let mut conflicts = part.entries;
         let scopes = conflicts.iter().flat_map(Conflict::rights).map(|right| right.scope.as_str());
         let places = Names::of_scopes(&viewer, scopes).await?;
         for conflict in &mut conflicts {
@@ -179,7 +196,8 @@ pub async fn separation(viewer: Viewer, Path(id): Path<String>) -> Response {
         }
         let linked = linked::read(&viewer, &guard.id).await?.len();
         let frame = frame_of(&viewer, &guard, "guards/separation");
-        Ok(viewer.page(&SeparationPage { frame, guard, conflicts, linked }))
+        let more = part.next.map(|next| link::with(&guard.page("separation"), "after", &next));
+        Ok(viewer.page(&SeparationPage { frame, guard, conflicts, linked, more }))
     };
     viewer.answer(page.await)
 }

@@ -2,11 +2,12 @@
 
 use arm::Result;
 use askama::Template;
-use axum::extract::Path;
+use axum::extract::{Path, Query};
 use axum::response::Response;
 use serde::Deserialize;
 
 use super::{Guard, frame_of, places, read_guard};
+use crate::portal::ask::Part;
 use crate::portal::link;
 use crate::portal::moment::Moment;
 use crate::portal::shell::Frame;
@@ -61,6 +62,16 @@ pub async fn read(viewer: &Viewer, guard: &str) -> Result<Vec<Linked>> {
     viewer.list_if_any(&format!("{guard}/linkedVaults"), &[]).await
 }
 
+/// How many one page shows.
+const PAGE: &str = "50";
+
+/// What the address says.
+#[derive(Deserialize)]
+pub struct Asked {
+    #[serde(default)]
+    after: String,
+}
+
 /// A vault with the directory that it is in, for somebody who is known there.
 struct Line {
     vault: Linked,
@@ -79,19 +90,32 @@ struct VaultsPage {
     frame: Frame,
     guard: Guard,
     lines: Vec<Line>,
+    more: Option<String>,
+    /// Whether this is the first page.
+    begins: bool,
     now: jiff::Timestamp,
 }
 
 /// `GET /portal/guards/vaults/{id}`
-pub async fn show(viewer: Viewer, Path(id): Path<String>) -> Response {
+pub async fn show(viewer: Viewer, Path(id): Path<String>, Query(asked): Query<Asked>) -> Response {
     let page = async {
         let guard = read_guard(&viewer, &id).await?;
-        let vaults: Vec<Linked> = viewer.list(&format!("{}/linkedVaults", guard.id), &[]).await?;
+        let mut query = vec![("$top", PAGE)];
+        if !asked.after.is_empty() {
+            query.push(("$skiptoken", &asked.after));
+        }
+        let part: Part<Linked> = viewer.part(&format!("{}/linkedVaults", guard.id), &query).await?;
         let line =
             |vault: Linked| Line { directory: viewer.directory_of(&vault.id).map(String::from), vault };
-        let lines = vaults.into_iter().map(line).collect();
-        let frame = frame_of(&viewer, &guard, "guards/vaults");
-        Ok(viewer.page(&VaultsPage { frame, guard, lines, now: viewer.now }))
+        let page = VaultsPage {
+            frame: frame_of(&viewer, &guard, "guards/vaults"),
+            lines: part.entries.into_iter().map(line).collect(),
+            more: part.next.map(|next| link::with(&guard.page("vaults"), "after", &next)),
+            begins: asked.after.is_empty(),
+            guard,
+            now: viewer.now,
+        };
+        Ok(viewer.page(&page))
     };
     viewer.answer(page.await)
 }

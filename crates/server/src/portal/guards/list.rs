@@ -1,5 +1,7 @@
 //! All guards that somebody may read, in all their directories.
 
+use std::collections::BTreeMap;
+
 use arm::Result;
 use askama::Template;
 use axum::extract::Query;
@@ -12,6 +14,8 @@ use crate::portal::shell::{Frame, Section};
 use crate::portal::viewer::Viewer;
 use crate::portal::words::count;
 
+/// Every guard of a directory that its reader may read.
+const ALL: &str = "/providers/Microsoft.DataProtection/resourceGuards";
 /// How many one page shows.
 const PAGE: usize = 50;
 
@@ -50,18 +54,16 @@ pub async fn show(viewer: Viewer, Query(asked): Query<Asked>) -> Response {
 }
 
 async fn page(viewer: &Viewer, asked: Asked) -> Result<Response> {
+    let names: BTreeMap<String, String> =
+        places::of_viewer(viewer).await?.into_iter().map(|place| (place.id, place.name)).collect();
     let mut lines = Vec::new();
-    for place in places::of_viewer(viewer).await? {
-        let path = format!("{}/providers/{}", place.id, super::GUARD_TYPE);
-        let guards: Vec<Guard> = match viewer.list_if_any(&path, &[]).await? {
-            guards if guards.is_empty() => readable(viewer, &place.id).await?,
-            guards => guards,
-        };
+    for account in &viewer.accounts {
+        let guards: Vec<Guard> = viewer.list_in(Some(account.tenant), ALL, &[]).await?;
         lines.extend(guards.into_iter().map(|guard| Line {
-            guard,
-            directory: place.directory.clone(),
-            subscription: place.name.clone(),
+            directory: account.directory.clone(),
+            subscription: names.get(&guard.subscription()).cloned().unwrap_or_default(),
             vaults: 0,
+            guard,
         }));
     }
     let any = !lines.is_empty();
@@ -78,17 +80,6 @@ async fn page(viewer: &Viewer, asked: Asked) -> Result<Response> {
         .frame(Section::Guards, "Resource Guards")
         .subtitle("Each says which operations on vaults need the consent of its owner");
     Ok(viewer.page(&ListPage { frame, lines, any, q: asked.q, more }))
-}
-
-/// The guards of a subscription that somebody may read one by one, without reading the subscription's list.
-async fn readable(viewer: &Viewer, subscription: &str) -> Result<Vec<Guard>> {
-    let mut guards = Vec::new();
-    for resource in places::resources(viewer, subscription).await? {
-        if resource.kind.eq_ignore_ascii_case(super::GUARD_TYPE) {
-            guards.extend(viewer.read_if_any::<Guard>(&resource.id, &[]).await?);
-        }
-    }
-    Ok(guards)
 }
 
 impl Line {

@@ -76,12 +76,12 @@ struct Subscription {
 pub async fn show(viewer: Viewer, Path(id): Path<String>) -> Response {
     let page = async {
         let guard = read_guard(&viewer, &id).await?;
-        let subscription = guard.id.split('/').nth(2).unwrap_or_default().to_string();
-        let path = format!("/subscriptions/{subscription}");
+        let path = guard.subscription();
         let known: Option<Subscription> = viewer.read_if_any(&path, &[]).await?;
+        let subscription = known.map_or_else(|| name_of(&path).to_string(), |known| known.display_name);
         let page = OverviewPage {
             frame: frame_of(&viewer, &guard, "guards/overview").live(),
-            subscription: known.map_or(subscription, |known| known.display_name),
+            subscription,
             directory: viewer.directory_of(&guard.id).unwrap_or_default().to_string(),
             kinds: table::of_guard(&guard),
             linked: linked::read(&viewer, &guard.id).await?,

@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use arm::{ResourceId, Result, TenantId};
 use serde::Deserialize;
-use serde_json::Value;
 
-use crate::arm::route::Method;
-use crate::portal::ask::of;
 use crate::portal::viewer::Viewer;
 use crate::portal::words;
 
@@ -31,11 +28,6 @@ struct Subscription {
     display_name: String,
 }
 
-#[derive(Deserialize)]
-struct Subscriptions {
-    value: Vec<Subscription>,
-}
-
 /// A resource or a resource group.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Resource {
@@ -55,10 +47,8 @@ pub struct Resource {
 pub async fn of_viewer(viewer: &Viewer) -> Result<Vec<Place>> {
     let mut places = Vec::new();
     for account in &viewer.accounts {
-        let path = "/subscriptions";
-        let answer = viewer.arm_in(Some(account.tenant), Method::Get, path, &[], Value::Null).await?;
-        let found: Subscriptions = of(answer)?;
-        places.extend(found.value.into_iter().map(|subscription| Place {
+        let found: Vec<Subscription> = viewer.list_in(Some(account.tenant), "/subscriptions", &[]).await?;
+        places.extend(found.into_iter().map(|subscription| Place {
             tenant: account.tenant,
             directory: account.directory.clone(),
             id: subscription.id,

@@ -67,6 +67,8 @@ struct VaultProperties {
     #[serde(default)]
     security_settings: Value,
     #[serde(default)]
+    is_vault_protected_by_resource_guard: bool,
+    #[serde(default)]
     bcdr_security_level: String,
 }
 
@@ -352,7 +354,8 @@ impl Vault {
 
     /// Whether a guard protects it.
     pub fn is_guarded(&self) -> bool {
-        self.says("/multiUserAuthorization") == "Enabled"
+        self.properties.is_vault_protected_by_resource_guard
+            || self.says("/multiUserAuthorization") == "Enabled"
     }
 }
 

@@ -23,7 +23,21 @@ pub struct Point {
     pub id: String,
     /// Its name, which is the snapshot's.
     pub name: String,
+    /// Where it came from.
+    pub snapshot: Snapshot,
     properties: Properties,
+}
+
+/// The snapshot that a recovery point keeps.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Snapshot {
+    /// Which of several sources it is of.
+    pub label: Option<String>,
+    /// The user name of the credential that it was written with.
+    pub written_by: String,
+    /// Whether a client has removed it since. It is kept all the same.
+    pub is_removed: bool,
 }
 
 #[derive(Clone, Deserialize)]

@@ -14,6 +14,7 @@ use super::retention::Policy;
 use crate::arm::route::Method;
 use crate::login::Form;
 use crate::portal::attempt::Attempt;
+use crate::portal::link;
 use crate::portal::posted::Posted;
 use crate::portal::shell::{Frame, status_of};
 use crate::portal::vaults::change::{Outlook, consider};
@@ -204,6 +205,15 @@ impl SettingsPage {
     fn undeletable_days(&self) -> Option<Option<u16>> {
         let vault = self.vault.as_ref()?;
         Some((vault.soft_delete() != Switch::Off).then(|| vault.soft_delete_days()))
+    }
+
+    /// Whether there is a policy that it does not have already.
+    fn has_others(&self) -> bool {
+        self.policies.iter().any(|policy| self.item.policy.as_ref() != Some(&policy.id))
+    }
+
+    fn policies_page(&self) -> String {
+        link::page("vaults/policies", &self.item.vault)
     }
 
     /// Whether a guard protects the vault, as far as the viewer may know.

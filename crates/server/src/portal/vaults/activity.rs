@@ -95,7 +95,16 @@ impl Event {
     }
 
     fn story(&self) -> String {
-        format!("/portal/ledger/story/{}", self.correlation_id)
+        story(&self.correlation_id, self.at())
+    }
+}
+
+/// The address of a request's whole story, which was told at that time.
+pub fn story(correlation: &str, at: Option<Moment>) -> String {
+    let href = format!("/portal/ledger/story/{correlation}");
+    match at {
+        Some(Moment(at)) => link::with(&href, "at", &arm::timestamp(at)),
+        None => href,
     }
 }
 

@@ -17,6 +17,7 @@ use crate::portal::moment::Moment;
 use crate::portal::posted::Posted;
 use crate::portal::shell::{Frame, status_of};
 use crate::portal::viewer::Viewer;
+use crate::portal::words::short_ids;
 
 /// Alerts on one page.
 const PAGE: &str = "50";
@@ -55,8 +56,6 @@ struct Essentials {
     #[serde(default)]
     description: String,
     start_date_time: String,
-    last_modified_date_time: String,
-    last_modified_user_name: String,
     #[serde(default)]
     source_created_id: String,
 }
@@ -142,8 +141,8 @@ impl Alert {
     }
 
     /// The same in a sentence.
-    pub fn description(&self) -> &str {
-        &self.properties.essentials.description
+    pub fn description(&self) -> String {
+        short_ids(&self.properties.essentials.description)
     }
 
     fn severity_row(&self) -> (&'static str, &'static str, &'static str) {
@@ -178,7 +177,7 @@ impl Alert {
 
     /// The story of what raised it.
     fn story(&self) -> String {
-        format!("/portal/ledger/story/{}", self.properties.essentials.source_created_id)
+        super::activity::story(&self.properties.essentials.source_created_id, self.raised())
     }
 }
 

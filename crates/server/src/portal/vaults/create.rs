@@ -7,9 +7,10 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::vault::{BACKUP, Place, RECOVERY, places};
+use super::vault::{BACKUP, RECOVERY};
 use crate::arm::route::Method;
 use crate::login::Form;
+use crate::portal::guards::places::{Place, of_viewer};
 use crate::portal::link;
 use crate::portal::posted::Posted;
 use crate::portal::shell::{Frame, Section, status_of};
@@ -152,7 +153,7 @@ pub async fn post(Posted { viewer, form }: Posted) -> Response {
 async fn page(viewer: &Viewer, typed: Typed, error: Option<&Error>) -> Result<Response> {
     let mut offers = Vec::new();
     let mut regions: Vec<Region> = Vec::new();
-    for place in places(viewer).await? {
+    for place in of_viewer(viewer).await? {
         let groups = viewer.list_if_any(&format!("{}/resourceGroups", place.id), &[]).await?;
         if regions.is_empty() {
             regions = viewer.list_if_any(&format!("{}/locations", place.id), &[]).await?;

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::vault::{BACKUP, LEVELS, Level, Place, RECOVERY, Vault, places};
+use super::vault::{BACKUP, LEVELS, Level, RECOVERY, Vault};
+use crate::portal::guards::places::{Place, of_viewer, resources};
 use crate::portal::link;
 use crate::portal::shell::{Frame, Section};
 use crate::portal::viewer::Viewer;
@@ -85,7 +86,7 @@ pub async fn show(viewer: Viewer, Query(wanted): Query<Wanted>) -> Response {
 
 async fn page(viewer: &Viewer, wanted: Wanted) -> Result<Response> {
     let mut all: Vec<(Vault, Place)> = Vec::new();
-    for place in places(viewer).await? {
+    for place in of_viewer(viewer).await? {
         let vaults = vaults_in(viewer, &place.id).await?;
         all.extend(vaults.into_iter().map(|vault| (vault, place.clone())));
     }
@@ -178,20 +179,12 @@ pub async fn in_subscription<T: DeserializeOwned>(
     if refused.is_empty() {
         return Ok(found);
     }
-    let resources: Vec<Resource> = viewer.list_if_any(&format!("{subscription}/resources"), &[]).await?;
-    for resource in resources {
+    for resource in resources(viewer, subscription).await? {
         if refused.iter().any(|kind| kind.eq_ignore_ascii_case(&resource.kind)) {
             found.extend(viewer.read_if_any::<T>(&resource.id, &[]).await?);
         }
     }
     Ok(found)
-}
-
-#[derive(Deserialize)]
-struct Resource {
-    id: String,
-    #[serde(rename = "type")]
-    kind: String,
 }
 
 async fn rows(viewer: &Viewer, shown: Vec<(Vault, Place)>) -> Result<Vec<Row>> {

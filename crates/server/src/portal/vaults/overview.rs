@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::alerts::{self, Alert};
 use super::jobs::Job;
-use super::list::items;
 use super::vault::{Proxy, Switch, Vault};
+use crate::portal::items::item::{Item, State};
 use crate::portal::link;
 use crate::portal::moment::Moment;
 use crate::portal::shell::Frame;
@@ -26,7 +26,8 @@ struct OverviewPage {
     frame: Frame,
     now: jiff::Timestamp,
     vault: Vault,
-    items: String,
+    /// What is in it; nothing for whoever may not see that.
+    items: Option<Vec<Item>>,
     proxy: Option<Proxy>,
     quota: Option<Quota>,
     integrity: Option<Integrity>,
@@ -105,7 +106,7 @@ async fn page(viewer: &Viewer, id: &str) -> Result<Response> {
     let page = OverviewPage {
         frame: vault.tab(viewer, "overview").live(),
         now: viewer.now,
-        items: items(viewer, &vault).await?,
+        items: super::if_shown(Item::all(viewer, &vault.id).await)?,
         proxy,
         quota: viewer.read_if_any(&at("repositoryQuotas/default"), &[]).await?,
         integrity: viewer.read_if_any(&at("repositoryIntegrity"), &[]).await?,
@@ -120,7 +121,29 @@ async fn page(viewer: &Viewer, id: &str) -> Result<Response> {
 impl OverviewPage {
     /// Whether there is nothing in it yet, so that the page says what to do first.
     fn is_new(&self) -> bool {
-        self.items == "0"
+        self.items.as_ref().is_some_and(Vec::is_empty)
+    }
+
+    /// How many items there are, without the deleted ones.
+    fn kept(&self) -> usize {
+        self.items.iter().flatten().filter(|item| !item.state.is_deleted()).count()
+    }
+
+    fn deleted(&self) -> usize {
+        self.items.iter().flatten().filter(|item| item.state.is_deleted()).count()
+    }
+
+    /// Those that something is wrong with.
+    fn troubled(&self) -> Vec<&Item> {
+        let wrong = |item: &&Item| {
+            !item.state.is_deleted()
+                && (item.frozen.is_some() || item.overdue || item.state != State::Protected)
+        };
+        self.items.iter().flatten().filter(wrong).collect()
+    }
+
+    fn new_item(&self) -> String {
+        link::page("items/new", &self.vault.id)
     }
 
     fn soft_delete(&self) -> String {
@@ -153,7 +176,7 @@ impl OverviewPage {
     fn badge(&self, switch: Switch) -> &'static str {
         match switch {
             Switch::Off => "bad",
-            Switch::On => "warn",
+            Switch::On => "info",
             Switch::Always => "ok",
         }
     }

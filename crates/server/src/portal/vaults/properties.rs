@@ -17,10 +17,12 @@ use super::change::{Outlook, consider};
 use super::create::{REDUNDANCY, register};
 use super::list::in_subscription;
 use super::overview::Quota;
-use super::vault::{Proxy, Switch, Vault, places};
+use super::vault::{Proxy, Switch, Vault};
 use crate::arm::route::Method;
 use crate::login::Form;
 use crate::portal::attempt::Attempt;
+use crate::portal::guards::places::of_viewer;
+use crate::portal::guards::tags;
 use crate::portal::link;
 use crate::portal::moment::Moment;
 use crate::portal::posted::Posted;
@@ -112,7 +114,7 @@ async fn page(
 async fn guards(viewer: &Viewer) -> Result<Vec<Guard>> {
     let kinds = ["Microsoft.DataProtection/resourceGuards"];
     let mut guards: Vec<Guard> = Vec::new();
-    for place in places(viewer).await? {
+    for place in of_viewer(viewer).await? {
         let found: Vec<Guard> = in_subscription(viewer, &place.id, &kinds).await?;
         guards.extend(found.into_iter().map(|guard| Guard { directory: place.directory.clone(), ..guard }));
     }
@@ -197,11 +199,6 @@ pub fn shown_once(viewer: &Viewer, vault: &str, answer: &Value) -> Option<Respon
 }
 
 impl PropertiesPage {
-    /// The problem of one of the page's forms.
-    fn problem_at(&self, form: &str) -> Option<&str> {
-        self.problem.as_deref().filter(|_| self.at == form)
-    }
-
     /// What was typed into a form that was not taken, or else what is there.
     fn value(&self, form: &str, field: &str, there: &str) -> String {
         let typed = self.typed.get(field).filter(|_| self.at == form);
@@ -231,9 +228,7 @@ impl PropertiesPage {
     }
 
     fn tags(&self) -> String {
-        let lines: Vec<String> =
-            self.vault.tags.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-        self.value("tags", "tags", &lines.join("\n"))
+        self.value("tags", "tags", &tags::write(&self.vault.tags))
     }
 
     fn limit(&self) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arm::{ResourceId, Result, TenantId};
+use arm::{ResourceId, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -146,12 +146,6 @@ impl Vault {
         id.and_then(|id| id.resource_group_name().map(String::from)).unwrap_or_default()
     }
 
-    /// The path of its subscription.
-    pub fn subscription(&self) -> String {
-        let id = ResourceId::parse(&self.id).ok().and_then(|id| id.subscription_id());
-        id.map(|id| ResourceId::subscription(id).to_string()).unwrap_or_default()
-    }
-
     /// Whether what is deleted is kept for a while.
     pub fn soft_delete(&self) -> Switch {
         match self.properties.security_settings.soft_delete_settings.state.to_ascii_lowercase().as_str() {
@@ -263,48 +257,6 @@ impl Protected {
         let known = mua::CriticalOperation::by_name(&self.vault_critical_operation);
         known.map_or(self.vault_critical_operation.as_str(), |operation| operation.title())
     }
-}
-
-/// A subscription that the viewer may see.
-#[derive(Clone, Debug)]
-pub struct Place {
-    /// Its path.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// The name of its directory.
-    pub directory: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Subscription {
-    id: String,
-    display_name: String,
-}
-
-/// The subscriptions that the viewer may see, across their directories.
-///
-/// # Errors
-/// What ARM answers.
-pub async fn places(viewer: &Viewer) -> Result<Vec<Place>> {
-    let mut places = Vec::new();
-    for account in &viewer.accounts {
-        let found: Vec<Subscription> = subscriptions(viewer, account.tenant).await?;
-        places.extend(found.into_iter().map(|found| Place {
-            id: found.id,
-            name: found.display_name,
-            directory: account.directory.clone(),
-        }));
-    }
-    Ok(places)
-}
-
-async fn subscriptions(viewer: &Viewer, tenant: TenantId) -> Result<Vec<Subscription>> {
-    let answer = viewer
-        .arm_in(Some(tenant), crate::arm::route::Method::Get, "/subscriptions", &[], Value::Null)
-        .await?;
-    crate::portal::ask::of(answer.get("value").cloned().unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@ use jiff::SignedDuration;
 use super::browser::{Browser, Shown};
 use crate::backup_vaults::backup_vault;
 use crate::fixture::{FILES, Fixture, MACHINE, apply, at, vault_id};
-use crate::harness::{ALICE, Harness};
+use crate::harness::{ALICE, BOB, Harness};
 use crate::instances::{arrive, instance_at, protect_disk};
+use crate::repository::world::{ITEM, World, item_id};
 
 const ALICE_NAME: &str = "alice@contoso.example";
 const BOB_NAME: &str = "bob@contoso.example";
@@ -65,6 +66,7 @@ async fn an_empty_vault_leads_to_its_first_item_and_on_to_the_commands() {
     let browser = Browser::of(&fixture.server, ALICE_NAME).await;
     let list = browser.get(&of("list", "")).await.expect(200);
     assert!(list.has("Nothing is backed up to this vault yet"));
+    list.snapshot("items-none");
     let form = browser.get(&of("new", "")).await.expect(200);
     form.snapshot("items-new");
     let missing = browser.submit(&form, &[("name", "documents"), ("label", "la bel")]).await.expect(400);
@@ -104,7 +106,8 @@ async fn recovery_points_lie_on_a_calendar() {
     assert!(page.has("<th scope=\"col\" abbr=\"Monday\">Mon</th>"));
     let day = (fixture.server.now() - SignedDuration::from_hours(72)).strftime("%Y-%m-%d").to_string();
     let page = browser.get(&format!("{}?day={day}", of("points", FILES))).await.expect(200);
-    assert!(page.has(": 2 recovery points\""), "{}", page.answer.text);
+    assert!(page.has("<td data-label=\"Kept by\">daily</td>"), "{}", page.answer.text);
+    assert!(page.has(": 2 recovery points</span>"), "{}", page.answer.text);
     assert!(
         page.has("bbbb2222") && page.has("cccc3333") && !page.has("recoveryPoints/aaaa1111"),
         "{}",
@@ -115,6 +118,50 @@ async fn recovery_points_lie_on_a_calendar() {
     for odd in ["month=x", "day=2026-99-99", "month=99999-01", "after=%00", "day=9999-12-31"] {
         browser.get(&format!("{}?{odd}", of("points", FILES))).await.expect(200);
     }
+}
+
+/// A page of a month, and one of a day, of an item with very many recovery points hold those of the day alone.
+#[tokio::test]
+async fn a_day_with_many_recovery_points_is_shown_in_pages() {
+    let fixture = Fixture::start().await;
+    fixture.protect_files().await;
+    let day = fixture.server.now() - SignedDuration::from_hours(48);
+    let noon = day.strftime("%Y-%m-%dT12:00:00Z").to_string().parse::<jiff::Timestamp>().unwrap();
+    for number in 0..60 {
+        fixture.arrive(FILES, &format!("c{number:07}"), noon + SignedDuration::from_secs(number));
+    }
+    let browser = Browser::of(&fixture.server, ALICE_NAME).await;
+    let shown = |page: &Shown| page.answer.text.matches("/recoveryPoints/c0").count();
+    let month =
+        browser.get(&format!("{}?month={}", of("points", FILES), noon.strftime("%Y-%m"))).await.expect(200);
+    assert_eq!(shown(&month), 0, "{}", month.answer.text);
+    assert!(month.has(": 60 recovery points</span>"), "{}", month.answer.text);
+    let first =
+        browser.get(&format!("{}?day={}", of("points", FILES), noon.strftime("%Y-%m-%d"))).await.expect(200);
+    assert_eq!(shown(&first), 50);
+    let (_, next) = first.answer.text.split_once("class=\"pager\"").unwrap();
+    let next = next.split("href=\"").nth(1).unwrap().split('"').next().unwrap().replace("&#38;", "&");
+    let second = browser.get(&next.replace("&amp;", "&")).await.expect(200);
+    assert_eq!(shown(&second), 10, "{next}");
+    assert!(!second.has("class=\"pager\""));
+}
+
+#[tokio::test]
+async fn what_a_client_removes_is_marked_and_kept() {
+    let world = World::in_a_group().await;
+    let place = world.store_as("snapshots", b"a snapshot").await;
+    let name = place.rsplit('/').next().unwrap();
+    let item = item_id(ITEM).to_string();
+    let browser = Browser::of(&world.server, ALICE_NAME).await;
+    let point = page("point", &format!("{item}/recoveryPoints/{name}"));
+    let before = browser.get(&point).await.expect(200);
+    assert!(!before.has("A client has deleted this snapshot") && before.has(ITEM), "{}", before.answer.text);
+    assert_eq!(world.delete(&place).await.status, 200);
+    let after = browser.get(&point).await.expect(200);
+    assert!(after.has("A client has deleted this snapshot"), "{}", after.answer.text);
+    let day = world.server.now().strftime("%Y-%m-%d").to_string();
+    let list = browser.get(&format!("{}?day={day}", page("points", &item))).await.expect(200);
+    assert!(list.has("Deleted by the client, still kept"), "{}", list.answer.text);
 }
 
 #[tokio::test]
@@ -227,6 +274,50 @@ async fn an_item_is_deleted_by_its_name_and_comes_back() {
     let back = browser.submit(&list, &[("do", "undelete"), ("item", item.as_str())]).await.expect(200);
     assert_eq!(back.at, of("settings", FILES));
     assert_eq!(fixture.item(FILES).await["properties"]["protectionState"], "ProtectionStopped");
+}
+
+#[tokio::test]
+async fn a_guarded_item_is_deleted_with_consent_alone() {
+    let fixture = start().await;
+    fixture.link_guard();
+    let browser = Browser::of(&fixture.server, ALICE_NAME).await;
+    let settings = browser.get(&of("settings", FILES)).await;
+    assert!(settings.has("The vault is guarded"), "{}", settings.answer.text);
+    let wait = browser.submit(&settings, &[("do", "delete"), ("confirm", "data")]).await.expect(200);
+    assert!(wait.at.starts_with("/portal/attempts/"), "{}: {}", wait.at, wait.answer.text);
+    assert!(wait.has("delete the backups of data"), "{}", wait.answer.text);
+    assert_eq!(fixture.item(FILES).await["properties"]["protectionState"], "Protected");
+    fixture.consent();
+    let wait = browser.get(&wait.at).await;
+    let list = browser.submit(&wait, &[("do", "go-on")]).await.expect(200);
+    assert_eq!(list.at, of("list", ""), "{}", list.answer.text);
+    assert!(list.has("id=\"deleted\""));
+}
+
+#[tokio::test]
+async fn who_may_only_read_is_refused_and_keeps_what_they_typed() {
+    let fixture = start().await;
+    fixture.grant(BOB, rbac::role_ids::READER, &vault_id("v1"));
+    let browser = Browser::of(&fixture.server, BOB_NAME).await;
+    let refused = async |name: &str, below: &str, fields: &[(&str, &str)]| {
+        let form = browser.get(&of(name, below)).await.expect(200);
+        let again = browser.submit(&form, fields).await.expect(403);
+        assert_eq!(again.at, of(name, below), "{}", again.answer.text);
+        assert!(again.has("id=\"problem\"") && again.has("bob@contoso.example"), "{}", again.answer.text);
+        again
+    };
+    let policy = at("backupPolicies/Files30");
+    let again = refused("new", "", &[("name", "more"), ("policy", &policy)]).await;
+    assert!(again.has("value=\"more\"") && again.has(" checked"), "{}", again.answer.text);
+    let again = refused("connect", FILES, &[("do", "issue"), ("right", "Prune")]).await;
+    assert!(again.has("value=\"Prune\" required checked"), "{}", again.answer.text);
+    refused("settings", FILES, &[("do", "stop"), ("how", "retain")]).await;
+    let again = refused("settings", FILES, &[("do", "delete"), ("confirm", "data")]).await;
+    assert!(again.has("name=\"confirm\" value=\"data\""), "{}", again.answer.text);
+    let again = refused("settings", FILES, &[("do", "quota"), ("limit", "7")]).await;
+    assert!(again.has("value=\"7\""), "{}", again.answer.text);
+    let point = format!("{FILES}/recoveryPoints/bbbb2222");
+    refused("point", &point, &[("do", "restore")]).await;
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use crate::portal::viewer::Viewer;
 use crate::portal::words::count;
 
 /// How many roles one page shows.
-const PAGE: usize = 50;
+const PAGE: usize = 40;
 
 /// What the address says.
 #[derive(Deserialize)]

@@ -90,12 +90,15 @@ fn sort_of(pattern: &str) -> &'static str {
 pub fn words(pattern: &str) -> String {
     let mut segments: Vec<&str> = pattern.split('/').collect();
     let last = segments.pop().unwrap_or_default();
-    let nouns: Vec<String> = segments
-        .iter()
-        .skip(1)
-        .filter(|noun| !is_way(noun))
-        .map(|noun| if *noun == "*" { "all".to_string() } else { spaced(noun) })
-        .collect();
+    let named = |noun: &&str| if *noun == "*" { "all".to_string() } else { spaced(noun) };
+    let mut nouns: Vec<String> = segments.iter().skip(1).filter(|noun| !is_way(noun)).map(named).collect();
+    if nouns.is_empty() {
+        nouns.extend(segments.iter().skip(1).next_back().map(named));
+    }
+    // What everything in a vault has in common goes without saying.
+    if nouns.len() > 1 && nouns.first().is_some_and(|first| VAULTS.contains(&first.as_str())) {
+        nouns.remove(0);
+    }
     let (verb, nouns) = match (last.to_ascii_lowercase().as_str(), nouns.as_slice()) {
         ("read", _) => ("see", nouns),
         ("write", _) => ("create and change", nouns),
@@ -115,6 +118,9 @@ pub fn words(pattern: &str) -> String {
         false => sentence(&format!("{verb} {}", nouns.join(", "))),
     }
 }
+
+/// What vaults are called in actions.
+const VAULTS: [&str; 2] = ["vaults", "backup vaults"];
 
 /// Segments that say where things are and not what they are.
 fn is_way(noun: &str) -> bool {
@@ -157,15 +163,14 @@ mod tests {
             ("*/read", "See everything"),
             ("Microsoft.DataProtection/*/read", "See everything"),
             ("Microsoft.DataProtection/*/action", "Carry out every action"),
-            (
-                "Microsoft.RecoveryServices/Vaults/backupPolicies/write",
-                "Create and change vaults, backup policies",
-            ),
+            ("Microsoft.RecoveryServices/Vaults/backupPolicies/write", "Create and change backup policies"),
             (
                 "Microsoft.RecoveryServices/Vaults/backupFabrics/protectionContainers/protectedItems/delete",
-                "Delete vaults, protected items",
+                "Delete protected items",
             ),
-            ("Microsoft.RecoveryServices/Vaults/backupSecurityPIN/action", "Backup security PIN (vaults)"),
+            ("Microsoft.RecoveryServices/Vaults/backupSecurityPIN/action", "Backup security PIN"),
+            ("Microsoft.RecoveryServices/Vaults/write", "Create and change vaults"),
+            ("Microsoft.Resources/subscriptions/resourceGroups/read", "See resource groups"),
             ("Microsoft.Authorization/*", "Do anything"),
         ] {
             assert_eq!(words(pattern), said, "{pattern}");

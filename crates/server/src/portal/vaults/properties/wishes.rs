@@ -1,12 +1,13 @@
 //! From a form of the properties page to the request that does what it says.
 
 use arm::{Error, Result};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::super::vault::{Switch, Vault};
 use super::GIB;
 use crate::arm::route::Method;
 use crate::login::Form;
+use crate::portal::guards::tags;
 
 /// What somebody wants changed.
 pub struct Wish {
@@ -197,15 +198,7 @@ impl Wish {
     }
 
     fn tags(vault: &Vault, text: &str) -> Result<Self> {
-        let mut tags = Map::new();
-        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            let (name, value) = line.split_once('=').ok_or_else(|| {
-                Error::invalid("InvalidTags", format!("‘{line}’ has no ‘=’ between a name and a value."))
-            })?;
-            if tags.insert(name.trim().to_string(), json!(value.trim())).is_some() {
-                return Err(Error::invalid("InvalidTags", format!("‘{}’ is there twice.", name.trim())));
-            }
-        }
+        let tags = tags::read(text)?;
         Ok(Self {
             title: "change the tags".into(),
             done: "The tags were saved.".into(),

@@ -245,4 +245,6 @@ async fn nobody_sees_another_directory() {
     turn(&alice, FABSEC).await;
     let list = alice.get("/portal/people").await.expect(200);
     assert!(list.has("Sue") && !list.has(">Bob<") && !list.has("Create a person"));
+    let own = alice.get(&page_of(harness::ALICE_GUEST)).await.expect(200);
+    assert!(own.has("The directory of contoso.example, which keeps the password"), "{}", own.answer.text);
 }

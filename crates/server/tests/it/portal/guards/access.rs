@@ -1,9 +1,13 @@
 //! Who may do what, why, and giving and taking it.
 
+use arm::{ObjectId, ResourceId};
+use directory::{Tenant, Upn, User};
+use rbac::{Assignment, PrincipalKind};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{ALICE_NAME, BOB_NAME, SAM_NAME, SUE_NAME, fields};
-use crate::harness::{ALICE_GUEST, SAM, SUE};
+use crate::harness::{ALICE_GUEST, FABSEC, SAM, SUE};
 use crate::pim::world::*;
 use crate::portal::browser::Browser;
 
@@ -246,4 +250,32 @@ async fn who_approves_is_on_a_list() {
     assert_eq!(who, UMA.to_string());
     let page = sam.get(&format!("{}&who={who}", ask("tess"))).await.expect(200);
     assert!(page.has("Yes. tess may approve"), "{}", page.answer.text);
+}
+
+#[tokio::test]
+async fn long_lists_come_in_pages_and_are_searched() {
+    let world = World::start().await;
+    let (now, scope) = (world.server.now(), ResourceId::parse(&guard()).unwrap());
+    world.server.seed(|tx| {
+        let fabsec: Tenant = tx.get(&FABSEC.to_string())?.unwrap();
+        for number in 0..300 {
+            let id = ObjectId(Uuid::from_u128(0x1_0000 + number));
+            let upn = Upn::parse(&format!("person{number}@{}", fabsec.domain))?;
+            tx.put(&User::member(&fabsec, id, upn, &format!("Person {number}"), now)?)?;
+            let held = scope.child(&format!("providers/Microsoft.Authorization/roleAssignments/{id}"))?;
+            tx.put(&Assignment::new(held, scope.clone(), READER, id, PrincipalKind::User))?;
+        }
+        Ok(())
+    });
+    let sam = Browser::of(&world.server, SAM_NAME).await;
+    let here = at("scope", &guard());
+    let page = sam.get(&here).await.expect(200);
+    assert!(page.has("303 roles") && page.has(">Next page</a>"), "{}", page.answer.text);
+    assert!(page.answer.text.len() < 60_000, "{}", page.answer.text.len());
+    let last = sam.get(&format!("{here}?page=7")).await.expect(200);
+    assert!(last.has(">uma</a>") && !last.has(">Next page</a>"), "{}", last.answer.text);
+    let found = sam.get(&format!("{here}?q=person+299")).await.expect(200);
+    assert!(found.has("1 role of 303") && found.has(">Person 299</a>"), "{}", found.answer.text);
+    let add = sam.get(&format!("{}?q=person", at("add", &guard()))).await.expect(200);
+    assert!(add.has("There are more.") && add.answer.text.matches("name=\"who\"").count() == 20);
 }

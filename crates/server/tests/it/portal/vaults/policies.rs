@@ -206,7 +206,7 @@ async fn policies_of_backup_vaults_have_the_same_pages() {
 async fn a_policy_without_fields_is_changed_as_json() {
     let server = Harness::with_groups().await;
     let alice = server.as_(crate::harness::ALICE);
-    let vault = crate::estate::vault_path("v");
+    let vault = crate::estate::vault_path("v1");
     alice.put(&vault, json!({"location": "westeurope"})).await.expect(201);
     let browser = Browser::of(&server, ALICE).await;
     let address = format!("/portal/vaults/policy{vault}/backupPolicies/HourlyLogBackup");
