@@ -68,6 +68,8 @@ PAGES = [
     Page("approval", "olga", "/portal/approvals/{approval}"),
     Page("role-assignments", "sam", "/portal/privileged/assignments/{guard}"),
     Page("role-settings", "sam", "/portal/privileged/settings/{guard}?role={role}"),
+    Page("role-setting", "sam", "/portal/privileged/setting/{guard}?role={role}"),
+    Page("role-assign", "sam", "/portal/privileged/assign/{guard}?role={role}"),
     Page("access-to-what", "sam", "/portal/access"),
     Page("access", "sam", "/portal/access/scope/{guard}"),
     Page("access-of-a-vault", "alice", "/portal/access/scope/{vault}"),
@@ -89,5 +91,5 @@ PAGES = [
     Page("vault-policy", "alice", "/portal/vaults/policy/{policy}"),
 ]
 
-# What is linked before it is there.
-NOT_YET = ("/portal/guards/alerts/",)
+# Sections that are linked for everybody, and say to those who may read nothing there what they lack.
+NOT_FOR_ALL = ("/portal/ledger",)
