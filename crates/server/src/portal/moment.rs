@@ -17,7 +17,7 @@ impl Moment {
     }
 
     /// How it stands to a time: `in 3 h 20 min`, `2 days ago`.
-    pub fn from_now(self, now: Timestamp) -> String {
+    pub fn distance_from(self, now: Timestamp) -> String {
         let left = self.0.duration_since(now);
         match left.as_mins() {
             0 if left.is_negative() || left.is_zero() => "just now".into(),
@@ -66,7 +66,7 @@ impl fmt::Display for Countdown {
             f,
             "<time datetime=\"{}\" data-distance title=\"{utc} UTC\">{}</time>",
             timestamp(at),
-            self.at.from_now(self.now)
+            self.at.distance_from(self.now)
         )
     }
 }
@@ -97,10 +97,10 @@ mod tests {
         let at = Moment::parse("2026-11-22T14:05:09Z").unwrap();
         assert!(at.to_string().contains(">22 Nov 2026, 14:05 UTC</time>"), "{at}");
         let later = |minutes| at.0.checked_add(SignedDuration::from_mins(minutes)).unwrap();
-        assert_eq!(at.from_now(later(-42)), "in 42 min");
-        assert_eq!(at.from_now(later(200)), "3 h 20 min ago");
-        assert_eq!(at.from_now(later(1440)), "1 day ago");
-        assert_eq!(at.from_now(later(5000)), "3 days ago");
-        assert_eq!(at.from_now(at.0), "just now");
+        assert_eq!(at.distance_from(later(-42)), "in 42 min");
+        assert_eq!(at.distance_from(later(200)), "3 h 20 min ago");
+        assert_eq!(at.distance_from(later(1440)), "1 day ago");
+        assert_eq!(at.distance_from(later(5000)), "3 days ago");
+        assert_eq!(at.distance_from(at.0), "just now");
     }
 }

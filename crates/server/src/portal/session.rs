@@ -33,7 +33,7 @@ pub async fn sign_in(State(app): State<App>, visit: Visit, Query(wanted): Query<
     let segment = wanted.directory;
     let place = match segment {
         Some(segment) => {
-            app.blocking(move |app| Ok(app.store.transact(|tx| Ok(Place::find(tx, &segment).ok()))?)).await
+            app.blocking(move |app| app.store.transact(|tx| Ok(Place::find(tx, &segment).ok()))).await
         }
         None => Ok(None),
     };

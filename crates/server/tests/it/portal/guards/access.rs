@@ -261,7 +261,7 @@ async fn long_lists_come_in_pages_and_are_searched() {
         for number in 0..300 {
             let id = ObjectId(Uuid::from_u128(0x1_0000 + number));
             let upn = Upn::parse(&format!("person{number}@{}", fabsec.domain))?;
-            tx.put(&User::member(&fabsec, id, upn, &format!("Person {number}"), now)?)?;
+            tx.put(&User::member(&fabsec, id, upn, format!("Person {number}"), now)?)?;
             let held = scope.child(&format!("providers/Microsoft.Authorization/roleAssignments/{id}"))?;
             tx.put(&Assignment::new(held, scope.clone(), READER, id, PrincipalKind::User))?;
         }
