@@ -164,6 +164,8 @@ FOCUS = """() => {
     const here = document.activeElement;
     if (!here || here === document.body) return null;
     window.visits ??= new Map();
+    if (here === window.latest) return {again: true};  // the parts of a date
+    window.latest = here;
     visits.set(here, (visits.get(here) ?? 0) + 1);
     const look = element => {
         const style = getComputedStyle(element);
@@ -204,9 +206,9 @@ def works_by_keyboard(page, skip_link=True):
         page.keyboard.press("Tab")
         here = page.evaluate(FOCUS)
         outside += here is None  # between the last and the first
-        if outside > 1 or (here and here["times"] > 1):
+        if outside > 1 or (here and here.get("times", 0) > 1):
             break
-        if here is None:
+        if here is None or here.get("again"):
             continue
         for fault, what in ((not here["changed"], "does not show that it has the focus"),
                             (not here["inside"] or here["size"] < 16, "cannot be seen while it has the focus"),

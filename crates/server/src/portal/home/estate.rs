@@ -354,7 +354,8 @@ impl Vault {
 
     /// Whether a guard protects it.
     pub fn is_guarded(&self) -> bool {
-        self.properties.is_vault_protected_by_resource_guard || self.says("/multiUserAuthorization") == "Enabled"
+        self.properties.is_vault_protected_by_resource_guard
+            || self.says("/multiUserAuthorization") == "Enabled"
     }
 }
 
