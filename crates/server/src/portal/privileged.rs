@@ -18,7 +18,7 @@ mod setting;
 mod setting_form;
 mod settings;
 
-use arm::{ResourceId, Result, TenantId};
+use arm::{Error, ResourceId, Result, TenantId};
 use axum::Router;
 use axum::routing::get;
 use serde::Deserialize;
@@ -26,7 +26,7 @@ use serde::Deserialize;
 use super::consent::Schedule;
 use super::link;
 use super::shell::{Frame, Section};
-use super::viewer::Viewer;
+use super::viewer::{Account, Viewer};
 use super::words::name_of;
 use crate::app::App;
 
@@ -163,7 +163,7 @@ impl Viewer {
     async fn own(&self, kind: &str, filter: &[(&str, &str)]) -> Result<Vec<Held>> {
         let path = format!("{AUTHORIZATION}/{kind}");
         let mut all = Vec::new();
-        for account in &self.accounts {
+        for account in self.directories() {
             let found: Vec<Schedule> = self.list_in(Some(account.tenant), &path, filter).await?;
             let held = |schedule| Held { directory: account.directory.clone(), schedule };
             all.extend(found.into_iter().map(held));
@@ -171,10 +171,44 @@ impl Viewer {
         Ok(all)
     }
 
+    /// The viewer's directories, each by the account that asks there: somebody may have several in one.
+    fn directories(&self) -> Vec<&Account> {
+        let mut accounts: Vec<&Account> = Vec::new();
+        for account in &self.accounts {
+            if accounts.iter().all(|known| known.tenant != account.tenant) {
+                accounts.push(account);
+            }
+        }
+        accounts
+    }
+
     /// The directory that owns a scope, for somebody whom it lets in.
     fn tenant_for(&self, scope: &str) -> Option<TenantId> {
         self.account_for(scope).map(|account| account.tenant)
     }
+}
+
+/// What a refusal says to somebody at a page: the rules that were broken in words, without the fields of the API.
+fn in_words(error: &Error) -> String {
+    const RULES: [(&str, &str); 4] = [
+        ("\"JustificationRule\"", "Say why: this asks for a reason."),
+        ("\"TicketingRule\"", "Name the ticket: this asks for one."),
+        ("\"ExpirationRule\"", "It may not last as long as that. Choose a shorter time."),
+        ("\"MfaRule\"", "Sign in with a second factor: this asks for one."),
+    ];
+    let message = error.message.as_str();
+    let Some((rules, why)) =
+        message.strip_prefix("The following policy rules failed: [").and_then(|rest| rest.split_once("]. "))
+    else {
+        return message.to_string();
+    };
+    let named: Vec<&str> = rules.split(',').map(str::trim).collect();
+    let words: Option<Vec<&str>> = named
+        .iter()
+        .map(|rule| RULES.iter().find(|(known, _)| known == rule).map(|(_, words)| *words))
+        .collect();
+    // What is about eligibility or approvers is said well enough.
+    words.map_or_else(|| why.to_string(), |words| words.join(" "))
 }
 
 /// The scope behind a page's name in its address.

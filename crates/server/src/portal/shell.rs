@@ -237,7 +237,9 @@ impl Viewer {
     pub fn step_up(&self, error: &Error, back: &str) -> Option<String> {
         let claims = error.additional_info.iter().find(|(kind, _)| kind == "ClaimsChallenge");
         let claims = claims.and_then(|(_, info)| info.get("claims"));
-        let context = claims.and_then(|claims| claims.pointer("/access_token/acrs/values/0"))?.as_str()?;
+        let acrs = claims.and_then(|claims| claims.pointer("/access_token/acrs"))?;
+        // One value, as our challenges have it, or the first of several.
+        let context = acrs.get("value").or_else(|| acrs.pointer("/values/0"))?.as_str()?;
         let href = link::with(&link::with(ACTION, "context", context), "username", &self.username);
         Some(link::with(&href, "back", back))
     }

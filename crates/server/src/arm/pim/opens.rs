@@ -13,7 +13,7 @@ use super::requests::eligibility_behind;
 use crate::arm::call::Call;
 use crate::arm::guards;
 
-/// `properties.request` of an approval: the request itself, the home of the person who asks, and the guards that the role
+/// `properties.request` of an approval: the request itself, the home of the person who asks and their account there, and the guards that the role
 /// would open, each with its critical operations and the vaults that are linked to it.
 pub(super) fn brief(
     call: &mut Call<'_>,
@@ -27,6 +27,7 @@ pub(super) fn brief(
     let guards = guards(call, request)?;
     if let Some(brief) = brief.as_object_mut() {
         brief.insert("homeTenant".into(), json!(home.map(|(id, name)| json!({"id": id, "name": name}))));
+        brief.insert("homeAccount".into(), json!(people.known_as(request.principal()).1));
         brief.insert("resourceGuards".into(), guards.into());
     }
     Ok(brief)

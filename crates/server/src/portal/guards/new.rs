@@ -1,6 +1,6 @@
 //! Creating a guard: where first, then what.
 
-use arm::{Error, Result};
+use arm::{Error, ErrorKind, Result};
 use askama::Template;
 use axum::extract::Query;
 use axum::http::StatusCode;
@@ -179,10 +179,14 @@ async fn make(viewer: &Viewer, place: &Place, typed: &Typed, form: &Form) -> Res
     if !typed.new_group.is_empty() && viewer.read_if_any::<Value>(&group, &[]).await?.is_none() {
         viewer.arm(Method::Put, &group, &[], json!({"location": typed.region})).await?;
     }
-    // A PUT would change a guard that is there.
-    if viewer.read_if_any::<Value>(&id, &[]).await?.is_some() {
-        let why = format!("There is a Resource Guard {} in this resource group already.", typed.name);
-        return Err(Error::conflict("ResourceExists", why).with_target("name"));
+    // A PUT would change a guard that is there, also for whoever cannot see it.
+    match viewer.read::<Value>(&id, &[]).await {
+        Err(error) if error.kind == ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+        Ok(_) => {
+            let why = format!("There is a Resource Guard {} in this resource group already.", typed.name);
+            return Err(Error::conflict("ResourceExists", why).with_target("name"));
+        }
     }
     let body = json!({
         "location": typed.region,

@@ -19,8 +19,12 @@ impl Month {
     pub fn parse(text: &str) -> Option<Self> {
         let (year, month) = text.split_once('-')?;
         let first = Date::new(year.parse().ok()?, month.parse().ok()?, 1).ok()?;
-        // Days before and after it have to exist, too.
-        (1900..=2999).contains(&first.year()).then_some(Self { first })
+        Self::holds(first).then_some(Self { first })
+    }
+
+    /// Whether a day is in the years that are shown. There are days before and after those.
+    pub fn holds(day: Date) -> bool {
+        (1900..=2999).contains(&day.year())
     }
 
     /// As in an address: `2026-11`.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use vault::{VaultKind, vault_of};
 
+use super::recovery::Point;
 use super::retention::Policy;
 use crate::arm::route::Method;
 use crate::portal::link;
@@ -329,6 +330,18 @@ impl Item {
     /// Which backups are kept as long as a recovery point is, by the number of days.
     pub fn tier_of(&self, days: i64) -> Option<&str> {
         self.tiers.iter().find(|tier| tier.days == days).map(|tier| tier.tier.as_str())
+    }
+
+    /// Why a recovery point of it does not end, if that is so: time stands still for it, or nothing newer is there.
+    pub fn keeps_without_end(&self, point: &Point) -> Option<&'static str> {
+        match self.state {
+            _ if self.frozen.is_some() => Some("as long as the item is frozen"),
+            State::Stopped => Some("as long as backups are stopped"),
+            State::Deleted { .. } => Some("as long as the item can be undeleted"),
+            _ if self.last.is_some_and(|last| last <= point.at()) => Some("without end: it is the newest"),
+            _ if point.until().is_none() => Some("without end"),
+            _ => None,
+        }
     }
 
     /// The policy's name.

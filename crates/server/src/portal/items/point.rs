@@ -25,7 +25,6 @@ struct PointPage {
     item: Item,
     point: Point,
     view: String,
-    is_newest: bool,
     problem: Option<String>,
 }
 
@@ -80,7 +79,6 @@ async fn page(viewer: &Viewer, id: &str, error: Option<&Error>) -> Result<Respon
         frame,
         now: viewer.now,
         view: item.view_of(&point.name),
-        is_newest: item.last.is_some_and(|last| last == point.at()),
         item,
         point,
         problem: error.map(|error| error.message.clone()),

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::calendar::Month;
 use super::item::Item;
-use super::recovery::{Named, Point, Summary, day_of};
+use super::recovery::{Arrived, Point, Summary, day_of};
 use crate::portal::link;
 use crate::portal::shell::Frame;
 use crate::portal::viewer::Viewer;
@@ -95,12 +95,8 @@ impl PointsPage {
         self.day.map(|day| day.strftime("%-d %B %Y").to_string()).unwrap_or_default()
     }
 
-    fn day_page(&self, point: &Named) -> String {
+    fn day_page(&self, point: &Arrived) -> String {
         link::with(&self.item.page("items/points"), "day", &day_of(point.at().0).to_string())
-    }
-
-    fn is_newest(&self, point: &Point) -> bool {
-        self.summary.latest.as_ref().is_some_and(|latest| latest.name == point.name)
     }
 
     /// What keeps a recovery point for as long as it is kept.
@@ -117,7 +113,7 @@ pub async fn show(viewer: Viewer, Path(item): Path<String>, Query(asked): Query<
 async fn page(viewer: &Viewer, id: &str, asked: &Asked) -> Result<Response> {
     let item = Item::read(viewer, id).await?;
     let today = day_of(viewer.now);
-    let day: Option<Date> = asked.day.parse().ok();
+    let day: Option<Date> = asked.day.parse().ok().filter(|day| Month::holds(*day));
     let newest = item.last.map_or(today, |last| day_of(last.0));
     let month = Month::parse(&asked.month).or(day.map(Month::of)).unwrap_or(Month::of(newest));
     let here = item.page("items/points");

@@ -64,10 +64,8 @@ pub struct Summary {
     days: Vec<OfDay>,
     /// How many there are altogether.
     pub total_count: u64,
-    /// The newest, which does not end.
-    pub latest: Option<Named>,
     /// The oldest.
-    pub earliest: Option<Named>,
+    pub earliest: Option<Arrived>,
     /// The next to end.
     pub next_expiry: Option<Ending>,
 }
@@ -79,12 +77,10 @@ struct OfDay {
     count: u64,
 }
 
-/// A recovery point by its name.
+/// A recovery point by its time.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Named {
-    /// The name.
-    pub name: String,
+pub struct Arrived {
     recovery_point_time: Timestamp,
 }
 
@@ -109,7 +105,7 @@ impl Summary {
     }
 }
 
-impl Named {
+impl Arrived {
     /// When it arrived.
     pub fn at(&self) -> Moment {
         Moment(self.recovery_point_time)

@@ -335,7 +335,13 @@ fn page_of(id: &str) -> Option<String> {
 
 fn fact(name: &str, text: &str) -> Fact {
     let page = page_of(text);
-    let said = if page.is_some() { called(text) } else { text.to_string() };
+    let said = match name {
+        mua::alert::CRITICAL_OPERATIONS => {
+            text.split(", ").map(words::operation).collect::<Vec<_>>().join(", ")
+        }
+        _ if page.is_some() => called(text),
+        _ => text.to_string(),
+    };
     Fact { name: words::fact(name), text: said, time: Moment::parse(text), page }
 }
 

@@ -69,6 +69,8 @@ pub struct Brief {
     pub requestor: Requestor,
     /// Where they are at home.
     pub home_tenant: Option<Home>,
+    /// The user name that they sign in with there.
+    pub home_account: Option<String>,
     /// How they had signed in.
     pub signed_in: SignedIn,
     /// Where.
@@ -145,6 +147,8 @@ pub struct Guard {
 /// A critical operation.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Operation {
+    /// Its name, which begins with the kind of vault.
+    pub name: String,
     /// What it is called.
     pub title: String,
 }
@@ -154,6 +158,9 @@ pub struct Operation {
 pub struct LinkedVault {
     /// Its id.
     pub id: String,
+    /// Its kind.
+    #[serde(rename = "type")]
+    pub kind: String,
     /// Its name.
     pub name: String,
 }
@@ -267,7 +274,7 @@ async fn find<'v>(viewer: &'v Viewer, id: &str) -> Result<(&'v Account, Approval
     let id: Uuid = id.parse().map_err(|_| none())?;
     let path = format!("{AUTHORIZATION}/roleAssignmentApprovals/{id}");
     let mut refused = none();
-    for account in &viewer.accounts {
+    for account in viewer.directories() {
         match viewer.arm_in(Some(account.tenant), Method::Get, &path, &[], Value::Null).await {
             Ok(found) => return Ok((account, super::super::ask::of(found)?)),
             Err(error) if error.kind == ErrorKind::NotFound => {}
@@ -304,7 +311,7 @@ fn page(
         stages,
         mine: stages.iter().find(|stage| open && stage.properties.assigned_to_me),
         why,
-        problem: error.map(|error| error.message.clone()),
+        problem: error.map(super::in_words),
         step_up: error.and_then(|error| viewer.step_up(error, &here)),
     };
     let status = error.map_or(StatusCode::OK, |error| status_of(error.kind));
@@ -332,10 +339,13 @@ impl Brief {
         length::of(Some(&self.schedule_info))
     }
 
-    /// How many critical operations it opens, and on how many vaults; nothing when it opens none.
+    /// How many critical operations it opens on linked vaults, and on how many; nothing when it opens none.
     pub fn opens(&self) -> Option<String> {
-        let operations = self.resource_guards.iter().map(|guard| guard.critical_operations.len()).sum();
-        let vaults = self.resource_guards.iter().map(|guard| guard.linked_vaults.len()).sum();
+        let opened: Vec<Opened<'_>> = self.resource_guards.iter().flat_map(Guard::opened).collect();
+        let linked = opened.iter().filter(|opened| !opened.vaults.is_empty());
+        let (operations, vaults) = linked.fold((0, 0), |(operations, vaults), opened| {
+            (operations + opened.operations.len(), vaults + opened.vaults.len())
+        });
         let words = format!("{} on {}", count(operations, "critical operation"), count(vaults, "vault"));
         (operations > 0).then_some(words)
     }
@@ -367,9 +377,35 @@ impl SignedIn {
     }
 }
 
+/// What a guard would consent to on one kind of vault.
+pub struct Opened<'a> {
+    kind: &'static str,
+    operations: Vec<&'a str>,
+    vaults: Vec<&'a LinkedVault>,
+}
+
 impl Guard {
-    fn vaults(&self) -> String {
-        count(self.linked_vaults.len(), "vault")
+    /// By the kind of vault; those with a linked one come first.
+    fn opened(&self) -> Vec<Opened<'_>> {
+        const KINDS: [(&str, &str); 2] = [
+            ("Recovery Services vaults", "microsoft.recoveryservices/"),
+            ("Backup vaults", "microsoft.dataprotection/"),
+        ];
+        let is = |text: &str, prefix: &str| text.to_ascii_lowercase().starts_with(prefix);
+        let of_kind = |(kind, prefix): (&'static str, &str)| Opened {
+            kind,
+            operations: self
+                .critical_operations
+                .iter()
+                .filter(|operation| is(&operation.name, prefix))
+                .map(|operation| operation.title.as_str())
+                .collect(),
+            vaults: self.linked_vaults.iter().filter(|vault| is(&vault.kind, prefix)).collect(),
+        };
+        let mut opened: Vec<Opened<'_>> = KINDS.into_iter().map(of_kind).collect();
+        opened.retain(|opened| !opened.operations.is_empty());
+        opened.sort_by_key(|opened| opened.vaults.is_empty());
+        opened
     }
 }
 

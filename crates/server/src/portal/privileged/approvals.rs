@@ -35,7 +35,7 @@ impl Viewer {
     pub async fn to_approve(&self) -> Result<Vec<Waiting>> {
         let path = format!("{AUTHORIZATION}/roleAssignmentApprovals");
         let mut waiting = Vec::new();
-        for account in &self.accounts {
+        for account in self.directories() {
             let found: Vec<Approval> = self.list_in(Some(account.tenant), &path, &AS_APPROVER).await?;
             waiting.extend(
                 found.into_iter().map(|approval| Waiting { directory: account.directory.clone(), approval }),

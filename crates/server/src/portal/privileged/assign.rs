@@ -73,7 +73,11 @@ pub struct Which {
 pub async fn show(viewer: Viewer, Path(scope): Path<String>, Query(which): Query<Which>) -> Response {
     let page = async {
         let scope = scope_of(&scope)?;
-        let typed = Typed { role: which.role.clone(), ends: Ends::in_days(USUAL_DAYS), ..Typed::default() };
+        let role = match which.role.is_empty() && is_guard(&scope) {
+            true => pim::policy::BACKUP_MUA_OPERATOR.to_string(),
+            false => which.role.clone(),
+        };
+        let typed = Typed { role, ends: Ends::in_days(USUAL_DAYS), ..Typed::default() };
         page(&viewer, scope.as_str(), Family::of(&which.kind), typed, None).await
     };
     viewer.answer(page.await)
@@ -97,6 +101,12 @@ pub async fn act(
         }
     };
     viewer.answer(outcome.await)
+}
+
+/// Whether a scope is a guard, whose role to give is that which consents.
+fn is_guard(scope: &arm::ResourceId) -> bool {
+    let kind = scope.resource_type();
+    kind.is_some_and(|kind| kind.eq_ignore_ascii_case("Microsoft.DataProtection/resourceGuards"))
 }
 
 impl Typed {
@@ -143,6 +153,9 @@ async fn give(viewer: &Viewer, scope: &str, family: Family, typed: &Typed) -> Re
         ));
     }
     let whom = viewer.find_principal(viewer.tenant_for(scope), &typed.who).await?;
+    if typed.role.is_empty() {
+        return Err(Error::invalid("NoRole", "Which role? Choose one."));
+    }
     let role = format!("{scope}{AUTHORIZATION}/roleDefinitions/{}", super::name_of(&typed.role));
     let body = json!({"properties": {
         "principalId": whom.id,
@@ -207,7 +220,7 @@ async fn page(
         people,
         bounds,
         typed,
-        problem: error.map(|error| error.message.clone()),
+        problem: error.map(super::in_words),
         step_up: error.and_then(|error| viewer.step_up(error, &here)),
     };
     let status = error.map_or(StatusCode::OK, |error| status_of(error.kind));

@@ -150,7 +150,7 @@ async fn page(
         bounds: Bounds::of(rule),
         ends,
         reason,
-        problem: error.map(|error| error.message.clone()),
+        problem: error.map(super::in_words),
         step_up: error.and_then(|error| viewer.step_up(error, &here)),
     };
     let status = error.map_or(StatusCode::OK, |error| status_of(error.kind));

@@ -101,7 +101,7 @@ async fn page(viewer: &Viewer, scope: &str, which: &Which, error: Option<Error>)
         schedules: part.entries,
         next,
         more_time,
-        problem: error.as_ref().map(|error| error.message.clone()),
+        problem: error.as_ref().map(super::in_words),
     };
     let status = error.map_or(StatusCode::OK, |error| status_of(error.kind));
     Ok(viewer.page_with(status, &page))

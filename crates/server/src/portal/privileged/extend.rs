@@ -89,7 +89,7 @@ fn page(viewer: &Viewer, schedule: &Schedule, ends: Ends, reason: String, error:
         schedule,
         ends,
         reason,
-        problem: error.map(|error| error.message.clone()),
+        problem: error.map(super::in_words),
         step_up: error.and_then(|error| viewer.step_up(error, &here)),
     };
     let status = error.map_or(StatusCode::OK, |error| status_of(error.kind));

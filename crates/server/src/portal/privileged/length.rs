@@ -23,13 +23,14 @@ pub fn of(info: Option<&ScheduleInfo>) -> String {
 /// An ISO 8601 duration in words: `PT8H` is `8 hours`. What is none stays as it is.
 pub fn in_words(text: &str) -> String {
     let Ok(span) = text.parse::<Span>() else { return text.to_string() };
+    let (hours, minutes) = (i64::from(span.get_hours()) + span.get_minutes() / 60, span.get_minutes() % 60);
     let parts = [
         (i64::from(span.get_years()), "year"),
         (i64::from(span.get_months()), "month"),
         (i64::from(span.get_weeks()), "week"),
         (i64::from(span.get_days()), "day"),
-        (i64::from(span.get_hours()), "hour"),
-        (span.get_minutes(), "minute"),
+        (hours, "hour"),
+        (minutes, "minute"),
         (span.get_seconds(), "second"),
     ];
     let words: Vec<String> = parts
@@ -48,12 +49,7 @@ pub fn minutes(text: &str) -> Option<i64> {
 
 /// A number of minutes in words: `90` is `1 hour 30 minutes`.
 pub fn of_minutes(minutes: i64) -> String {
-    let (hours, rest) = (minutes / 60, minutes % 60);
-    in_words(&match (hours, rest) {
-        (0, rest) => format!("PT{rest}M"),
-        (hours, 0) => format!("PT{hours}H"),
-        (hours, rest) => format!("PT{hours}H{rest}M"),
-    })
+    in_words(&format!("PT{minutes}M"))
 }
 
 #[cfg(test)]
@@ -66,7 +62,8 @@ mod tests {
             ("PT8H", "8 hours"),
             ("P1D", "1 day"),
             ("P1DT12H", "1 day 12 hours"),
-            ("PT90M", "90 minutes"),
+            ("PT90M", "1 hour 30 minutes"),
+            ("PT60M", "1 hour"),
             ("P1Y", "1 year"),
             ("soon", "soon"),
         ] {

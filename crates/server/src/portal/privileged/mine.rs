@@ -62,7 +62,7 @@ async fn page(viewer: &Viewer, error: Option<&arm::Error>) -> Result<Response> {
         active,
         waiting,
         eligible,
-        problem: error.map(|error| error.message.clone()),
+        problem: error.map(super::in_words),
     };
     let status = error.map_or(axum::http::StatusCode::OK, |error| status_of(error.kind));
     Ok(viewer.page_with(status, &page))
@@ -93,15 +93,15 @@ impl Viewer {
 }
 
 impl MinePage {
-    /// The same role at the same scope, active or asked for: it cannot be asked for twice.
-    fn stands(&self, eligible: &Held) -> Option<&'static str> {
+    /// The same role at the same scope, active or asked for: it cannot be asked for twice. How a badge shows it, and in words.
+    fn stands(&self, eligible: &Held) -> Option<(&'static str, &'static str)> {
         let same = |other: &&Held| {
             let (one, other) = (&eligible.schedule.properties, &other.schedule.properties);
             one.scope.eq_ignore_ascii_case(&other.scope) && one.role_definition_id == other.role_definition_id
         };
         match (self.active.iter().find(same), self.waiting.iter().find(same)) {
-            (Some(_), _) => Some("Active"),
-            (None, Some(_)) => Some("Waits for approval"),
+            (Some(_), _) => Some(("ok", "Active")),
+            (None, Some(_)) => Some(("warn", "Waits for approval")),
             (None, None) => None,
         }
     }

@@ -62,7 +62,7 @@ async fn page(viewer: &Viewer, number: usize, error: Option<&arm::Error>) -> Res
         requests: requests.into_iter().skip(first).take(A_PAGE).collect(),
         newer: number.checked_sub(1).map(at),
         older: (all > first.saturating_add(A_PAGE)).then(|| at(number.saturating_add(1))),
-        problem: error.map(|error| error.message.clone()),
+        problem: error.map(super::in_words),
     };
     let status = error.map_or(StatusCode::OK, |error| status_of(error.kind));
     Ok(viewer.page_with(status, &page))

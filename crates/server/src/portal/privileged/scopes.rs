@@ -84,7 +84,7 @@ async fn page(
         }
     }
     let mut scopes = Vec::new();
-    for account in &viewer.accounts {
+    for account in viewer.directories() {
         scopes.extend(within(viewer, account, name).await?);
     }
     let wanted = which.q.trim().to_lowercase();

@@ -226,7 +226,7 @@ async fn page(
         .crumb("Role settings", SETTINGS)
         .crumb(words::scope(&setting.scope), list);
     let frame = if edit.is_empty() { frame } else { frame.crumb(setting.role_name.as_str(), here.as_str()) };
-    let problem = error.map(|error| error.message.clone());
+    let problem = error.map(super::in_words);
     let step_up = error.and_then(|error| viewer.step_up(error, &link::with(&here, "edit", edit)));
     let status = error.map_or(StatusCode::OK, |error| status_of(error.kind));
     let rules = &setting.policy.rules;

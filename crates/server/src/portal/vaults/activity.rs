@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::jobs::{SPANS, quoted, since};
 use super::vault::Vault;
+use crate::portal::ledger::words::operation;
 use crate::portal::link;
 use crate::portal::moment::Moment;
 use crate::portal::shell::Frame;
@@ -78,11 +79,9 @@ impl Event {
         self.status.value == "Failed"
     }
 
-    /// What was done, without what all operations of vaults have in common.
-    fn what(&self) -> &str {
-        let name = self.operation_name.value.as_str();
-        let known = ["Microsoft.RecoveryServices/", "Microsoft.DataProtection/", "Microsoft.Authorization/"];
-        known.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name)
+    /// What was done.
+    fn what(&self) -> String {
+        operation(&self.operation_name.value)
     }
 
     /// What it was about, as seen from the vault.

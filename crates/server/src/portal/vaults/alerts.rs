@@ -56,8 +56,6 @@ struct Essentials {
     #[serde(default)]
     description: String,
     start_date_time: String,
-    last_modified_date_time: String,
-    last_modified_user_name: String,
     #[serde(default)]
     source_created_id: String,
 }

@@ -5,7 +5,6 @@ use askama::Template;
 use axum::extract::Query;
 use axum::response::Response;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::vault::{BACKUP, LEVELS, Level, RECOVERY, Vault};
@@ -152,39 +151,27 @@ impl ListPage {
     }
 }
 
-/// The vaults of a subscription.
+/// The vaults of a subscription: all of them for whoever may list them there, and otherwise those that the viewer may read one
+/// by one.
 async fn vaults_in(viewer: &Viewer, subscription: &str) -> Result<Vec<Vault>> {
-    in_subscription(viewer, subscription, &[RECOVERY, BACKUP]).await
-}
-
-/// The resources of some types in a subscription: all of them for whoever may list them there, and otherwise those that the
-/// viewer may read one by one.
-///
-/// # Errors
-/// What ARM answers.
-pub async fn in_subscription<T: DeserializeOwned>(
-    viewer: &Viewer,
-    subscription: &str,
-    kinds: &[&str],
-) -> Result<Vec<T>> {
-    let mut found = Vec::new();
+    let mut vaults = Vec::new();
     let mut refused = Vec::new();
-    for kind in kinds {
-        let list = viewer.list::<T>(&format!("{subscription}/providers/{kind}"), &[]).await;
+    for kind in [RECOVERY, BACKUP] {
+        let list = viewer.list::<Vault>(&format!("{subscription}/providers/{kind}"), &[]).await;
         match super::if_shown(list)? {
-            Some(list) => found.extend(list),
+            Some(list) => vaults.extend(list),
             None => refused.push(kind),
         }
     }
     if refused.is_empty() {
-        return Ok(found);
+        return Ok(vaults);
     }
     for resource in resources(viewer, subscription).await? {
         if refused.iter().any(|kind| kind.eq_ignore_ascii_case(&resource.kind)) {
-            found.extend(viewer.read_if_any::<T>(&resource.id, &[]).await?);
+            vaults.extend(viewer.read_if_any::<Vault>(&resource.id, &[]).await?);
         }
     }
-    Ok(found)
+    Ok(vaults)
 }
 
 async fn rows(viewer: &Viewer, shown: Vec<(Vault, Place)>) -> Result<Vec<Row>> {

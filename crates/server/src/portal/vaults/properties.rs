@@ -15,13 +15,11 @@ use serde_json::Value;
 use self::wishes::Wish;
 use super::change::{Outlook, consider};
 use super::create::{REDUNDANCY, register};
-use super::list::in_subscription;
 use super::overview::Quota;
 use super::vault::{Proxy, Switch, Vault};
 use crate::arm::route::Method;
 use crate::login::Form;
 use crate::portal::attempt::Attempt;
-use crate::portal::guards::places::of_viewer;
 use crate::portal::guards::tags;
 use crate::portal::link;
 use crate::portal::moment::Moment;
@@ -112,11 +110,11 @@ async fn page(
 
 /// The guards that the viewer may read, across their directories.
 async fn guards(viewer: &Viewer) -> Result<Vec<Guard>> {
-    let kinds = ["Microsoft.DataProtection/resourceGuards"];
+    const READABLE: &str = "/providers/Microsoft.DataProtection/resourceGuards";
     let mut guards: Vec<Guard> = Vec::new();
-    for place in of_viewer(viewer).await? {
-        let found: Vec<Guard> = in_subscription(viewer, &place.id, &kinds).await?;
-        guards.extend(found.into_iter().map(|guard| Guard { directory: place.directory.clone(), ..guard }));
+    for account in &viewer.accounts {
+        let found: Vec<Guard> = viewer.list_in(Some(account.tenant), READABLE, &[]).await?;
+        guards.extend(found.into_iter().map(|guard| Guard { directory: account.directory.clone(), ..guard }));
     }
     guards.sort_by_cached_key(|guard| (guard.directory.clone(), guard.name.to_lowercase()));
     Ok(guards)

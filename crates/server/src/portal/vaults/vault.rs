@@ -146,12 +146,6 @@ impl Vault {
         id.and_then(|id| id.resource_group_name().map(String::from)).unwrap_or_default()
     }
 
-    /// The path of its subscription.
-    pub fn subscription(&self) -> String {
-        let id = ResourceId::parse(&self.id).ok().and_then(|id| id.subscription_id());
-        id.map(|id| ResourceId::subscription(id).to_string()).unwrap_or_default()
-    }
-
     /// Whether what is deleted is kept for a while.
     pub fn soft_delete(&self) -> Switch {
         match self.properties.security_settings.soft_delete_settings.state.to_ascii_lowercase().as_str() {
@@ -296,7 +290,6 @@ mod tests {
             assert_eq!((vault.immutability(), vault.is_guarded()), (Switch::On, true));
             assert_eq!((vault.level().steps, vault.redundancy()), (2, "GeoRedundant"));
             assert_eq!(vault.group(), "rg");
-            assert!(vault.subscription().ends_with("0b"), "{}", vault.subscription());
         }
     }
 }

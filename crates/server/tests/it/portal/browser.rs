@@ -138,6 +138,8 @@ impl Shown {
             r"\b[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b",
             "[random id]",
         );
+        settings.add_filter(r"/repositories/[^/]+/[a-z2-7]{16}\b", "/repositories/[vault]/[item]");
+        settings.add_filter(r"@(localhost|127\.0\.0\.1):\d+", "@[host]");
         settings.add_filter(r"https://localhost:\d+|https://127\.0\.0\.1:\d+", "[origin]");
         settings.add_filter(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[time]");
         settings.add_filter(r"\d{4}%2D\d\d%2D\d\dT\d\d%3A\d\d%3A\d\d(%2E\d+)?Z", "[time]");

@@ -189,11 +189,11 @@ pub fn groups(tasks: &[Task]) -> Vec<(&'static str, Vec<&Task>)> {
 
 /// What makes sense to ask about at a scope.
 pub fn at(scope: &Scope) -> Vec<Task> {
-    let fits = |on: On| match (on, scope.sort) {
-        (On::Recovery, "Backup vault" | "Resource Guard") => false,
-        (On::Backup, "Recovery Services vault" | "Resource Guard") => false,
-        (On::Guard, "Recovery Services vault" | "Backup vault") => false,
-        _ => true,
+    let fits = |on: On| match on {
+        On::Recovery => !matches!(scope.sort, "Backup vault" | "Resource Guard"),
+        On::Backup => !matches!(scope.sort, "Recovery Services vault" | "Resource Guard"),
+        On::Guard => !scope.is_vault(),
+        On::Any => true,
     };
     let mut tasks: Vec<Task> = TASKS
         .iter()

@@ -259,10 +259,7 @@ async fn ask(viewer: &Viewer, scope: &Scope, who: &Principal, what: String, acti
     if answer.decision != "Allowed" {
         let wanted = Action::parse(&action)?;
         // Whoever may not read roles is told of none.
-        roles = match holdings::roles(viewer, at).await {
-            Ok(roles) => roles,
-            Err(_) => Vec::new(),
-        };
+        roles = holdings::roles(viewer, at).await.unwrap_or_default();
         roles.retain(|role| role.grants(&wanted));
         roles.sort_by_key(breadth);
         roles.truncate(ROLES);

@@ -31,7 +31,7 @@ async fn somebody_is_made_eligible_by_name_and_loses_it() {
     for (who, days, said) in [
         ("nobody at all", "30", "Nobody in this directory is called “nobody at all”"),
         ("Alice", "30", "may be"),
-        ("Operators", "9000", "ExpirationRule"),
+        ("Operators", "9000", "may not last as long"),
         ("Operators", "soon", "number of days"),
         ("", "30", "Who?"),
     ] {

@@ -104,18 +104,6 @@ async fn a_guard_is_chosen_across_directories_and_unlinked_with_consent() {
         send(&browser, &form(&browser).await, &[("do", "link"), ("guard-id", &guard)]).await.expect(403);
     assert!(refused.has("Reader") && refused.has(&format!("value=\"{guard}\"")), "{}", refused.answer.text);
     fixture.grant(ALICE_GUEST, rbac::role_ids::READER, &guard_id());
-    for path in [
-        "/subscriptions".to_string(),
-        format!("/subscriptions/{}/resources", crate::harness::SECURITY_SUB),
-        format!(
-            "/subscriptions/{}/providers/Microsoft.DataProtection/resourceGuards",
-            crate::harness::SECURITY_SUB
-        ),
-        guard.clone(),
-    ] {
-        let a = fixture.server.as_(ALICE_GUEST).get(&path).await;
-        eprintln!("DEBUG {path} {} {}", a.status, a.text);
-    }
     let shown = form(&browser).await;
     assert!(shown.has("g1 (Fabrikam Security)"), "{}", shown.answer.text);
     let linked = send(&browser, &shown, &[("do", "link"), ("guard", &guard)]).await.expect(200);
