@@ -285,6 +285,9 @@ def test_a_guard_is_made_linked_and_not_taken_off_alone(sit_down, office):
     page = alices.open(f"/portal/vaults/properties{vault}")
     page.locator("summary", has_text="Switch it off").click()
     alices.press("Switch multi-user authorization off")
+    says(alices, WHOM_TO_ASK, "multi-user authorization would be removed")
+    looks.stands_up(alices, "weakening")
+    alices.press("Continue to ask for consent")
     says(alices, WHOM_TO_ASK, "There is no role that you could activate")
     assert alice.rest("GET", proxy_id(vault))["properties"]["resourceGuardResourceId"].endswith("watchful-guard")
 
