@@ -10,6 +10,7 @@ class Page:
     address: str
     status: int = 200
     skip_link: bool = True
+    of_the_day: bool = False  # reads differently tomorrow
 
     def __str__(self):
         return self.name
@@ -46,7 +47,7 @@ PAGES = [
     Page("item-deleted", "alice", "/portal/items/overview/{old}"),
     Page("instance", "alice", "/portal/items/overview/{instance}"),
     Page("item-connect", "alice", "/portal/items/connect/{item}"),
-    Page("item-points", "alice", "/portal/items/points/{item}"),
+    Page("item-points", "alice", "/portal/items/points/{item}", of_the_day=True),
     Page("item-point", "alice", "/portal/items/point/{point}"),
     Page("item-settings", "alice", "/portal/items/settings/{item}"),
     Page("guards", "sam", "/portal/guards"),

@@ -19,8 +19,8 @@ use crate::portal::shell::{Frame, Section, status_of};
 use crate::portal::viewer::Viewer;
 
 const HERE: &str = "/portal/guards/new";
-/// The provider that guards belong to.
-const NAMESPACE: &str = "Microsoft.DataProtection";
+/// The providers that the subscription of a guard needs: its own, and the vaults’, without which they cannot be linked to it.
+const NAMESPACES: [&str; 2] = ["Microsoft.DataProtection", "Microsoft.RecoveryServices"];
 /// How many vaults the warning names.
 const NAMED: usize = 5;
 /// What changing a vault takes, of either kind: whoever may do that is on the vaults' side.
@@ -172,8 +172,8 @@ async fn make(viewer: &Viewer, place: &Place, typed: &Typed, form: &Form) -> Res
     }
     let group = format!("{}/resourceGroups/{group}", place.id);
     let id = format!("{group}/providers/{}/{}", super::GUARD_TYPE, typed.name);
-    if !is_registered(viewer, place).await? {
-        let path = format!("{}/providers/{NAMESPACE}/register", place.id);
+    for namespace in unregistered(viewer, place).await? {
+        let path = format!("{}/providers/{namespace}/register", place.id);
         viewer.arm(Method::Post, &path, &[], Value::Null).await?;
     }
     if !typed.new_group.is_empty() && viewer.read_if_any::<Value>(&group, &[]).await?.is_none() {
@@ -199,9 +199,16 @@ async fn make(viewer: &Viewer, place: &Place, typed: &Typed, form: &Form) -> Res
     crate::portal::ask::of(viewer.arm(Method::Put, &id, &[], body).await?)
 }
 
-async fn is_registered(viewer: &Viewer, place: &Place) -> Result<bool> {
-    let provider: Provider = viewer.read(&format!("{}/providers/{NAMESPACE}", place.id), &[]).await?;
-    Ok(provider.registration_state.eq_ignore_ascii_case("Registered"))
+/// Which of [`NAMESPACES`] the subscription lacks.
+async fn unregistered(viewer: &Viewer, place: &Place) -> Result<Vec<&'static str>> {
+    let mut missing = Vec::new();
+    for namespace in NAMESPACES {
+        let provider: Provider = viewer.read(&format!("{}/providers/{namespace}", place.id), &[]).await?;
+        if !provider.registration_state.eq_ignore_ascii_case("Registered") {
+            missing.push(namespace);
+        }
+    }
+    Ok(missing)
 }
 
 fn frame(viewer: &Viewer) -> Frame {
@@ -228,7 +235,7 @@ async fn page(
         more_vaults,
         groups: viewer.list_if_any(&format!("{}/resourceGroups", place.id), &[]).await?,
         regions: viewer.list(&format!("{}/locations", place.id), &[]).await?,
-        registered: is_registered(viewer, &place).await?,
+        registered: unregistered(viewer, &place).await?.is_empty(),
         place,
         kinds,
         typed,
