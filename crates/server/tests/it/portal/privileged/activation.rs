@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::harness::ALICE_GUEST;
+use crate::login::enrol::Authenticator;
 
 const REASON: &str = "The host <db1> is gone & its items go too";
 
@@ -166,6 +167,28 @@ async fn a_role_that_asks_for_another_sign_in_leads_there() {
         refused.answer.text
     );
     assert!(refused.has("is gone &#38; its items"));
+
+    let link = refused.answer.text.split('"').find(|part| part.starts_with("/portal/sign-in?")).unwrap();
+    let page = alice.get(&link.replace("&#38;", "&")).await.expect(200);
+    assert!(page.has(&format!("value=\"{ALICE}\"")), "who it is about: {}", page.answer.text);
+    let password = [("username", ALICE), ("password", crate::harness::PASSWORD)];
+    let offer = alice.submit(&page, &password).await.expect(200);
+    assert!(offer.has("otpauth://"), "she has no second factor yet: {}", offer.answer.text);
+    let authenticator = Authenticator::scan(&offer.answer);
+    let codes = alice.submit(&offer, &[("code", &authenticator.code(&world.server))]).await.expect(200);
+    let page = alice.submit(&codes, &[("decision", "continue")]).await.expect(200);
+    assert_eq!(page.at.replace("%2D", "-"), activation(), "back to where she was");
+    let asked = alice.submit(&page, &[("reason", REASON), ("minutes", "60")]).await.expect(200);
+    assert!(asked.has("Waits for approval"), "{}", asked.answer.text);
+
+    // From now on nobody gets in with the password alone.
+    let stranger = Browser::new(&world.server);
+    let page = stranger.get("/portal/").await;
+    let page = stranger.submit(&page, &password).await.expect(200);
+    assert!(page.at.starts_with("/portal/sign-in") && page.has("name=\"code\""), "{}", page.answer.text);
+    world.server.advance(SignedDuration::from_secs(60));
+    let code = authenticator.code(&world.server);
+    assert_eq!(stranger.submit(&page, &[("code", &code)]).await.expect(200).at, "/portal/");
 }
 
 #[tokio::test]
