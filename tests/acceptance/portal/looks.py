@@ -44,6 +44,7 @@ VOLATILE = [
     (r"\b\d\d:\d\d(?::\d\d)?(?: UTC)?\b", "<time>"),
     (r"\b(?:just now|(?:about )?\b(?:\d+|an?) (?:second|minute|hour|day)s? ago)\b", "<ago>"),
     (r"\b(?:in )?\d+ (?:s|min|seconds?|minutes?)\b(?: \d+ (?:s|seconds?))?", "<span>"),
+    (r"\b[\d.]+ (?:bytes|[KMGT]iB)(?= on this server)", "<size>"),  # read by the background scrub, which takes turns
     (r"\b[0-9a-f]{16,64}\b", "<hex>"),
     (r"\b[0-9a-f]{8}(?=…)", "<hex>"),
     (r"(?<=assets/)[\w.-]+", "<asset>"),
