@@ -317,9 +317,15 @@ fn called(id: &str) -> String {
     let inner: Vec<&str> = id.trim_matches('/').split('/').skip(TRACKED).collect();
     let named = inner.len() - inner.len() % 2;
     match named.checked_sub(1).and_then(|last| inner.get(last)) {
-        Some(name) => format!("{name} in {}", tracked.name()),
+        Some(name) => format!("{} in {}", short(name), tracked.name()),
         None => tracked.name().to_string(),
     }
+}
+
+/// The beginning of a name that is a hash, as restic shows snapshots; other names as they are.
+fn short(name: &str) -> &str {
+    let is_hash = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    name.get(..8).filter(|_| is_hash).unwrap_or(name)
 }
 
 /// The page of the vault or guard that an id names, or names something in.

@@ -25,8 +25,19 @@ const DIRECTORY: [(&str, &str); 19] = [
     ("countersign.bootstrap", "Set the server up"),
 ];
 
-/// What is done through ARM, where its name says it badly: how the name ends, and how it is said.
-const ARM: [(&str, &str); 16] = [
+/// What is done to vaults and repositories, where its name says it badly: how the name ends, and how it is said.
+const ENDS: [(&str, &str); 27] = [
+    ("repository.snapshot.arrive", "Receive a recovery point"),
+    ("repository.snapshot.hide", "Hide a snapshot that a client removed"),
+    ("repository.key.arrive", "Receive a repository key"),
+    ("repository.key.hide", "Hide a repository key that a client removed"),
+    ("repository.config.hide", "Replace the configuration of a repository"),
+    ("repository.pin.try", "Try a security PIN"),
+    ("/recoverypoints/missed", "Miss a recovery point"),
+    ("/recoverypoints/resumed", "Receive recovery points again"),
+    ("/freeze", "Freeze an item"),
+    ("/repository/damage", "Find damaged backup data"),
+    ("/repository/heal", "Find damaged backup data whole again"),
     ("/backupresourceguardproxies/unlockdelete/action", "Unlock a deletion"),
     ("/backupresourceguardproxies/write", "Link a vault with a Resource Guard"),
     ("/vaults/write", "Create or change a vault"),
@@ -55,7 +66,7 @@ pub fn operation(name: &str) -> String {
     }
     let name = name.split('#').next().unwrap_or(name);
     let folded = name.to_ascii_lowercase();
-    if let Some((_, words)) = ARM.iter().find(|(end, _)| folded.ends_with(end)) {
+    if let Some((_, words)) = ENDS.iter().find(|(end, _)| folded.ends_with(end)) {
         return (*words).to_string();
     }
     let parts: Vec<&str> = name.split(['/', '.']).filter(|part| !part.is_empty()).collect();
@@ -130,6 +141,7 @@ mod tests {
             ),
             ("Microsoft.DataProtection/resourceGuards/delete", "Delete resource guards"),
             ("directory.groups.members.add", "Put a member into a group"),
+            ("repository.snapshot.arrive", "Receive a recovery point"),
             ("directory.new.thing", "Thing new"),
             ("", ""),
         ];
