@@ -95,9 +95,10 @@ def test_a_request_from_asking_to_giving_back_is_told_in_mails(office):
         [approved] = [mail for mail in postbox.mails if "approved" in mail["subject"] and mail.recipients == [ALICE.upn]]
         assert "Approved by: Sam Security" in parts(approved)[0] and "called her" in parts(approved)[0]
 
-        # The link shows how to go on, to anybody, and nothing of the request.
+        # The link leads whoever is not signed in to the sign-in and back, and shows nothing of the request.
         page = here.server.http().get(link.replace("127.0.0.1", "localhost"))
-        assert page.status_code == 200 and "Alice" not in page.text and "az rest" in page.text
+        assert page.status_code == 200 and "Alice" not in page.text and 'name="password"' in page.text
+        assert asked["name"] in page.url and "/portal/sign-in?back=" in page.url
 
 
 def test_kill_between_commit_and_sending_loses_nothing_and_doubles_nothing(office):
