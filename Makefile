@@ -42,10 +42,14 @@ nightly: restic
 	$(MAKE) simulate SEEDS=0..5000
 
 # The real az CLI, the Azure SDKs, restic and Chromium against a real process; and several processes on one PostgreSQL server.
+# The portal in Chromium runs beside the rest, which waits most of the time. ONLY="-k words" picks tests.
+PYTEST := env COUNTERSIGN_BIN=target/debug/countersign target/test-tools/venv/bin/pytest
 acceptance:
 	scripts/install-test-tools
 	cargo build --locked -p countersign
-	COUNTERSIGN_BIN=target/debug/countersign scripts/with-postgres target/test-tools/venv/bin/pytest tests/acceptance
+	@$(PYTEST) tests/acceptance/portal $(ONLY) >target/portal.log 2>&1 & portal=$$!; \
+	scripts/with-postgres $(PYTEST) tests/acceptance --ignore=tests/acceptance/portal $(ONLY); rest=$$?; \
+	wait $$portal; portal=$$?; cat target/portal.log; exit $$((rest | portal))
 
 # Only the part of it that looks at the portal, in Chromium. The pages' pictures are in target/portal/screens; UPDATE=1 agrees
 # to how the pages read now.
