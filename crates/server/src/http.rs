@@ -1,15 +1,36 @@
-//! What the JSON faces share between HTTP and values: paths, queries, bodies, answers and links to next pages.
+//! What the faces share between HTTP and values: paths, queries, bodies, answers and links to next pages.
 
 use std::collections::BTreeMap;
 
 use arm::{Error, Result};
 use axum::body::Body;
+use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use axum::middleware::Next;
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::Value;
 
+use crate::app::App;
 use crate::arm::reply::Reply;
+
+/// What may not stand in a path as it is. Names of items hold `;`, which may, and sometimes blanks, which may not.
+pub(crate) const PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// Decodes a path segment by segment: an encoded slash is no way to smuggle in another segment. Empty segments are left
 /// out, because clients write double slashes.
@@ -63,6 +84,21 @@ pub(crate) fn json_of(bytes: &[u8]) -> Result<Value> {
             format!("The request content was invalid and could not be deserialized: '{error}'."),
         )
     })
+}
+
+/// What every answer of a face with pages has in common; `face` is its name in the metrics.
+pub(crate) async fn finish(
+    State((app, face)): State<(App, &'static str)>,
+    request: Request,
+    next: Next,
+) -> Response<Body> {
+    let method = request.method().to_string();
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    app.metrics.request(face, &method, response.status().as_u16());
+    response
 }
 
 /// An answer as HTTP, with a face's own headers and those that every JSON answer has. To HEAD it has no body.

@@ -41,14 +41,11 @@ mod tokens;
 mod visit;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::HeaderValue;
-use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use crate::app::App;
+use crate::http::finish;
 
 pub use desk::Desk;
 pub(crate) use form::Form;
@@ -78,23 +75,12 @@ pub fn router(app: &App) -> Router<App> {
         .route("/assets/login.css", get(assets::style))
         .route("/assets/form-post.js", get(assets::script))
         .route("/assets/countersign.svg", get(assets::mark))
-        .route_layer(from_fn_with_state(app.clone(), finish))
+        .route_layer(from_fn_with_state((app.clone(), "login"), finish))
 }
 
 /// The one call that clients make to port 443 of the login host (azure-clients 3.4).
 pub fn userrealm_router(app: &App) -> Router<App> {
     Router::new()
         .route("/{tenant}/userrealm/{upn}", get(discovery::userrealm))
-        .route_layer(from_fn_with_state(app.clone(), finish))
-}
-
-/// What every answer of this face has in common.
-async fn finish(State(app): State<App>, request: Request, next: Next) -> Response {
-    let method = request.method().to_string();
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    app.metrics.request("login", &method, response.status().as_u16());
-    response
+        .route_layer(from_fn_with_state((app.clone(), "login"), finish))
 }

@@ -36,14 +36,12 @@ mod viewer;
 mod words;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::HeaderValue;
-use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{Redirect, Response};
+use axum::middleware::from_fn_with_state;
+use axum::response::Redirect;
 use axum::routing::{get, post};
 
 use crate::app::App;
+use crate::http::finish;
 
 /// The routes of this face.
 pub fn router(app: &App) -> Router<App> {
@@ -63,16 +61,5 @@ pub fn router(app: &App) -> Router<App> {
         .route("/portal/{*rest}", get(shell::no_such_page))
         .route("/assets/portal.css", get(assets::style))
         .route("/assets/portal.js", get(assets::script))
-        .route_layer(from_fn_with_state(app.clone(), finish))
-}
-
-/// What every answer of this face has in common.
-async fn finish(State(app): State<App>, request: Request, next: Next) -> Response {
-    let method = request.method().to_string();
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    app.metrics.request("portal", &method, response.status().as_u16());
-    response
+        .route_layer(from_fn_with_state((app.clone(), "portal"), finish))
 }

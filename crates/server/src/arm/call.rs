@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arm::{Error, Fields, ObjectId, Page, RequestId, ResourceId, Result, Skip, SubscriptionId, TenantId};
 use jiff::Timestamp;
 use ledger::{Actor, ActorKind, Consent, Digest, Entry, Verdict};
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use serde_json::{Value, json};
 use store::{Access, Transaction};
 use uuid::Uuid;
@@ -18,24 +18,6 @@ use super::route::{Method, Params};
 use crate::edge::Edge;
 use crate::http;
 use crate::mail::Post;
-
-/// What may not stand in a path as it is. Names of items hold `;`, which may, and sometimes blanks, which may not.
-const PATH: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'%')
-    .add(b'<')
-    .add(b'>')
-    .add(b'?')
-    .add(b'[')
-    .add(b'\\')
-    .add(b']')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
 
 /// Entries on one page of a list.
 const PAGE: usize = 200;
@@ -124,7 +106,7 @@ impl Request {
     /// An address on this server, with the request's api-version.
     pub fn url(&self, path: &str) -> String {
         let version = self.query("api-version").unwrap_or_default();
-        let path = utf8_percent_encode(path, PATH);
+        let path = utf8_percent_encode(path, http::PATH);
         format!("{}{path}?api-version={version}", self.origin)
     }
 }

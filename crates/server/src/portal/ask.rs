@@ -41,11 +41,7 @@ impl Viewer {
     /// # Errors
     /// Any but 403 and 404.
     pub async fn read_if_any<T: DeserializeOwned>(&self, path: &str, query: Query<'_>) -> Result<Option<T>> {
-        match self.read(path, query).await {
-            Ok(found) => Ok(Some(found)),
-            Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Forbidden) => Ok(None),
-            Err(error) => Err(error),
-        }
+        if_shown(self.read(path, query).await)
     }
 
     /// Reads one page of a list.
@@ -90,10 +86,7 @@ impl Viewer {
     /// # Errors
     /// As [`Self::read_if_any`].
     pub async fn list_if_any<T: DeserializeOwned>(&self, path: &str, query: Query<'_>) -> Result<Vec<T>> {
-        match self.list(path, query).await {
-            Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Forbidden) => Ok(Vec::new()),
-            outcome => outcome,
-        }
+        Ok(if_shown(self.list(path, query).await)?.unwrap_or_default())
     }
 
     /// Asks ARM, in the directory that owns what the path names; elsewhere in the one that the viewer looks at.
@@ -200,6 +193,28 @@ impl Viewer {
         if error.additional_info.iter().any(|(kind, _)| kind == "ResourceGuardOperation") {
             self.app.metrics.refused_critical_operations.inc();
         }
+    }
+}
+
+/// The path of something of Microsoft.Authorization's at a scope: access, and roles for a while.
+pub fn authorization(scope: &str, rest: &str) -> String {
+    format!("{}/providers/Microsoft.Authorization/{rest}", scope.trim_end_matches('/'))
+}
+
+/// Whether an error says no more than that the viewer may not see something, or that it is not there.
+pub fn is_hidden(error: &Error) -> bool {
+    matches!(error.kind, ErrorKind::Forbidden | ErrorKind::NotFound)
+}
+
+/// What was read, if the viewer may see it.
+///
+/// # Errors
+/// Any other.
+pub fn if_shown<T>(outcome: Result<T>) -> Result<Option<T>> {
+    match outcome {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if is_hidden(&error) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

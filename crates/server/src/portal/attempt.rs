@@ -19,6 +19,7 @@ use super::consent::{Standing, Wish};
 use super::link;
 use super::posted::Posted;
 use super::shell::{Frame, Section, status_of};
+use super::vaults::vault::{Protected, Proxy};
 use super::viewer::Viewer;
 use super::words::name_of;
 use crate::arm::route::Method;
@@ -39,26 +40,6 @@ pub struct Attempt<'a> {
     pub path: String,
     /// The request's body, without consent; null for a deletion.
     pub body: Value,
-}
-
-/// A vault's link to its guard.
-#[derive(Deserialize)]
-struct Proxy {
-    properties: ProxyProperties,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ProxyProperties {
-    #[serde(default)]
-    resource_guard_operation_details: Vec<Protected>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Protected {
-    vault_critical_operation: String,
-    default_resource_request: String,
 }
 
 /// What a refusal says of the guard.
@@ -270,13 +251,10 @@ async fn go_on(viewer: &Viewer, draft: Draft) -> Result<Response> {
             viewer.forget(&draft).await?;
             Ok(viewer.finished(&draft, &answer))
         }
-        Err(error) => match refusal_of(&error) {
-            Some(refusal) => {
-                let draft = Draft { refusal, ..draft };
-                explain(viewer, &draft, Typed::default(), Some(&error)).await
-            }
-            None => explain(viewer, &draft, Typed::default(), Some(&error)).await,
-        },
+        Err(error) => {
+            let refusal = refusal_of(&error).unwrap_or_else(|| draft.refusal.clone());
+            explain(viewer, &Draft { refusal, ..draft }, Typed::default(), Some(&error)).await
+        }
     }
 }
 

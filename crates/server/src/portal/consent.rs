@@ -3,8 +3,10 @@
 use arm::Result;
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::ask::authorization;
 use super::moment::Moment;
 use super::viewer::{Account, Viewer};
 use super::words::name_of;
@@ -222,17 +224,12 @@ impl Viewer {
     /// What ARM answers.
     pub async fn standing(&self, action: &str, scope: &str) -> Result<Standing> {
         let Some(account) = self.account_for(scope) else { return Ok(Standing::default()) };
-        let path = format!("{}/providers/Microsoft.Authorization/checkAccess", scope.trim_end_matches('/'));
-        let body = json!({
-            "Subject": {"Attributes": {"ObjectId": account.signed_in.object}},
-            "Actions": [{"Id": action}],
-            "Resource": {"Id": scope},
-        });
-        let checked: Vec<Checked> = super::ask::of(self.arm(Method::Post, &path, &[], body).await?)?;
+        let me = account.signed_in.object.to_string();
+        let checked: Vec<Checked> = self.check_access(scope, &me, &[action]).await?;
         let Some(Checked { path: held, eligibilities: ways }) = checked.into_iter().next() else {
             return Ok(Standing::default());
         };
-        let mut waiting = self.roles_at(scope).await?.waiting;
+        let mut waiting = self.waiting_at(scope).await?;
         waiting.retain(|request| {
             let role = name_of(&request.properties.role_definition_id);
             ways.iter().any(|way| name_of(&way.role_definition_id).eq_ignore_ascii_case(role))
@@ -240,25 +237,49 @@ impl Viewer {
         Ok(Standing { held, ways, waiting })
     }
 
+    /// What `checkAccess` says of somebody and some actions at a scope, an entry for each.
+    ///
+    /// # Errors
+    /// What ARM answers.
+    pub async fn check_access<T: DeserializeOwned>(
+        &self,
+        scope: &str,
+        whom: &str,
+        actions: &[&str],
+    ) -> Result<Vec<T>> {
+        let body = json!({
+            "Subject": {"Attributes": {"ObjectId": whom}},
+            "Actions": actions.iter().map(|action| json!({"Id": action})).collect::<Vec<_>>(),
+            "Resource": {"Id": scope},
+        });
+        super::ask::of(self.arm(Method::Post, &authorization(scope, "checkAccess"), &[], body).await?)
+    }
+
     /// One's own roles at a scope, as the directory knows one that owns it.
     ///
     /// # Errors
     /// What ARM answers.
     pub async fn roles_at(&self, scope: &str) -> Result<Roles> {
-        let filter = [("$filter", "asTarget()")];
-        let at =
-            |kind: &str| format!("{}/providers/Microsoft.Authorization/{kind}", scope.trim_end_matches('/'));
-        let mut eligible: Vec<Schedule> =
-            self.list_if_any(&at("roleEligibilityScheduleInstances"), &filter).await?;
-        let mut active: Vec<Schedule> =
-            self.list_if_any(&at("roleAssignmentScheduleInstances"), &filter).await?;
-        let mut waiting: Vec<Schedule> =
-            self.list_if_any(&at("roleAssignmentScheduleRequests"), &filter).await?;
-        for list in [&mut eligible, &mut active, &mut waiting] {
-            list.retain(|schedule| schedule.covers(scope));
-        }
+        Ok(Roles {
+            eligible: self.own_at(scope, "roleEligibilityScheduleInstances").await?,
+            active: self.own_at(scope, "roleAssignmentScheduleInstances").await?,
+            waiting: self.waiting_at(scope).await?,
+        })
+    }
+
+    /// One's own requests at a scope that wait for somebody's approval.
+    async fn waiting_at(&self, scope: &str) -> Result<Vec<Schedule>> {
+        let mut waiting = self.own_at(scope, "roleAssignmentScheduleRequests").await?;
         waiting.retain(|request| request.properties.status == "PendingApproval");
-        Ok(Roles { eligible, active, waiting })
+        Ok(waiting)
+    }
+
+    /// What one of PIM's lists has of one's own that holds at a scope.
+    async fn own_at(&self, scope: &str, kind: &str) -> Result<Vec<Schedule>> {
+        let mut own: Vec<Schedule> =
+            self.list_if_any(&authorization(scope, kind), &[("$filter", "asTarget()")]).await?;
+        own.retain(|schedule| schedule.covers(scope));
+        Ok(own)
     }
 
     /// The account in the directory that owns a resource.
@@ -280,10 +301,7 @@ impl Viewer {
         let principal = self.account_for(wish.scope).or_else(|| self.account());
         let principal = principal.map(|account| account.signed_in.object.to_string());
         let name = self.app.edge.uuid();
-        let path = format!(
-            "{}/providers/Microsoft.Authorization/roleAssignmentScheduleRequests/{name}",
-            wish.scope.trim_end_matches('/')
-        );
+        let path = authorization(wish.scope, &format!("roleAssignmentScheduleRequests/{name}"));
         let body = json!({"properties": {
             "principalId": principal,
             "roleDefinitionId": wish.role,

@@ -1,28 +1,12 @@
 //! Addresses of pages. A page about a resource has the resource's id behind its name:
 //! `/portal/vaults/items/subscriptions/…/vaults/v1`.
 
-use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::http::PATH;
 
 /// The first page.
 pub const HOME: &str = "/portal/";
-
-/// What may not stand in a path as it is.
-const PATH: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'%')
-    .add(b'<')
-    .add(b'>')
-    .add(b'?')
-    .add(b'[')
-    .add(b'\\')
-    .add(b']')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
 
 /// The address of a page about a resource.
 pub fn page(name: &str, id: &str) -> String {

@@ -29,6 +29,7 @@ use super::shell::{Frame, Section};
 use super::viewer::{Account, Viewer};
 use super::words::name_of;
 use crate::app::App;
+use crate::portal::ask::authorization;
 
 /// The first page of this part.
 const MINE: &str = "/portal/privileged";
@@ -38,7 +39,6 @@ const ASSIGNMENTS: &str = "/portal/privileged/assignments";
 const SETTINGS: &str = "/portal/privileged/settings";
 
 /// What one may have in common with every list of one's own, in a whole directory.
-const AUTHORIZATION: &str = "/providers/Microsoft.Authorization";
 /// The filters of one's own.
 const AS_TARGET: [(&str, &str); 1] = [("$filter", "asTarget()")];
 const AS_REQUESTOR: [(&str, &str); 1] = [("$filter", "asRequestor()")];
@@ -161,7 +161,7 @@ impl Viewer {
 
     /// One's own of a kind, in all directories: `roleEligibilitySchedules`, …
     async fn own(&self, kind: &str, filter: &[(&str, &str)]) -> Result<Vec<Held>> {
-        let path = format!("{AUTHORIZATION}/{kind}");
+        let path = authorization("", kind);
         let mut all = Vec::new();
         for account in self.directories() {
             let found: Vec<Schedule> = self.list_in(Some(account.tenant), &path, filter).await?;

@@ -201,7 +201,7 @@ impl Viewer {
         }
         if error.code == "InvalidAuthenticationTokenTenant" {
             let text = "It belongs to a directory that does not know you. Ask one of its administrators for an invitation.";
-            return self.problem_of(ErrorKind::Forbidden, "You are not known there", text, &error.code);
+            return self.problem_of(StatusCode::FORBIDDEN, "You are not known there", text, &error.code);
         }
         let title = match error.kind {
             ErrorKind::Forbidden => "You may not see or do this",
@@ -209,28 +209,22 @@ impl Viewer {
             ErrorKind::Internal | ErrorKind::Unavailable => "The server cannot answer just now",
             _ => "This cannot be done",
         };
-        self.problem_of(error.kind, title, &error.message, &error.code)
+        self.problem_of(status_of(error.kind), title, &error.message, &error.code)
     }
 
     /// A page that says why there is nothing else.
     pub fn problem(&self, status: StatusCode, title: &str, text: &str) -> Response {
-        let page = ProblemPage {
-            frame: self.frame(Section::Home, title),
-            text,
-            code: "",
-            correlation: self.visit.correlation.to_string(),
-        };
-        self.page_with(status, &page)
+        self.problem_of(status, title, text, "")
     }
 
-    fn problem_of(&self, kind: ErrorKind, title: &str, text: &str, code: &str) -> Response {
+    fn problem_of(&self, status: StatusCode, title: &str, text: &str, code: &str) -> Response {
         let page = ProblemPage {
             frame: self.frame(Section::Home, title),
             text,
             code,
             correlation: self.visit.correlation.to_string(),
         };
-        self.page_with(status_of(kind), &page)
+        self.page_with(status, &page)
     }
 
     /// Where one signs in again to show more: for an error that asks for it, and back to a page.

@@ -13,7 +13,7 @@ mod properties;
 mod separation;
 pub mod vault;
 
-use arm::{Error, ErrorKind, ResourceId, Result};
+use arm::{ResourceId, Result};
 pub use properties::shown_once;
 
 use axum::Router;
@@ -59,18 +59,4 @@ pub fn tabs(vault: &str) -> [(String, &'static str); 8] {
 /// The id of the vault that something in it belongs to.
 fn vault_of(id: &str) -> Result<String> {
     Ok(::vault::vault_of(&ResourceId::parse(id)?).to_string())
-}
-
-/// Whether an error says no more than that the viewer may not see something, or that it is not there.
-fn is_hidden(error: &Error) -> bool {
-    matches!(error.kind, ErrorKind::Forbidden | ErrorKind::NotFound)
-}
-
-/// What was read, if the viewer may see it.
-fn if_shown<T>(outcome: Result<T>) -> Result<Option<T>> {
-    match outcome {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if is_hidden(&error) => Ok(None),
-        Err(error) => Err(error),
-    }
 }

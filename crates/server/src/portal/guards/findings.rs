@@ -9,11 +9,10 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::access::scope_of;
-use super::holdings::below;
 use super::places::Names;
 use super::principals::{self, Principal};
 use super::{Guard, frame_of, linked, read_guard};
-use crate::portal::ask::Part;
+use crate::portal::ask::{Part, authorization};
 use crate::portal::consent::Schedule;
 use crate::portal::link;
 use crate::portal::moment::Moment;
@@ -221,12 +220,12 @@ pub async fn approvers(viewer: Viewer, Path(id): Path<String>) -> Response {
 /// What ARM answers.
 pub async fn policies(viewer: &Viewer, guard: &str) -> Result<Vec<Policy>> {
     let here = [("$filter", "atScope()")];
-    let path = below(guard, "roleEligibilitySchedules");
+    let path = authorization(guard, "roleEligibilitySchedules");
     let eligible: Vec<Schedule> = viewer.list_if_any(&path, &here).await?;
     let mut roles: BTreeSet<String> =
         eligible.iter().map(|one| name_of(&one.properties.role_definition_id).to_ascii_lowercase()).collect();
     roles.insert(rbac::role_ids::BACKUP_MUA_OPERATOR.to_string());
-    let path = below(guard, "roleManagementPolicyAssignments");
+    let path = authorization(guard, "roleManagementPolicyAssignments");
     let mut all: Vec<PolicyAssignment> = viewer.list_if_any(&path, &[]).await?;
     all.retain(|policy| roles.contains(&name_of(&policy.properties.role_definition_id).to_ascii_lowercase()));
     let ids = all.iter().flat_map(PolicyAssignment::approvers).map(|approver| approver.id.clone());

@@ -11,13 +11,11 @@ use serde::Deserialize;
 
 use super::places::Names;
 use super::principals::{self, Principal};
+use crate::portal::ask::authorization;
 use crate::portal::consent::Schedule;
 use crate::portal::moment::Moment;
 use crate::portal::viewer::Viewer;
 use crate::portal::words;
-
-/// Where everything about access lives below a scope.
-pub const AUTHORIZATION: &str = "providers/Microsoft.Authorization";
 
 /// How somebody holds a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -130,17 +128,12 @@ pub struct Held {
     pub roles: Vec<Role>,
 }
 
-/// The address of something about access below a scope.
-pub fn below(scope: &str, rest: &str) -> String {
-    format!("{}/{AUTHORIZATION}/{rest}", scope.trim_end_matches('/'))
-}
-
 /// The roles that can be assigned at a scope, by name.
 ///
 /// # Errors
 /// What ARM answers.
 pub async fn roles(viewer: &Viewer, scope: &str) -> Result<Vec<Role>> {
-    let mut roles: Vec<Role> = viewer.list(&below(scope, "roleDefinitions"), &[]).await?;
+    let mut roles: Vec<Role> = viewer.list(&authorization(scope, "roleDefinitions"), &[]).await?;
     roles.sort_by(|one, other| one.properties.role_name.cmp(&other.properties.role_name));
     Ok(roles)
 }
@@ -151,9 +144,11 @@ pub async fn roles(viewer: &Viewer, scope: &str) -> Result<Vec<Role>> {
 /// What ARM answers: a refusal for whoever may not read role assignments there.
 pub async fn read(viewer: &Viewer, scope: &str) -> Result<Held> {
     let here = [("$filter", "atScope()")];
-    let assignments: Vec<Assignment> = viewer.list(&below(scope, "roleAssignments"), &here).await?;
-    let schedules: Vec<Schedule> = viewer.list(&below(scope, "roleAssignmentSchedules"), &here).await?;
-    let eligible: Vec<Schedule> = viewer.list(&below(scope, "roleEligibilitySchedules"), &here).await?;
+    let assignments: Vec<Assignment> = viewer.list(&authorization(scope, "roleAssignments"), &here).await?;
+    let schedules: Vec<Schedule> =
+        viewer.list(&authorization(scope, "roleAssignmentSchedules"), &here).await?;
+    let eligible: Vec<Schedule> =
+        viewer.list(&authorization(scope, "roleEligibilitySchedules"), &here).await?;
     let roles = roles(viewer, scope).await?;
     let ids = assignments.iter().map(|one| &one.properties.principal_id);
     let ids = ids.chain(schedules.iter().chain(&eligible).map(|one| &one.properties.principal_id));

@@ -2,11 +2,8 @@
 
 use arm::Result;
 use serde::Deserialize;
-use serde_json::json;
 
 use super::estate::Estate;
-use crate::arm::route::Method;
-use crate::portal::ask::of;
 use crate::portal::viewer::Viewer;
 
 /// How many subscriptions are asked what may be done in them.
@@ -85,14 +82,10 @@ impl Viewer {
     /// Whether the viewer may do these at a subscription.
     async fn may_at<const N: usize>(&self, subscription: &str, actions: [&str; N]) -> Result<[bool; N]> {
         let scope = format!("/subscriptions/{subscription}");
-        let me = self.account_for(&scope).map(|account| account.signed_in.object.to_string());
-        let body = json!({
-            "Subject": {"Attributes": {"ObjectId": me}},
-            "Actions": actions.iter().map(|action| json!({"Id": action})).collect::<Vec<_>>(),
-        });
-        let path = format!("{scope}/providers/Microsoft.Authorization/checkAccess");
-        let checked: Vec<Checked> = of(self.arm(Method::Post, &path, &[], body).await?)?;
         let mut may = [false; N];
+        let Some(account) = self.account_for(&scope) else { return Ok(may) };
+        let me = account.signed_in.object.to_string();
+        let checked: Vec<Checked> = self.check_access(&scope, &me, &actions).await?;
         for (may, checked) in may.iter_mut().zip(checked) {
             *may = checked.access_decision == "Allowed";
         }

@@ -5,13 +5,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use store::Draft;
 
+use crate::portal::ask::authorization;
 use crate::portal::consent::{Named, Schedule};
 use crate::portal::moment::Moment;
 use crate::portal::viewer::Viewer;
 use crate::portal::words::name_of;
 
 /// What is one's own is asked for in a whole directory at once.
-const AT: &str = "/providers/Microsoft.Authorization";
 /// How long before its end an activation is about to end.
 const SOON: SignedDuration = SignedDuration::from_mins(15);
 
@@ -106,7 +106,7 @@ impl Viewer {
         for account in &self.accounts {
             let here = Some(account.tenant);
             let all: Vec<ApprovalJson> =
-                self.list_in(here, &format!("{AT}/roleAssignmentApprovals"), &[]).await?;
+                self.list_in(here, &authorization("", "roleAssignmentApprovals"), &[]).await?;
             approvals.extend(all.into_iter().map(|approval| Approval {
                 name: approval.name,
                 directory: account.directory.clone(),
@@ -114,9 +114,9 @@ impl Viewer {
             }));
             let mine = |schedule| Mine { directory: account.directory.clone(), schedule };
             let waiting = [("$filter", "asTarget() and status eq 'PendingApproval'")];
-            let path = format!("{AT}/roleAssignmentScheduleRequests");
+            let path = authorization("", "roleAssignmentScheduleRequests");
             requests.extend(self.list_in::<Schedule>(here, &path, &waiting).await?.into_iter().map(mine));
-            let path = format!("{AT}/roleAssignmentScheduleInstances");
+            let path = authorization("", "roleAssignmentScheduleInstances");
             let held: Vec<Schedule> = self.list_in(here, &path, &[("$filter", "asTarget()")]).await?;
             let activated = held.into_iter().filter(|role| role.properties.assignment_type == "Activated");
             active.extend(activated.map(mine));

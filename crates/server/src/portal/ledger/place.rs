@@ -1,12 +1,13 @@
 //! The ledgers that somebody may look at, and looking through one.
 
-use arm::{ErrorKind, Result, TenantId};
+use arm::{Result, TenantId};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::LEDGER;
 use super::entry::Entry;
+use crate::portal::ask::is_hidden;
 use crate::portal::link;
 use crate::portal::shell::Link;
 use crate::portal::viewer::Viewer;
@@ -191,7 +192,7 @@ impl Viewer {
                         cut |= found.next.is_some();
                         all.extend(found.entries);
                     }
-                    Err(error) if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::NotFound) => {}
+                    Err(error) if is_hidden(&error) => {}
                     Err(error) => return Err(error),
                 }
             }

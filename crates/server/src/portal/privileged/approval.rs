@@ -16,8 +16,9 @@ use super::super::posted::Posted;
 use super::super::shell::{Frame, status_of};
 use super::super::viewer::{Account, Viewer};
 use super::super::words::count;
-use super::{APPROVALS, AUTHORIZATION, length};
+use super::{APPROVALS, length};
 use crate::arm::route::Method;
+use crate::portal::ask::{authorization, of};
 
 /// How young a second factor is worth a warning.
 const YOUNG: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -272,11 +273,11 @@ async fn find<'v>(viewer: &'v Viewer, id: &str) -> Result<(&'v Account, Approval
         )
     };
     let id: Uuid = id.parse().map_err(|_| none())?;
-    let path = format!("{AUTHORIZATION}/roleAssignmentApprovals/{id}");
+    let path = authorization("", &format!("roleAssignmentApprovals/{id}"));
     let mut refused = none();
     for account in viewer.directories() {
         match viewer.arm_in(Some(account.tenant), Method::Get, &path, &[], Value::Null).await {
-            Ok(found) => return Ok((account, super::super::ask::of(found)?)),
+            Ok(found) => return Ok((account, of(found)?)),
             Err(error) if error.kind == ErrorKind::NotFound => {}
             Err(error) if error.kind == ErrorKind::Forbidden => refused = error,
             Err(error) => return Err(error),

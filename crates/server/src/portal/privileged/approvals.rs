@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use super::super::shell::Frame;
 use super::super::viewer::Viewer;
 use super::approval::Approval;
-use super::{APPROVALS, AS_APPROVER, AUTHORIZATION, Held, length};
+use super::{APPROVALS, AS_APPROVER, Held, length};
+use crate::portal::ask::authorization;
 
 #[derive(Template)]
 #[template(path = "portal/privileged/approvals.html")]
@@ -33,7 +34,7 @@ impl Viewer {
     /// # Errors
     /// What ARM answers.
     pub async fn to_approve(&self) -> Result<Vec<Waiting>> {
-        let path = format!("{AUTHORIZATION}/roleAssignmentApprovals");
+        let path = authorization("", "roleAssignmentApprovals");
         let mut waiting = Vec::new();
         for account in self.directories() {
             let found: Vec<Approval> = self.list_in(Some(account.tenant), &path, &AS_APPROVER).await?;

@@ -14,9 +14,10 @@ use super::super::shell::{Frame, status_of};
 use super::super::viewer::Viewer;
 use super::ends::{Bounds, Ends};
 use super::names::Known;
-use super::{AUTHORIZATION, Family, scope_of};
+use super::{Family, scope_of};
 use crate::arm::route::Method;
 use crate::login::Form;
+use crate::portal::ask::{authorization, of};
 
 /// How long a role is offered to be given, in days.
 const USUAL_DAYS: u32 = 90;
@@ -156,7 +157,7 @@ async fn give(viewer: &Viewer, scope: &str, family: Family, typed: &Typed) -> Re
     if typed.role.is_empty() {
         return Err(Error::invalid("NoRole", "Which role? Choose one."));
     }
-    let role = format!("{scope}{AUTHORIZATION}/roleDefinitions/{}", super::name_of(&typed.role));
+    let role = authorization(scope, &format!("roleDefinitions/{}", super::name_of(&typed.role)));
     let body = json!({"properties": {
         "principalId": whom.id,
         "roleDefinitionId": role,
@@ -165,8 +166,8 @@ async fn give(viewer: &Viewer, scope: &str, family: Family, typed: &Typed) -> Re
         "ticketInfo": {"ticketNumber": typed.ticket.trim()},
         "scheduleInfo": typed.ends.schedule()?,
     }});
-    let path = format!("{scope}{AUTHORIZATION}/{}/{}", family.requests(), viewer.app.edge.uuid());
-    let given: Given = super::super::ask::of(viewer.arm(Method::Put, &path, &[], body).await?)?;
+    let path = authorization(scope, &format!("{}/{}", family.requests(), viewer.app.edge.uuid()));
+    let given: Given = of(viewer.arm(Method::Put, &path, &[], body).await?)?;
     if given.properties.status == "FailedAsResourceIsLocked" {
         return Err(Error::conflict(
             "ScopeLocked",
@@ -190,8 +191,7 @@ async fn page(
     typed: Typed,
     error: Option<&Error>,
 ) -> Result<Response> {
-    let mut roles: Vec<RoleDefinition> =
-        viewer.list(&format!("{scope}{AUTHORIZATION}/roleDefinitions"), &[]).await?;
+    let mut roles: Vec<RoleDefinition> = viewer.list(&authorization(scope, "roleDefinitions"), &[]).await?;
     roles.sort_by(|one, other| one.properties.role_name.cmp(&other.properties.role_name));
     let bounds = match typed.role.is_empty() {
         true => None,

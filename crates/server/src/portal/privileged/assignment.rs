@@ -14,9 +14,10 @@ use super::super::shell::{Frame, status_of};
 use super::super::viewer::Viewer;
 use super::super::{link, moment::Moment, words};
 use super::ends::{Bounds, Ends};
-use super::{ASSIGNMENTS, AUTHORIZATION, Family, length, scope_of};
+use super::{ASSIGNMENTS, Family, length, scope_of};
 use crate::arm::route::Method;
 use crate::login::Form;
+use crate::portal::ask::{authorization, of};
 
 /// How much more time is offered, in days.
 const USUAL_DAYS: u32 = 90;
@@ -88,14 +89,10 @@ async fn change(viewer: &Viewer, schedule: &Schedule, form: &Form) -> Result<Str
     if let (false, Some(properties)) = (time.is_null(), properties.as_object_mut()) {
         properties.insert("scheduleInfo".into(), time);
     }
-    let path = format!(
-        "{}{AUTHORIZATION}/{}/{}",
-        schedule.properties.scope,
-        family.requests(),
-        viewer.app.edge.uuid()
-    );
+    let request = format!("{}/{}", family.requests(), viewer.app.edge.uuid());
+    let path = authorization(&schedule.properties.scope, &request);
     let body = json!({"properties": properties});
-    let answer: Schedule = super::super::ask::of(viewer.arm(Method::Put, &path, &[], body).await?)?;
+    let answer: Schedule = of(viewer.arm(Method::Put, &path, &[], body).await?)?;
     if answer.properties.status == "FailedAsResourceIsLocked" {
         return Err(Error::conflict(
             "ScopeLocked",
@@ -118,15 +115,14 @@ async fn page(
         format!("{} of {}", schedule.role(), schedule.properties.expanded_properties.principal.display_name);
     let mut resting = Vec::new();
     if matches!(family, Family::Eligible) {
-        resting = viewer.list_if_any(&format!("{scope}{AUTHORIZATION}/roleAssignmentSchedules"), &[]).await?;
+        resting = viewer.list_if_any(&authorization(scope, "roleAssignmentSchedules"), &[]).await?;
         resting.retain(|active: &Schedule| {
             let behind = active.properties.linked_role_eligibility_schedule_id.as_deref();
             behind.is_some_and(|behind| behind.eq_ignore_ascii_case(&schedule.id))
         });
     }
     let open = [("$filter", "status eq 'PendingAdminDecision'")];
-    let asked: Vec<Schedule> =
-        viewer.list_if_any(&format!("{scope}{AUTHORIZATION}/{}", family.requests()), &open).await?;
+    let asked: Vec<Schedule> = viewer.list_if_any(&authorization(scope, family.requests()), &open).await?;
     let same = |request: &Schedule| {
         let (one, other) = (&request.properties, &schedule.properties);
         one.scope.eq_ignore_ascii_case(&other.scope)

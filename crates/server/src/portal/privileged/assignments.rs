@@ -14,7 +14,8 @@ use super::super::posted::Posted;
 use super::super::shell::{Frame, status_of};
 use super::super::viewer::Viewer;
 use super::super::{link, words};
-use super::{ASSIGNMENTS, AUTHORIZATION, Family, length, scope_of};
+use super::{ASSIGNMENTS, Family, length, scope_of};
+use crate::portal::ask::authorization;
 
 #[derive(Template)]
 #[template(path = "portal/privileged/assignments.html")]
@@ -70,7 +71,7 @@ pub async fn act(Path(scope): Path<String>, Posted { viewer, form }: Posted) -> 
 
 async fn page(viewer: &Viewer, scope: &str, which: &Which, error: Option<Error>) -> Result<Response> {
     let family = Family::of(&which.kind);
-    let at = |kind: &str| format!("{}{AUTHORIZATION}/{kind}", scope.trim_end_matches('/'));
+    let at = |kind: &str| authorization(scope, kind);
     let mut error = error;
     let mut filter = String::new();
     if !which.who.trim().is_empty() {

@@ -14,9 +14,10 @@ use super::super::shell::{Frame, status_of};
 use super::super::viewer::Viewer;
 use super::super::{link, words};
 use super::ends::Ends;
-use super::{AUTHORIZATION, Family, MINE, REQUESTS, scope_of};
+use super::{Family, MINE, REQUESTS, scope_of};
 use crate::arm::route::Method;
 use crate::login::Form;
+use crate::portal::ask::authorization;
 
 /// How much more time is offered, in days.
 const USUAL_DAYS: u32 = 30;
@@ -68,12 +69,8 @@ async fn ask(viewer: &Viewer, schedule: &Schedule, form: &Form) -> Result<()> {
         "scheduleInfo": Ends::of(form).schedule()?,
         family.target(): schedule.id,
     }});
-    let path = format!(
-        "{}{AUTHORIZATION}/{}/{}",
-        schedule.properties.scope,
-        family.requests(),
-        viewer.app.edge.uuid()
-    );
+    let request = format!("{}/{}", family.requests(), viewer.app.edge.uuid());
+    let path = authorization(&schedule.properties.scope, &request);
     viewer.arm(Method::Put, &path, &[], body).await.map(drop)
 }
 

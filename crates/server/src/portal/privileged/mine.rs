@@ -13,6 +13,7 @@ use super::super::shell::{Frame, status_of};
 use super::super::viewer::Viewer;
 use super::{AS_TARGET, Held, MINE, activation_page};
 use crate::arm::route::Method;
+use crate::portal::ask::authorization;
 
 #[derive(Template)]
 #[template(path = "portal/privileged/mine.html")]
@@ -82,12 +83,8 @@ impl Viewer {
             "requestType": "SelfDeactivate",
             "targetRoleAssignmentScheduleId": schedule.id,
         }});
-        let path = format!(
-            "{}{}/roleAssignmentScheduleRequests/{}",
-            schedule.properties.scope,
-            super::AUTHORIZATION,
-            self.app.edge.uuid()
-        );
+        let request = format!("roleAssignmentScheduleRequests/{}", self.app.edge.uuid());
+        let path = authorization(&schedule.properties.scope, &request);
         self.arm(Method::Put, &path, &[], body).await.map(drop)
     }
 }

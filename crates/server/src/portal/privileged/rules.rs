@@ -11,6 +11,7 @@ use super::super::moment::Moment;
 use super::super::viewer::Viewer;
 use super::super::words::name_of;
 use super::length;
+use crate::portal::ask::authorization;
 
 /// A policy's assignment: which rules hold for a role at a scope.
 #[derive(Clone, Debug, Deserialize)]
@@ -226,11 +227,7 @@ impl Viewer {
     /// # Errors
     /// What ARM answers.
     pub(super) async fn policy(&self, scope: &str, role: &str) -> Result<Option<PolicyAssignment>> {
-        let path = format!(
-            "{}{}/roleManagementPolicyAssignments",
-            scope.trim_end_matches('/'),
-            super::AUTHORIZATION
-        );
+        let path = authorization(scope, "roleManagementPolicyAssignments");
         let filter = format!("roleDefinitionId eq '{}'", name_of(role));
         let found: Vec<PolicyAssignment> = self.list(&path, &[("$filter", &filter)]).await?;
         Ok(found.into_iter().next())

@@ -10,7 +10,8 @@ use super::super::link;
 use super::super::shell::Frame;
 use super::super::viewer::Viewer;
 use super::rules::{PolicyAssignment, Rules};
-use super::{AUTHORIZATION, assignments, length, scope_of};
+use super::{assignments, length, scope_of};
+use crate::portal::ask::authorization;
 
 #[derive(Template)]
 #[template(path = "portal/privileged/settings.html")]
@@ -60,7 +61,7 @@ async fn of_policy(viewer: &Viewer, scope: &str, policy: &ResourceId) -> Result<
 }
 
 async fn policies(viewer: &Viewer, scope: &str) -> Result<Vec<PolicyAssignment>> {
-    viewer.list(&format!("{scope}{AUTHORIZATION}/roleManagementPolicyAssignments"), &[]).await
+    viewer.list(&authorization(scope, "roleManagementPolicyAssignments"), &[]).await
 }
 
 async fn page(viewer: &Viewer, scope: &str, q: String) -> Result<Response> {

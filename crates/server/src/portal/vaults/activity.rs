@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::jobs::{SPANS, quoted, since};
 use super::vault::Vault;
+use crate::portal::ask::is_hidden;
 use crate::portal::ledger::words::operation;
 use crate::portal::link;
 use crate::portal::moment::Moment;
@@ -144,7 +145,7 @@ async fn page(viewer: &Viewer, id: &str, wanted: Wanted) -> Result<Response> {
     let path = format!("{}/providers/Microsoft.Insights/eventtypes/management/values", vault.id);
     let (mut events, mut next, hidden) = match viewer.part::<Event>(&path, &query).await {
         Ok(part) => (part.entries, part.next, false),
-        Err(error) if super::is_hidden(&error) => (Vec::new(), None, true),
+        Err(error) if is_hidden(&error) => (Vec::new(), None, true),
         Err(error) => return Err(error),
     };
     if events.len() > PAGE {

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::vault::Vault;
 use crate::arm::route::Method;
+use crate::portal::ask::if_shown;
 use crate::portal::link;
 use crate::portal::moment::Moment;
 use crate::portal::posted::Posted;
@@ -228,7 +229,7 @@ impl AlertPage {
 pub async fn newest(viewer: &Viewer, vault: &str, number: &str) -> Result<Vec<Alert>> {
     let path = format!("{vault}/providers/Microsoft.AlertsManagement/alerts");
     let part = viewer.part(&path, &[("pageCount", number)]).await;
-    Ok(super::if_shown(part)?.map(|part| part.entries).unwrap_or_default())
+    Ok(if_shown(part)?.map(|part| part.entries).unwrap_or_default())
 }
 
 /// `GET /portal/vaults/alerts/{vault}`

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::vault::{BACKUP, LEVELS, Level, RECOVERY, Vault};
+use crate::portal::ask::if_shown;
 use crate::portal::guards::places::{Place, of_viewer, resources};
 use crate::portal::link;
 use crate::portal::shell::{Frame, Section};
@@ -158,7 +159,7 @@ async fn vaults_in(viewer: &Viewer, subscription: &str) -> Result<Vec<Vault>> {
     let mut refused = Vec::new();
     for kind in [RECOVERY, BACKUP] {
         let list = viewer.list::<Vault>(&format!("{subscription}/providers/{kind}"), &[]).await;
-        match super::if_shown(list)? {
+        match if_shown(list)? {
             Some(list) => vaults.extend(list),
             None => refused.push(kind),
         }
@@ -204,7 +205,7 @@ async fn rows(viewer: &Viewer, shown: Vec<(Vault, Place)>) -> Result<Vec<Row>> {
 async fn new_alerts(viewer: &Viewer, subscription: &str) -> Result<Vec<Alert>> {
     let path = format!("{subscription}/providers/Microsoft.AlertsManagement/alerts");
     let part = viewer.part(&path, &[("alertState", "New"), ("pageCount", "250")]).await;
-    Ok(super::if_shown(part)?.map(|part| part.entries).unwrap_or_default())
+    Ok(if_shown(part)?.map(|part| part.entries).unwrap_or_default())
 }
 
 #[derive(Deserialize)]
@@ -225,5 +226,5 @@ pub async fn items(viewer: &Viewer, vault: &Vault) -> Result<String> {
         let usages = viewer.list::<Usage>(&format!("{}/backupUsageSummaries", vault.id), &[]).await;
         usages.map(|usages| usages.iter().map(|usage| usage.current_value).sum::<usize>().to_string())
     };
-    Ok(super::if_shown(outcome)?.unwrap_or_default())
+    Ok(if_shown(outcome)?.unwrap_or_default())
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::alerts::{self, Alert};
 use super::jobs::Job;
 use super::vault::{Proxy, Switch, Vault};
+use crate::portal::ask::if_shown;
 use crate::portal::items::item::{Item, State};
 use crate::portal::link;
 use crate::portal::moment::Moment;
@@ -97,7 +98,7 @@ async fn page(viewer: &Viewer, id: &str) -> Result<Response> {
             let findings = viewer.part::<Value>(&at("separationOfDuties"), &[]).await;
             (
                 viewer.read_if_any(&vault.proxy(), &[]).await?,
-                super::if_shown(findings)?.map(|part| part.entries.len()),
+                if_shown(findings)?.map(|part| part.entries.len()),
             )
         }
         false => (None, None),
@@ -106,13 +107,13 @@ async fn page(viewer: &Viewer, id: &str) -> Result<Response> {
     let page = OverviewPage {
         frame: vault.tab(viewer, "overview").live(),
         now: viewer.now,
-        items: super::if_shown(Item::all(viewer, &vault.id).await)?,
+        items: if_shown(Item::all(viewer, &vault.id).await)?,
         proxy,
         quota: viewer.read_if_any(&at("repositoryQuotas/default"), &[]).await?,
         integrity: viewer.read_if_any(&at("repositoryIntegrity"), &[]).await?,
         findings,
         alerts: alerts::newest(viewer, &vault.id, NEWEST).await?,
-        jobs: super::if_shown(jobs)?.map(|part| part.entries).unwrap_or_default(),
+        jobs: if_shown(jobs)?.map(|part| part.entries).unwrap_or_default(),
         vault,
     };
     Ok(viewer.page(&page))

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use arm::{ResourceId, Result};
 use serde::Deserialize;
 use serde_json::Value;
+use vault::VaultKind;
 
 use crate::portal::link;
 use crate::portal::shell::{Frame, Section};
@@ -194,8 +195,8 @@ impl Vault {
 
     /// The path of its link to a Resource Guard.
     pub fn proxy(&self) -> String {
-        let name = if self.is_backup_vault() { "DppResourceGuardProxy" } else { "VaultProxy" };
-        format!("{}/backupResourceGuardProxies/{name}", self.id)
+        let kind = if self.is_backup_vault() { VaultKind::Backup } else { VaultKind::RecoveryServices };
+        format!("{}/backupResourceGuardProxies/{}", self.id, kind.proxy_name())
     }
 
     /// The address of a page about it.
@@ -248,7 +249,11 @@ pub struct ProxyProperties {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Protected {
-    vault_critical_operation: String,
+    /// Its name.
+    pub vault_critical_operation: String,
+    /// The guard request that names consent to it.
+    #[serde(default)]
+    pub default_resource_request: String,
 }
 
 impl Protected {

@@ -11,7 +11,8 @@ use serde_json::json;
 use super::Scope;
 use crate::arm::route::Method;
 use crate::login::Form;
-use crate::portal::guards::holdings::{self, Role, below};
+use crate::portal::ask::authorization;
+use crate::portal::guards::holdings::{self, Role};
 use crate::portal::guards::principals::{self, Found};
 use crate::portal::posted::Posted;
 use crate::portal::shell::{Frame, status_of};
@@ -112,7 +113,7 @@ async fn put(viewer: &Viewer, scope: &Scope, typed: &Typed) -> Result<String> {
             if let Some(body) = body.as_object_mut().filter(|_| !typed.why.is_empty()) {
                 body.insert("description".into(), typed.why.clone().into());
             }
-            (below(at, &format!("roleAssignments/{name}")), body)
+            (authorization(at, &format!("roleAssignments/{name}")), body)
         }
         (eligible, days) => {
             let family = if eligible { "Eligibility" } else { "Assignment" };
@@ -127,7 +128,7 @@ async fn put(viewer: &Viewer, scope: &Scope, typed: &Typed) -> Result<String> {
                 "justification": typed.why,
                 "scheduleInfo": {"expiration": expiration},
             });
-            (below(at, &format!("role{family}ScheduleRequests/{name}")), body)
+            (authorization(at, &format!("role{family}ScheduleRequests/{name}")), body)
         }
     };
     viewer.arm(Method::Put, &path, &[], json!({"properties": body})).await?;

@@ -7,6 +7,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::Scope;
+use crate::portal::ask::authorization;
 use crate::portal::guards::holdings::{self, Holding, How};
 use crate::portal::link;
 use crate::portal::shell::Frame;
@@ -90,7 +91,7 @@ impl HeldPage {
     }
 
     fn role_page(&self, holding: &Holding) -> String {
-        link::page("access/role", &holdings::below(self.scope.id.as_str(), &role(holding)))
+        link::page("access/role", &authorization(self.scope.id.as_str(), &role(holding)))
     }
 
     fn remove(&self, holding: &Holding) -> String {

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::{Scope, scope_of, wording};
 use crate::arm::route::Method;
-use crate::portal::guards::holdings::{self, Held, Holding, How, below};
+use crate::portal::ask::authorization;
+use crate::portal::guards::holdings::{self, Held, Holding, How};
 use crate::portal::posted::Posted;
 use crate::portal::shell::{Frame, status_of};
 use crate::portal::viewer::Viewer;
@@ -88,7 +89,7 @@ async fn remove(viewer: &Viewer, holding: &Holding) -> Result<()> {
         How::Standing | How::UntilThen | How::Later | How::Activated => "Assignment",
     };
     let name = viewer.app.edge.uuid();
-    let path = below(&holding.scope, &format!("role{family}ScheduleRequests/{name}"));
+    let path = authorization(&holding.scope, &format!("role{family}ScheduleRequests/{name}"));
     let body = json!({"properties": {
         "principalId": holding.principal.id,
         "roleDefinitionId": holding.role_id,

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::wording::{self, Chapter};
 use super::{Scope, scope_of};
+use crate::portal::ask::authorization;
 use crate::portal::guards::holdings::{self, Role};
 use crate::portal::link;
 use crate::portal::shell::Frame;
@@ -68,7 +69,7 @@ async fn page(viewer: &Viewer, path: &str) -> Result<Response> {
     let none = || Error::not_found("RoleDefinitionDoesNotExist", "The address names no role.");
     let id = ResourceId::parse(path)?;
     let scope = Scope::read(viewer, scope_of(id.as_str()).ok_or_else(none)?).await?;
-    let id = holdings::below(scope.id.as_str(), &format!("roleDefinitions/{}", id.name()));
+    let id = authorization(scope.id.as_str(), &format!("roleDefinitions/{}", id.name()));
     let role: Role = viewer.read(&id, &[]).await?;
     let mut frame = scope.frame(viewer).crumb(&scope.name, scope.page("scope"));
     frame = frame.crumb("Roles", scope.page("roles"));
@@ -84,7 +85,7 @@ impl RolesPage {
     fn page(&self, role: &Role) -> String {
         link::page(
             "access/role",
-            &holdings::below(self.scope.id.as_str(), &format!("roleDefinitions/{}", role.name)),
+            &authorization(self.scope.id.as_str(), &format!("roleDefinitions/{}", role.name)),
         )
     }
 }

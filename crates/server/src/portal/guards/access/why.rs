@@ -7,14 +7,11 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use rbac::Action;
 use serde::Deserialize;
-use serde_json::json;
 
 use super::Scope;
 use super::tasks::{self, Task};
-use crate::arm::route::Method;
-use crate::portal::ask::of;
 use crate::portal::guards::findings;
-use crate::portal::guards::holdings::{self, Role, below};
+use crate::portal::guards::holdings::{self, Role};
 use crate::portal::guards::principals::{self, Found, Principal};
 use crate::portal::link;
 use crate::portal::moment::Moment;
@@ -247,12 +244,7 @@ async fn approval(viewer: &Viewer, scope: &Scope, who: &Principal) -> Result<App
 
 async fn ask(viewer: &Viewer, scope: &Scope, who: &Principal, what: String, action: String) -> Result<Told> {
     let at = scope.id.as_str();
-    let body = json!({
-        "Subject": {"Attributes": {"ObjectId": who.id}},
-        "Actions": [{"Id": action}],
-        "Resource": {"Id": at},
-    });
-    let answers: Vec<Answer> = of(viewer.arm(Method::Post, &below(at, "checkAccess"), &[], body).await?)?;
+    let answers: Vec<Answer> = viewer.check_access(at, &who.id, &[&action]).await?;
     let none = || Error::internal("checkAccess did not answer");
     let answer = answers.into_iter().next().ok_or_else(none)?;
     let mut roles = Vec::new();
