@@ -65,7 +65,7 @@ demo-test: restic
 
 # Peers and limits in the same run. Each prints its tables, keeps them as target/bench/*.md, and says which limits do not
 # hold; all are run before it fails.
-BENCHES ?= decision write revocation rest start purge
+BENCHES ?= decision write revocation rest start purge portal
 bench:
 	cargo build --locked --release -p countersign
 	cargo build --locked --release --manifest-path bench/Cargo.toml --target-dir target/bench-build

@@ -19,9 +19,10 @@ def fill(store, repository, count):
     with database:
         database.execute("UPDATE repositories SET sequence = ? WHERE repository = ?", (count, repository))
         names = (hashlib.sha256(str(number).encode()).hexdigest() for number in range(count))
-        rows = ((repository, "data", name, at, name, 16 << 20, now, "bench", None, None, None)
-                for at, name in enumerate(names, 1))
-        database.executemany("INSERT INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        rows = ((repository, name, at, name, 16 << 20, now) for at, name in enumerate(names, 1))
+        database.executemany(
+            "INSERT INTO objects (repository, type, name, sequence, content, size, created_at, created_by)"
+            " VALUES (?, 'data', ?, ?, ?, ?, ?, 'bench')", rows)
     database.close()
 
 

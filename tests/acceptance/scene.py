@@ -84,19 +84,32 @@ def make_eligible(admin, guard, oid):
         "scheduleInfo": {"expiration": {"type": "AfterDuration", "duration": "P180D"}}}})
 
 
-def require_approval_by(admin, guard, *oids):
-    """Names who has to approve an activation of Backup MUA Operator on the guard."""
+def set_rule(admin, guard, rule):
+    """Changes a rule about activating Backup MUA Operator on the guard."""
     role = role_id(GUARD_SUB, MUA_OPERATOR)
     found = admin.rest("GET", auth(guard, "roleManagementPolicyAssignments") + f"?$filter=roleDefinitionId eq '{role}'")
+    return admin.rest("PATCH", found["value"][0]["properties"]["policyId"], {"properties": {"rules": [rule]}})
+
+
+def require_approval_by(admin, guard, *oids):
+    """Names who has to approve an activation of Backup MUA Operator on the guard."""
     stage = {"approvalStageTimeOutInDays": 1, "isApproverJustificationRequired": True, "escalationTimeInMinutes": 0,
              "isEscalationEnabled": False, "escalationApprovers": None,
              "primaryApprovers": [{"id": oid, "isBackup": False, "userType": "User"} for oid in oids]}
-    rule = {"id": "Approval_EndUser_Assignment", "ruleType": "RoleManagementPolicyApprovalRule",
-            "target": {"caller": "EndUser", "operations": ["All"], "level": "Assignment"},
-            "setting": {"isApprovalRequired": True, "isApprovalRequiredForExtension": False,
-                        "isRequestorJustificationRequired": True, "approvalMode": "SingleStage",
-                        "approvalStages": [stage]}}
-    return admin.rest("PATCH", found["value"][0]["properties"]["policyId"], {"properties": {"rules": [rule]}})
+    return set_rule(admin, guard, {
+        "id": "Approval_EndUser_Assignment", "ruleType": "RoleManagementPolicyApprovalRule",
+        "target": {"caller": "EndUser", "operations": ["All"], "level": "Assignment"},
+        "setting": {"isApprovalRequired": True, "isApprovalRequiredForExtension": False,
+                    "isRequestorJustificationRequired": True, "approvalMode": "SingleStage",
+                    "approvalStages": [stage]}})
+
+
+def require_a_second_factor(admin, guard):
+    """Whoever activates Backup MUA Operator on the guard has to show a second factor."""
+    return set_rule(admin, guard, {
+        "id": "Enablement_EndUser_Assignment", "ruleType": "RoleManagementPolicyEnablementRule",
+        "target": {"caller": "EndUser", "operations": ["All"], "level": "Assignment"},
+        "enabledRules": ["Justification", "MultiFactorAuthentication"]})
 
 
 def ask_for_consent(person, guard, oid, why="ticket 42: the old host is gone"):

@@ -116,6 +116,15 @@ pub struct Consent {
 pub struct Unreadable(String);
 
 impl Entry {
+    /// The ids of what it is about: its target, and the guards that were asked, so that their owners see what for (contract
+    /// 8.6). One may be named several times.
+    pub fn concerns(&self) -> impl Iterator<Item = &str> {
+        let consents = self.consent.iter().map(|consent| consent.guard.as_str());
+        std::iter::once(self.target.as_str())
+            .chain(self.facts.get("guard").map(String::as_str))
+            .chain(consents)
+    }
+
     /// The bytes that are hashed, stored and handed to whoever wants to check them.
     ///
     /// They are one JSON object with the members of this struct and `version`, written by the rules of RFC

@@ -16,6 +16,7 @@
 //! - Everything works without script. What script adds: the reader's time zone, clocks that run down, pages that follow
 //!   what happens, copying.
 
+mod alert;
 mod ask;
 mod assets;
 mod attempt;

@@ -39,6 +39,7 @@ pub mod simulation;
 mod sql;
 mod sqlite;
 mod tending;
+mod trail;
 mod transaction;
 
 use std::fs::{self, File};
@@ -69,6 +70,7 @@ pub use past::{Arrivals, Past};
 pub use place::{Database, Place};
 pub use postgres::PostgresUrl;
 pub use tending::{Tended, Tending};
+pub use trail::Mark;
 pub use transaction::{Holder, Transaction};
 
 use crate::access::Current;
@@ -79,6 +81,7 @@ use crate::memory::MemoryEngine;
 use crate::postgres::Postgres;
 use crate::purge::{Bell, Purger};
 use crate::sqlite::Sqlite;
+use crate::trail::Trail;
 
 /// How often a decision is made again before the client is asked to come back later.
 const ATTEMPTS: usize = 16;
@@ -100,6 +103,7 @@ struct Shared {
     blobs: Blobs,
     access: Current,
     made: made::Kept,
+    trail: Trail,
     retries: AtomicU64,
     /// Held, and so locked, as long as the store is open.
     _lock: File,
@@ -150,6 +154,7 @@ impl Store {
             blobs,
             access: Current::default(),
             made: made::Kept::default(),
+            trail: Trail::default(),
             retries: AtomicU64::new(0),
             _lock: lock,
         };
@@ -334,6 +339,10 @@ impl Store {
 
     fn made(&self) -> &made::Kept {
         &self.shared.made
+    }
+
+    fn trail(&self) -> &Trail {
+        &self.shared.trail
     }
 
     fn current_access(&self) -> &Current {

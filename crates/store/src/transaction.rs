@@ -21,6 +21,7 @@ use crate::document::{Document, Free};
 use crate::engine::{LedgerRow, ObjectRow, Snapshot};
 use crate::object::kept_in_order;
 use crate::past::Arrivals;
+use crate::trail::{Mark, Trail};
 use crate::{Access, DeletedObject, Object, ObjectType, Past, Purged, Store, retryable};
 
 /// How far back in what was read it is looked whether a document was read before.
@@ -722,6 +723,25 @@ impl Transaction {
     pub fn ledger_back(&self, before: Option<u64>, limit: u32) -> Result<Vec<Entry>> {
         let before = before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX));
         read_entries(&self.snapshot.ledger_back(before, i64::from(limit))?)
+    }
+
+    /// So many entries of the ledger with a mark before a sequence, or the last ones, newest first; and before which to go on
+    /// looking, if there may be more. One question looks only so far back: that it found fewer does not mean that there are
+    /// no more.
+    pub fn marked(
+        &self,
+        mark: &Mark,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<(Vec<Entry>, Option<u64>)> {
+        let nobodys = Trail::default();
+        let trail = self.store.as_ref().map_or(&nobodys, Store::trail);
+        let (sequences, next) = trail.find(self.snapshot.as_ref(), mark, before, limit)?;
+        let mut entries = Vec::new();
+        for sequence in sequences {
+            entries.append(&mut self.ledger(sequence, 1)?);
+        }
+        Ok((entries, next))
     }
 
     /// Whether nothing was ever stored.

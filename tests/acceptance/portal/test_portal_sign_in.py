@@ -5,10 +5,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from browser import Authenticator
+from clients import Arm
 from ground import employ, running
+from scene import assign, make_eligible, make_group, make_guard, require_a_second_factor
 from visitor import Visitor
-from world import ALICE, SAM
-
+from world import ALICE, GUARD_SUB, READER, SAM
 
 
 @pytest.fixture(scope="module")
@@ -71,19 +72,53 @@ def test_the_session_is_the_browsers_alone_and_ends_with_signing_out(browser, vi
 def test_an_authenticators_code_is_asked_for_once_it_is_set_up(browser, server, visitor, tmp_path):
     tess, authenticator = employ(server, SAM, "Tess Twofactor"), Authenticator(tmp_path / "authenticator")
     visitor.sign_in(tess, at="/account/security")
-    page = visitor.page
     visitor.press("Set up an authenticator")
-    assert page.get_by_role("img", name="The secret as a QR code").is_visible()
-    authenticator.scan(page.locator("a[href^='otpauth:']").get_attribute("href"))
-    page.get_by_label("Code", exact=True).fill(authenticator.code())
-    visitor.press("Turn it on")
-    visitor.press("I have kept them. Continue")
+    enrol(visitor, authenticator)
     assert "authenticator" in visitor.text()
 
     other = Visitor(browser, server).sign_in(tess, authenticator)
     assert tess.upn in name_of(other.page)
     other.nothing_is_wrong()
     other.close()
+
+
+def enrol(visitor, authenticator):
+    """Sets an authenticator up on the page that offers it."""
+    page = visitor.page
+    assert page.get_by_role("img", name="The secret as a QR code").is_visible()
+    authenticator.scan(page.locator("a[href^='otpauth:']").get_attribute("href"))
+    page.get_by_label("Code", exact=True).fill(authenticator.code())
+    visitor.press("Turn it on")
+    visitor.press("I have kept them. Continue")
+
+
+def test_a_role_that_asks_for_more_leads_to_another_sign_in_and_back(server, visitor, tmp_path):
+    sam, stella = Arm(server, SAM), employ(server, SAM, "Stella Stepup")
+    make_group(sam, GUARD_SUB, "step-up")
+    guard = make_guard(sam, "step-up", "strict-guard")
+    assign(sam, guard, GUARD_SUB, READER, stella.oid)
+    make_eligible(sam, guard, stella.oid)
+    require_a_second_factor(sam, guard)
+
+    page = visitor.sign_in(stella, at="/portal/privileged").page
+    with page.expect_navigation():
+        page.get_by_role("link", name="Activate Backup MUA Operator on strict-guard").click()
+    page.get_by_label("Reason").fill("The old host's <disk> is gone & nobody else is awake.")
+    page.get_by_label("For how long").select_option("120")
+    with visitor.told(400):
+        visitor.press("Activate", exact=True)
+    with page.expect_navigation():
+        page.get_by_role("link", name="Sign in again with your second factor").click()
+    assert page.get_by_label("User name").input_value() == stella.upn
+    page.get_by_label("Password").fill(stella.password)
+    visitor.press("Sign in")
+    enrol(visitor, Authenticator(tmp_path / "authenticator"))
+
+    # Back where she was, with what she had typed.
+    assert page.get_by_label("Reason").input_value() == "The old host's <disk> is gone & nobody else is awake."
+    assert page.get_by_label("For how long").input_value() == "120"
+    visitor.press("Activate", exact=True)
+    assert "strict-guard" in page.get_by_role("region", name="Active").inner_text()
 
 
 def test_a_guest_turns_to_the_other_directory(visitor):

@@ -6,6 +6,7 @@ use arm::{ResourceId, Result};
 use jiff::SignedDuration;
 use ledger::{Consent, Entry, Verdict};
 use serde_json::{Map, Value, json};
+use store::Mark;
 use uuid::Uuid;
 
 use super::call::Call;
@@ -25,7 +26,7 @@ pub const ROUTES: &[Route] = &[route(
 
 /// How far back a request looks that does not say.
 const DAYS: i64 = 90;
-/// Events on one page.
+/// Events on one page at the most.
 const PAGE: usize = 200;
 /// .NET's count of 100 ns from the year 1 to 1970.
 const TICKS_TO_1970: i64 = 621_355_968_000_000_000;
@@ -50,7 +51,9 @@ fn values(call: &mut Call<'_>) -> Result<Reply> {
     span.from = span.from.or(earliest.ok());
     let scope = call.scope()?;
     scope::check(&scope)?;
-    let search = Search { resource: asked.resource()?, scope, asked, span };
+    let top = call.request.query("$top").and_then(|top| top.parse().ok());
+    let page = top.unwrap_or(PAGE).clamp(1, PAGE);
+    let search = Search { resource: asked.resource()?, scope, asked, span, page };
     let (events, next) = search.run(call)?;
     let select = call.request.query("$select").map(str::to_ascii_lowercase);
     let value: Vec<Value> =
@@ -68,6 +71,8 @@ struct Search {
     resource: Option<ResourceId>,
     asked: Asked,
     span: Span,
+    /// How many events one answer has.
+    page: usize,
 }
 
 impl Search {
@@ -79,7 +84,8 @@ impl Search {
             return Ok((found.into_iter().collect(), None));
         }
         let before = call.request.query("$skiptoken").map(search::position).transpose()?;
-        search::look_back(call.tx, &self.span, before, PAGE, |entry| self.finds(entry))
+        let mark = Mark::about(&self.scope);
+        search::look_back(call.tx, mark.as_ref(), &self.span, before, self.page, |entry| self.finds(entry))
     }
 
     fn finds(&self, entry: &Entry) -> Option<ResourceId> {
@@ -99,12 +105,7 @@ impl Search {
     /// The resource of this scope that an entry is about: its target, or else the guard that was asked, so that
     /// the guard's owner sees what it was asked for (contract 8.6).
     fn seen_at(&self, entry: &Entry) -> Option<ResourceId> {
-        let guards = entry.consent.iter().map(|consent| &consent.guard);
-        std::iter::once(&entry.target)
-            .chain(entry.facts.get("guard"))
-            .chain(guards)
-            .filter_map(|id| ResourceId::parse(id).ok())
-            .find(|id| id.is_within(&self.scope))
+        entry.concerns().filter_map(|id| ResourceId::parse(id).ok()).find(|id| id.is_within(&self.scope))
     }
 }
 

@@ -11,6 +11,7 @@ use jiff::SignedDuration;
 use ledger::Entry;
 use mua::alert::{Alert, AlertRule, AlertState, Concerns, Handling, alerts};
 use serde_json::{Value, json};
+use store::Mark;
 use uuid::Uuid;
 
 use self::asked::{Asked, Position};
@@ -39,9 +40,8 @@ pub const ROUTES: &[Route] = &[
     ),
 ];
 
-/// Entries read at a time, and at the most for one answer, which then ends with a link to the rest.
-const CHUNK: u32 = 500;
-const MOST: u32 = 10_000;
+/// How many entries are read at the most for one answer, which then ends with a link to the rest.
+const MOST: usize = 10_000;
 /// Entries are in the order of their commits, and their times may be a little out of it.
 const DISORDER: SignedDuration = SignedDuration::from_mins(5);
 /// The longest comment.
@@ -60,11 +60,11 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
     let within = Within::of(call)?;
     let mut position = call.request.query("$skiptoken").map(Position::parse).transpose()?;
     let earliest = asked.span.from.and_then(|from| from.checked_sub(DISORDER).ok());
-    let mut value = Vec::new();
-    let mut next = None;
-    'all: for _ in 0..MOST / CHUNK {
-        let entries = call.tx.ledger_back(position.map(Position::before), CHUNK)?;
-        let last = entries.len() < CHUNK as usize;
+    let mark = Mark::alarm(&within.scope);
+    let (mut value, mut next, mut read) = (Vec::new(), None, 0);
+    'all: while read < MOST {
+        let (entries, rest) = call.tx.marked(&mark, position.map(Position::before), asked.page)?;
+        read += entries.len();
         for entry in &entries {
             if earliest.is_some_and(|earliest| entry.at < earliest) {
                 next = None;
@@ -81,11 +81,10 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
                     value.push(show(&raised, asked.with_context));
                 }
             }
-            position = Some(Position { sequence: entry.sequence, shown: usize::MAX });
         }
-        next = position;
-        if last {
-            next = None;
+        next = rest.map(|sequence| Position { sequence, shown: usize::MAX });
+        position = next;
+        if entries.len() < asked.page || next.is_none() {
             break;
         }
     }

@@ -47,7 +47,7 @@ fn list(ask: &Ask<'_>) -> Result<Reply> {
             && asked.admits("result", result(entry.verdict));
         fits.then(|| view.json(ask, entry))
     };
-    let (found, next) = search::look_back(ask.tx, &span, before, query::top(ask.request)?, fits)?;
+    let (found, next) = search::look_back(ask.tx, None, &span, before, query::top(ask.request)?, fits)?;
     let value: Vec<Value> = found.into_iter().map(|(_, shown)| query::select(ask.request, shown)).collect();
     Ok(query::page(ask.request, "auditLogs/directoryAudits", value, next.map(|next| next.to_string())))
 }

@@ -6,7 +6,7 @@
 
 use arm::{Error, ErrorKind, Result};
 use askama::Template;
-use axum::extract::Path;
+use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use mua::CriticalOperation;
@@ -70,8 +70,9 @@ struct AttemptPage<'a> {
 }
 
 /// What the form for the activation holds.
-#[derive(Default)]
-struct Typed {
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Typed {
     role: String,
     reason: String,
     ticket: String,
@@ -208,10 +209,10 @@ fn refusal_of(error: &Error) -> Option<Value> {
 }
 
 /// `GET /portal/attempts/{id}`
-pub async fn show(viewer: Viewer, Path(id): Path<String>) -> Response {
+pub async fn show(viewer: Viewer, Path(id): Path<String>, Query(typed): Query<Typed>) -> Response {
     let page = async {
         let draft = viewer.draft(&id).await?;
-        explain(&viewer, &draft, Typed::default(), None).await
+        explain(&viewer, &draft, typed, None).await
     };
     viewer.answer(page.await)
 }
@@ -293,7 +294,7 @@ async fn explain(viewer: &Viewer, draft: &Draft, typed: Typed, error: Option<&Er
     let standing = viewer.standing(&refusal.missing_action, guard).await?;
     let operation =
         CriticalOperation::by_name(&refusal.operation).map_or(refusal.operation.as_str(), |o| o.title());
-    let here = format!("/portal/attempts/{}", draft.id);
+    let here = typed.kept(&format!("/portal/attempts/{}", draft.id));
     let page = AttemptPage {
         frame: viewer.frame(Section::Vaults, "This needs somebody else’s consent").live(),
         draft,
@@ -310,6 +311,15 @@ async fn explain(viewer: &Viewer, draft: &Draft, typed: Typed, error: Option<&Er
     };
     let status = error.map_or(StatusCode::OK, |error| status_of(error.kind));
     Ok(viewer.page_with(status, &page))
+}
+
+impl Typed {
+    /// The page with all that is typed.
+    fn kept(&self, here: &str) -> String {
+        let Self { role, reason, ticket, minutes } = self;
+        let fields = [("role", role), ("reason", reason), ("ticket", ticket), ("minutes", minutes)];
+        link::with_typed(here, &fields.map(|(name, value)| (name, value.as_str())))
+    }
 }
 
 impl AttemptPage<'_> {

@@ -3,7 +3,7 @@
 //! The ledger of a subscription, or of one thing in it, is ARM's activity log; that of a directory is Graph's audit log. A
 //! page shows one of these places; a story ([`story`]) is told from all of them.
 
-mod entry;
+pub mod entry;
 mod place;
 mod story;
 pub mod words;
@@ -176,11 +176,9 @@ fn time(text: &str) -> Result<Option<Timestamp>> {
 impl LedgerPage {
     /// The page of the story that an entry belongs to.
     fn story(&self, entry: &Entry) -> String {
-        let href = format!("{LEDGER}/story/{}", entry.correlation);
-        let href = link::with(&href, "at", &arm::timestamp(entry.at.0));
         match self.asked.resource.is_empty() {
-            true => href,
-            false => link::with(&href, "resource", &self.asked.resource),
+            true => entry.story(),
+            false => link::with(&entry.story(), "resource", &self.asked.resource),
         }
     }
 }

@@ -19,6 +19,14 @@ pub fn with(address: &str, name: &str, value: &str) -> String {
     format!("{address}{sign}{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC))
 }
 
+/// An address with what was typed into the page's form, so that it is there when somebody comes back from elsewhere; without
+/// it when that makes the address too long.
+pub fn with_typed(address: &str, fields: &[(&str, &str)]) -> String {
+    let typed = fields.iter().filter(|(_, value)| !value.is_empty());
+    let all = typed.fold(address.to_string(), |address, (name, value)| with(&address, name, value));
+    if is_ours(&all) { all } else { address.into() }
+}
+
 /// Whether an address leads to one of our own pages, so that one may be sent there: a path of the portal's, without
 /// anything that a browser reads as another host.
 pub fn is_ours(address: &str) -> bool {
@@ -38,6 +46,12 @@ mod tests {
         );
         assert_eq!(with("/portal/x", "a", "b c"), "/portal/x?a=b%20c");
         assert_eq!(with("/portal/x?a=1", "b", "ä"), "/portal/x?a=1&b=%C3%A4");
+    }
+
+    #[test]
+    fn what_was_typed_travels_unless_it_is_long() {
+        assert_eq!(with_typed("/portal/x", &[("a", "b/c"), ("d", "")]), "/portal/x?a=b%2Fc");
+        assert_eq!(with_typed("/portal/x", &[("a", &"ä".repeat(1000))]), "/portal/x");
     }
 
     #[test]

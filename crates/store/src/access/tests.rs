@@ -312,7 +312,7 @@ fn answers(access: &Access) -> Vec<String> {
     told
 }
 
-fn entry() -> Entry {
+pub(crate) fn entry() -> Entry {
     let actor = Actor {
         person: "test".into(),
         object: Uuid::nil(),

@@ -36,3 +36,5 @@ mod speed;
 mod tls;
 #[cfg(test)]
 mod traffic;
+#[cfg(test)]
+mod trail;

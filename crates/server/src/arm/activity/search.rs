@@ -3,26 +3,28 @@
 use arm::{Error, Result};
 use jiff::{SignedDuration, Timestamp};
 use ledger::Entry;
-use store::Transaction;
+use store::{Mark, Transaction};
 
 use crate::arm::filters::Span;
 
 /// Entries read at a time, and at the most for one answer: a filter that fits little must not hold the store for long,
 /// so the answer then ends with a link to the rest.
-const CHUNK: u32 = 500;
-const MOST: u32 = 10_000;
+const CHUNK: usize = 500;
+const MOST: usize = 10_000;
 /// Entries are in the order of their commits, and their times may be a little out of it.
 const DISORDER: SignedDuration = SignedDuration::from_mins(5);
 
 /// What was found, newest first, and before which entry to go on looking.
 pub type Found<T> = (Vec<(Entry, T)>, Option<u64>);
 
-/// Looks for entries of a span of time, newest first, before an entry of the ledger. `finds` says which count, and as what.
+/// Looks for entries of a span of time, newest first, before an entry of the ledger: among those with a mark, or all. `finds`
+/// says which count, and as what.
 ///
 /// # Errors
 /// When the store fails.
 pub fn look_back<T>(
     tx: &Transaction,
+    mark: Option<&Mark>,
     span: &Span,
     before: Option<u64>,
     page: usize,
@@ -33,10 +35,10 @@ pub fn look_back<T>(
         (before, _) => before,
     };
     let past = span.from.and_then(|from| from.checked_sub(DISORDER).ok());
-    let mut found = Vec::new();
-    for _ in 0..MOST / CHUNK {
-        let entries = tx.ledger_back(before, CHUNK)?;
-        let last = entries.len() < CHUNK as usize;
+    let (mut found, mut read) = (Vec::new(), 0);
+    while read < MOST {
+        let (entries, next, is_enough) = some(tx, mark, before, page)?;
+        read += entries.len();
         for entry in entries {
             before = Some(entry.sequence);
             if past.is_some_and(|past| entry.at < past) {
@@ -50,11 +52,30 @@ pub fn look_back<T>(
                 return Ok((found, before));
             }
         }
-        if last {
-            return Ok((found, None));
+        before = next;
+        if is_enough || next.is_none() {
+            break;
         }
     }
     Ok((found, before))
+}
+
+/// Some entries before one of the ledger, before which to go on if there are more, and whether that was all that one answer
+/// looks through.
+fn some(
+    tx: &Transaction,
+    mark: Option<&Mark>,
+    before: Option<u64>,
+    page: usize,
+) -> Result<(Vec<Entry>, Option<u64>, bool)> {
+    let Some(mark) = mark else {
+        let entries = tx.ledger_back(before, CHUNK as u32)?;
+        let next = entries.last().map(|last| last.sequence).filter(|_| entries.len() == CHUNK);
+        return Ok((entries, next, false));
+    };
+    let (entries, next) = tx.marked(mark, before, page)?;
+    let is_enough = entries.len() < page;
+    Ok((entries, next, is_enough))
 }
 
 /// The entry before which all lie that were made until a time. An entry made until then has none before it that is later

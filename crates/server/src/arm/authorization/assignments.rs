@@ -1,7 +1,9 @@
 //! Role assignments. One that was activated for a while is shown as long as it holds, and is removed here like any
 //! other; it is neither made nor changed here.
 
-use arm::{Error, Fields, Filter, ObjectId, ResourceId, Result, RoleId};
+use std::sync::Arc;
+
+use arm::{Error, Fields, Filter, ObjectId, ResourceId, Result, RoleId, TenantId};
 use rbac::{Assignment, MAX_DESCRIPTION_CHARS, Origin, PrincipalKind};
 use serde_json::{Value, json};
 use store::Access;
@@ -21,12 +23,17 @@ pub fn list(call: &mut Call<'_>) -> Result<Reply> {
     let here = filter.call("atScope").is_some();
     let wanted = Wanted::read(call, &filter)?;
     let now = call.now;
-    let mut found = around(call, &at)?;
+    let (access, tenant) = (call.access()?, call.who().tenant);
+    let all = around(call, &at)?;
+    let mut found: Vec<&Assignment> = all.iter().flat_map(|some| some.iter()).collect();
     found.retain(|assignment| {
         let placed = at.is_within(&assignment.scope) || (!here && assignment.scope.is_within(&at));
-        placed && holds(assignment, now) && wanted.includes(assignment)
+        placed
+            && holds(assignment, now)
+            && wanted.includes(assignment)
+            && of_tenant(&access, assignment, tenant)
     });
-    Ok(call.page(found, |assignment| assignment.id.folded().to_string(), json))
+    Ok(call.page(found, |assignment| assignment.id.folded().to_string(), |assignment| json(assignment)))
 }
 
 /// One assignment.
@@ -112,21 +119,19 @@ fn object_id(text: &str) -> Result<ObjectId> {
     })
 }
 
-/// All assignments that could have to do with a scope: those of its subscription, and those at the root that the
-/// caller's tenant made. Key order.
-fn around(call: &mut Call<'_>, at: &ResourceId) -> Result<Vec<Assignment>> {
-    let access = call.access()?;
-    let tenant = call.who().tenant;
+/// All assignments that could have to do with a scope, in key order: those at the root, and those of its subscription. They
+/// may be thousands, and are read once.
+fn around(call: &mut Call<'_>, at: &ResourceId) -> Result<Vec<Arc<Vec<Assignment>>>> {
     let root = ResourceId::parse("/providers/Microsoft.Authorization/roleAssignments")?;
-    let mut found: Vec<Assignment> = call.tx.below(&root)?;
-    found.retain(|assignment| {
-        let holder = access.principal(assignment.principal);
-        assignment.scope.is_root() && holder.is_some_and(|holder| holder.tenant == tenant)
-    });
-    if let Some(subscription) = at.subscription_id() {
-        found.extend(call.tx.below::<Assignment>(&ResourceId::subscription(subscription))?);
-    }
-    Ok(found)
+    let subscription = at.subscription_id().map(ResourceId::subscription);
+    let places = std::iter::once(root).chain(subscription);
+    places.map(|place| call.tx.made_below(&place, |all: Vec<Assignment>| all)).collect()
+}
+
+/// Whether a tenant may know of it: those at the root are of the tenant that its holder is in.
+fn of_tenant(access: &Access, assignment: &Assignment, tenant: TenantId) -> bool {
+    let holder = access.principal(assignment.principal);
+    !assignment.scope.is_root() || holder.is_some_and(|holder| holder.tenant == tenant)
 }
 
 /// Whether it is shown: an activation that is over, or has not begun, is history or a plan.

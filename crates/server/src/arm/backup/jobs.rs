@@ -6,7 +6,7 @@ use vault::Job;
 
 use crate::arm::call::Call;
 use crate::arm::filters::{Asked, Span};
-use crate::arm::recovery::jobs::{STATUS, key, named};
+use crate::arm::recovery::jobs::{STATUS, named, of_vault};
 use crate::arm::recovery::place;
 use crate::arm::reply::Reply;
 use crate::arm::route::{Method, Route, route};
@@ -23,16 +23,15 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
     let asked = Asked::read(call, &names, &[])?;
     // The two times are the ends of a span, although clients write them with `eq`.
     let span = Span { from: asked.instant("startTime")?, to: asked.instant("endTime")? };
-    let mut jobs: Vec<Job> = call.tx.below(&vault.id)?;
-    jobs.retain(|job| {
+    let all = of_vault(call, &vault)?;
+    let fits = |job: &Job| {
         let kind = job.instance.as_ref().map_or("", |instance| instance.source_type.as_str());
         asked.admits("status", STATUS)
             && asked.admits("operation", &job.operation)
             && asked.admits("datasourceType", kind)
             && span.holds(job.at)
-    });
-    jobs.sort_by_cached_key(key);
-    Ok(call.page(jobs, key, |job| view(job, &vault.id)))
+    };
+    Ok(all.page(call, fits, |job| view(job, &vault.id)))
 }
 
 fn get(call: &mut Call<'_>) -> Result<Reply> {

@@ -1,5 +1,7 @@
 //! Jobs: what people read about operations that are over (contract 4.7).
 
+use std::sync::Arc;
+
 use arm::Result;
 use serde_json::{Value, json};
 use vault::{Job, Vault};
@@ -25,16 +27,39 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
     let asked = Asked::read(call, &names, &[])?;
     // The two times are the ends of a span, although clients write them with `eq`.
     let span = Span { from: asked.instant("startTime")?, to: asked.instant("endTime")? };
-    let mut jobs: Vec<Job> = call.tx.below(&vault.id)?;
-    jobs.retain(|job| {
+    let all = of_vault(call, &vault)?;
+    let fits = |job: &Job| {
         asked.admits("status", STATUS)
             && asked.admits("operation", &job.operation)
             && asked.admits("backupManagementType", &job.management_type)
             && asked.admits("jobId", job.id.name())
             && span.holds(job.at)
-    });
-    jobs.sort_by_cached_key(key);
-    Ok(call.page(jobs, key, |job| view(job, false)))
+    };
+    Ok(all.page(call, fits, |job| view(job, false)))
+}
+
+/// The jobs of a vault, the newest first, each with the key by which it is listed. A list shows few of many.
+pub struct Jobs(Vec<(String, Job)>);
+
+/// Those of a vault.
+///
+/// # Errors
+/// When the store fails.
+pub fn of_vault(call: &mut Call<'_>, vault: &Vault) -> Result<Arc<Jobs>> {
+    call.tx.made_below(&vault.id, |all: Vec<Job>| {
+        let keyed = |job: Job| (format!("{}{}", arm::newest_first(job.at), job.id.name()), job);
+        let mut jobs: Vec<(String, Job)> = all.into_iter().map(keyed).collect();
+        jobs.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Jobs(jobs)
+    })
+}
+
+impl Jobs {
+    /// The page that was asked for, of those that fit.
+    pub fn page(&self, call: &Call<'_>, fits: impl Fn(&Job) -> bool, json: impl Fn(&Job) -> Value) -> Reply {
+        let found: Vec<&(String, Job)> = self.0.iter().filter(|(_, job)| fits(job)).collect();
+        call.page(found, |(key, _)| key.clone(), |(_, job)| json(job))
+    }
 }
 
 fn get(call: &mut Call<'_>) -> Result<Reply> {
@@ -48,11 +73,6 @@ pub fn named(call: &mut Call<'_>) -> Result<(Vault, Job)> {
     let id = vault.id.child(&format!("backupJobs/{}", call.params.get("job")))?;
     let job = call.tx.resource(&id)?.ok_or_else(|| place::not_found(&id))?;
     Ok((vault, job))
-}
-
-/// By which jobs are listed: the newest first.
-pub fn key(job: &Job) -> String {
-    format!("{}{}", arm::newest_first(job.at), job.id.name())
 }
 
 fn view(job: &Job, extended: bool) -> Value {

@@ -7,15 +7,14 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::{Guard, frame_of, read_guard};
-use crate::portal::ledger::words::operation;
+use crate::portal::ledger::entry::Entry;
 use crate::portal::link;
-use crate::portal::moment::Moment;
 use crate::portal::shell::Frame;
 use crate::portal::viewer::Viewer;
 use crate::portal::words::{name_of, short_ids};
 
 /// How many events one page shows.
-const PAGE: usize = 50;
+const PAGE: &str = "50";
 
 /// What the address says.
 #[derive(Deserialize)]
@@ -26,46 +25,12 @@ pub struct Asked {
     before: String,
 }
 
-/// An event of the activity log.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Event {
-    correlation_id: String,
-    event_timestamp: jiff::Timestamp,
-    caller: String,
-    operation_name: Word,
-    status: Word,
-    resource_id: String,
-    #[serde(default)]
-    authorization: Option<Authorization>,
-    properties: Properties,
-}
-
-#[derive(Deserialize)]
-struct Authorization {
-    #[serde(default)]
-    scope: String,
-}
-
-#[derive(Deserialize)]
-struct Word {
-    value: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Properties {
-    #[serde(default)]
-    message: String,
-    ledger_sequence: String,
-}
-
 #[derive(Template)]
 #[template(path = "portal/guards/activity.html")]
 struct ActivityPage {
     frame: Frame,
     guard: Guard,
-    events: Vec<Event>,
+    events: Vec<Entry>,
     status: String,
     more: Option<String>,
     begins: bool,
@@ -81,8 +46,7 @@ pub async fn show(viewer: Viewer, Path(id): Path<String>, Query(asked): Query<As
 }
 
 async fn page(viewer: &Viewer, guard: Guard, asked: Asked) -> Result<Response> {
-    let path = format!("{}/providers/Microsoft.Insights/eventtypes/management/values", guard.id);
-    let mut query = Vec::new();
+    let mut query = vec![("$top", PAGE)];
     match asked.status.as_str() {
         "Failed" => query.push(("$filter", "status eq 'Failed'")),
         "Succeeded" => query.push(("$filter", "status eq 'Succeeded'")),
@@ -91,50 +55,27 @@ async fn page(viewer: &Viewer, guard: Guard, asked: Asked) -> Result<Response> {
     if !asked.before.is_empty() {
         query.push(("$skiptoken", asked.before.as_str()));
     }
-    let part = viewer.part::<Event>(&path, &query).await?;
-    let longer = part.next.is_some() || part.entries.len() > PAGE;
-    let events: Vec<Event> = part.entries.into_iter().take(PAGE).collect();
+    let part = viewer.events(&guard.id, &query).await?;
     let here = link::with(&guard.page("activity"), "status", &asked.status);
-    // The list goes on before an entry of the ledger.
-    let last = events.last().map(|event| event.properties.ledger_sequence.as_str());
-    let last = last.or(part.next.as_deref()).filter(|_| longer);
     let page = ActivityPage {
         frame: frame_of(viewer, &guard, "guards/activity"),
         guard,
-        more: last.map(|last| link::with(&here, "before", last)),
-        events,
+        more: part.next.map(|next| link::with(&here, "before", &next)),
+        events: part.entries,
         status: asked.status,
         begins: asked.before.is_empty(),
     };
     Ok(viewer.page(&page))
 }
 
-impl Event {
-    fn at(&self) -> Moment {
-        Moment(self.event_timestamp)
-    }
-
-    fn story(&self) -> String {
-        link::page("ledger/story", &self.correlation_id)
-    }
-
-    /// What was done, in words.
-    fn what(&self) -> String {
-        operation(&self.operation_name.value)
-    }
-
+impl ActivityPage {
     /// Why, in a sentence.
-    fn says(&self) -> String {
-        short_ids(&self.properties.message)
-    }
-
-    fn was_refused(&self) -> bool {
-        self.status.value == "Failed"
+    fn says(&self, event: &Entry) -> String {
+        short_ids(&event.reason)
     }
 
     /// On what: the guard itself, or a vault that it was asked about.
-    fn target(&self) -> &str {
-        let at = self.authorization.as_ref().map(|authorization| authorization.scope.as_str());
-        name_of(at.filter(|scope| !scope.is_empty()).unwrap_or(&self.resource_id))
+    fn target<'a>(&self, event: &'a Entry) -> &'a str {
+        name_of(&event.target)
     }
 }

@@ -14,37 +14,15 @@ use super::linked::{self, Linked};
 use super::table::{self, Kind};
 use super::{Guard, frame_of, read_guard};
 use crate::arm::route::Method;
+use crate::portal::alert::{Alert, alerts_at};
 use crate::portal::link;
-use crate::portal::moment::Moment;
 use crate::portal::posted::Posted;
 use crate::portal::shell::Frame;
 use crate::portal::viewer::Viewer;
-use crate::portal::words::{name_of, short_ids};
+use crate::portal::words::name_of;
 
 /// How many alerts the page shows.
 const ALERTS: usize = 8;
-
-#[derive(Deserialize)]
-struct Alert {
-    id: String,
-    name: String,
-    properties: AlertProperties,
-}
-
-#[derive(Deserialize)]
-struct AlertProperties {
-    essentials: Essentials,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Essentials {
-    severity: String,
-    alert_state: String,
-    #[serde(default)]
-    description: String,
-    start_date_time: jiff::Timestamp,
-}
 
 /// Who can consent, as far as the viewer may know.
 struct Consenters {
@@ -105,7 +83,7 @@ pub async fn act(Path(id): Path<String>, Posted { viewer, form }: Posted) -> Res
             _ => return Err(Error::invalid("InvalidForm", "The form does not say what to do.")),
         };
         let alert = form.get("alert").unwrap_or_default().replace('/', "");
-        let path = format!("{}/{ALERTS_AT}/{alert}/changestate", guard.id);
+        let path = format!("{}/{alert}/changestate", alerts_at(&guard.id));
         viewer.arm(Method::Post, &path, &[("newState", state)], Value::Null).await?;
         let what = format!("The alert is {} now.", state.to_lowercase());
         Ok(viewer.done(&guard.page("overview"), &what))
@@ -113,17 +91,13 @@ pub async fn act(Path(id): Path<String>, Posted { viewer, form }: Posted) -> Res
     viewer.answer(page.await)
 }
 
-/// Where alerts live below a guard.
-const ALERTS_AT: &str = "providers/Microsoft.AlertsManagement/alerts";
-
 /// The alerts of the last 30 days that nobody has closed, the newest first; none for whoever may not read them.
 async fn open_alerts(viewer: &Viewer, guard: &Guard) -> Result<Vec<Alert>> {
-    let path = format!("{}/{ALERTS_AT}", guard.id);
-    let part = match viewer.part::<Alert>(&path, &[("pageCount", "100")]).await {
+    let part = match viewer.alerts(&guard.id, &[("pageCount", "100")]).await {
         Err(error) if error.kind == ErrorKind::Forbidden => return Ok(Vec::new()),
         part => part?,
     };
-    Ok(part.entries.into_iter().filter(|alert| !alert.is_closed()).take(ALERTS).collect())
+    Ok(part.entries.into_iter().filter(|alert| alert.state() != "Closed").take(ALERTS).collect())
 }
 
 /// Everybody whose role consents to something that the guard protects, or would once it is active.
@@ -163,40 +137,12 @@ impl Consenters {
     }
 }
 
-impl Alert {
-    fn is_closed(&self) -> bool {
-        self.properties.essentials.alert_state == "Closed"
-    }
-
-    fn is_new(&self) -> bool {
-        self.properties.essentials.alert_state == "New"
-    }
-
-    /// Its name below the guard.
-    fn number(&self) -> &str {
-        name_of(&self.id)
-    }
-
-    fn at(&self) -> Moment {
-        Moment(self.properties.essentials.start_date_time)
-    }
-
-    fn says(&self) -> String {
-        short_ids(&self.properties.essentials.description)
-    }
-
-    /// The kind of its badge, and what that says.
-    fn severity(&self) -> (&'static str, &'static str) {
-        match self.properties.essentials.severity.as_str() {
-            "Sev0" => ("bad", "Critical"),
-            "Sev1" => ("bad", "Error"),
-            "Sev2" => ("warn", "Warning"),
-            _ => ("quiet", "Information"),
-        }
-    }
-}
-
 impl OverviewPage {
+    /// An alert's name below the guard.
+    fn number<'a>(&self, alert: &'a Alert) -> &'a str {
+        name_of(&alert.id)
+    }
+
     fn why(&self) -> String {
         link::page("access/why", &self.guard.id)
     }

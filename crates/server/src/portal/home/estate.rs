@@ -4,13 +4,14 @@
 //! A subscription is asked for its vaults, guards and alerts as a whole; whoever holds roles on single things in it only
 //! is told of those. A vault is asked for its items as a whole.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
 
 use arm::{ErrorKind, Result, TenantId};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::super::alert::{Alert, SEVERITIES};
 use super::super::link;
 use super::super::moment::Moment;
 use super::super::viewer::Viewer;
@@ -124,54 +125,26 @@ impl What {
     }
 }
 
+/// An alert with the directory of what it is about.
+pub struct Placed {
+    /// The alert.
+    pub alert: Alert,
+    /// The directory's name.
+    pub directory: String,
+}
+
 /// Alerts that nobody has looked at.
 #[derive(Default)]
 pub struct Alerts {
-    /// How many of each severity, the worst first.
+    /// How many of each severity, the worst first: in a word, how its badge looks, and the number.
     pub severities: Vec<(&'static str, &'static str, usize)>,
     /// How many in all.
     pub total: usize,
     /// The newest of the worst.
-    pub shown: Vec<Alert>,
+    pub shown: Vec<Placed>,
     /// Whether there are more than were counted.
     pub more: bool,
 }
-
-/// An alert.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Alert {
-    severity: String,
-    /// What happened.
-    pub alert_rule: String,
-    target_resource: String,
-    start_date_time: Timestamp,
-    source_created_id: String,
-    #[serde(skip)]
-    id: String,
-    #[serde(skip)]
-    directory: String,
-}
-
-#[derive(Deserialize)]
-struct AlertJson {
-    id: String,
-    properties: AlertProperties,
-}
-
-#[derive(Deserialize)]
-struct AlertProperties {
-    essentials: Alert,
-}
-
-/// Azure's severities in words, with how their badges look.
-const SEVERITIES: [(&str, &str, &str); 5] = [
-    ("Sev0", "Critical", "bad"),
-    ("Sev1", "Error", "bad"),
-    ("Sev2", "Warning", "warn"),
-    ("Sev3", "Informational", "info"),
-    ("Sev4", "Verbose", "quiet"),
-];
 
 #[derive(Deserialize)]
 struct Item {
@@ -272,7 +245,7 @@ impl Viewer {
         &self,
         subscription: &Subscription,
         estate: &mut Estate,
-        alerts: &mut Vec<Alert>,
+        alerts: &mut Vec<Placed>,
     ) -> Result<()> {
         let scope = format!("/subscriptions/{}", subscription.subscription_id);
         let resources: Vec<Resource> = self.list_if_any(&format!("{scope}/resources"), &[]).await?;
@@ -293,10 +266,10 @@ impl Viewer {
             }
             estate.vaults.append(&mut vaults);
         }
-        match self.alerts_at(&scope, subscription).await {
+        match self.new_alerts(&scope, subscription).await {
             Err(error) if error.kind == ErrorKind::Forbidden => {
                 for resource in resources.iter().take(SINGLE) {
-                    match self.alerts_at(&resource.id, subscription).await {
+                    match self.new_alerts(&resource.id, subscription).await {
                         Err(error) if error.kind == ErrorKind::Forbidden => {}
                         outcome => alerts.extend(outcome?),
                     }
@@ -307,15 +280,10 @@ impl Viewer {
         Ok(())
     }
 
-    async fn alerts_at(&self, scope: &str, subscription: &Subscription) -> Result<Vec<Alert>> {
-        let path = format!("{scope}/providers/Microsoft.AlertsManagement/alerts");
-        let part = self.part::<AlertJson>(&path, &[("alertState", "New"), ("pageCount", "250")]).await?;
-        let alert = |json: AlertJson| Alert {
-            id: json.id,
-            directory: subscription.directory.clone(),
-            ..json.properties.essentials
-        };
-        Ok(part.entries.into_iter().map(alert).collect())
+    async fn new_alerts(&self, scope: &str, subscription: &Subscription) -> Result<Vec<Placed>> {
+        let part = self.alerts(scope, &[("alertState", "New"), ("pageCount", "250")]).await?;
+        let placed = |alert| Placed { alert, directory: subscription.directory.clone() };
+        Ok(part.entries.into_iter().map(placed).collect())
     }
 
     async fn items_of(&self, vault: &Vault) -> Result<Vec<Item>> {
@@ -398,65 +366,17 @@ impl Item {
 }
 
 impl Alerts {
-    fn of(&mut self, mut alerts: Vec<Alert>) {
+    fn of(&mut self, mut alerts: Vec<Placed>) {
         self.total = alerts.len();
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for alert in &alerts {
-            *counts.entry(alert.severity.as_str()).or_default() += 1;
-        }
-        let counted = |(severity, word, badge): (&str, &'static str, &'static str)| {
-            counts.get(severity).map(|count| (word, badge, *count))
+        let counted = |(place, (_, word, badge)): (usize, (&str, &'static str, &'static str))| {
+            let count = alerts.iter().filter(|placed| placed.alert.gravity() == place).count();
+            (count > 0).then_some((word, badge, count))
         };
-        self.severities = SEVERITIES.into_iter().filter_map(counted).collect();
-        alerts.sort_by(|one, other| {
-            (&one.severity, other.start_date_time).cmp(&(&other.severity, one.start_date_time))
-        });
+        self.severities = SEVERITIES.into_iter().enumerate().filter_map(counted).collect();
+        alerts.sort_by_key(|Placed { alert, .. }| (alert.gravity(), Reverse(alert.raised().0)));
         self.more = alerts.len() > SHOWN;
         alerts.truncate(SHOWN);
         self.shown = alerts;
-    }
-}
-
-impl Alert {
-    /// How grave it is: in a word, and how its badge looks.
-    fn grave(&self) -> (&'static str, &'static str) {
-        let known = SEVERITIES.iter().find(|(severity, ..)| *severity == self.severity);
-        known.map_or(("Alert", "quiet"), |(_, word, badge)| (*word, *badge))
-    }
-
-    /// How grave it is, in a word.
-    pub fn word(&self) -> &'static str {
-        self.grave().0
-    }
-
-    /// How its badge looks.
-    pub fn badge(&self) -> &'static str {
-        self.grave().1
-    }
-
-    /// When it was raised.
-    pub fn at(&self) -> Moment {
-        Moment(self.start_date_time)
-    }
-
-    /// What it is about.
-    pub fn target(&self) -> &str {
-        name_of(&self.target_resource)
-    }
-
-    /// The directory of that.
-    pub fn directory(&self) -> &str {
-        &self.directory
-    }
-
-    /// Its page; that of a guard's alert is the story of what raised it.
-    pub fn href(&self) -> String {
-        if !self.target_resource.to_ascii_lowercase().contains("/resourceguards/") {
-            return link::page("vaults/alert", &self.id);
-        }
-        let story = format!("/portal/ledger/story/{}", self.source_created_id);
-        let story = link::with(&story, "at", &arm::timestamp(self.start_date_time));
-        link::with(&story, "resource", &self.target_resource)
     }
 }
 

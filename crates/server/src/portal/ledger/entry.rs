@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::words;
+use super::{LEDGER, words};
 use crate::portal::ask::of;
 use crate::portal::link;
 use crate::portal::moment::Moment;
@@ -247,6 +247,11 @@ impl Entry {
         words::operation(&self.operation)
     }
 
+    /// The page of the story that it belongs to.
+    pub fn story(&self) -> String {
+        story(&self.correlation, self.at)
+    }
+
     /// What people call what it was asked for: `VaultProxy in v1`.
     pub fn object(&self) -> String {
         match &self.target_name {
@@ -277,6 +282,11 @@ impl Entry {
             || has(&self.correlation)
             || self.facts.iter().any(|fact| has(&fact.text) || has(&fact.name))
     }
+}
+
+/// The page of the story of a request, to which something belongs that happened at a time.
+pub fn story(correlation: &str, Moment(at): Moment) -> String {
+    link::with(&format!("{LEDGER}/story/{correlation}"), "at", &arm::timestamp(at))
 }
 
 impl Consent {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::LEDGER;
 use super::entry::Entry;
-use crate::portal::ask::is_hidden;
+use crate::portal::ask::{Part, Query, is_hidden};
 use crate::portal::link;
 use crate::portal::shell::Link;
 use crate::portal::viewer::Viewer;
@@ -77,12 +77,6 @@ struct Named {
     display_name: String,
 }
 
-/// A page of a list and the rest.
-struct Answer {
-    entries: Vec<Entry>,
-    next: Option<String>,
-}
-
 impl Viewer {
     /// The ledgers that the viewer may ask for: those of the subscriptions in which they hold a role, and of the
     /// directories that they may write. What of one they may read is said by its answer.
@@ -140,7 +134,7 @@ impl Viewer {
         Ok(found)
     }
 
-    async fn look(&self, place: &Place, search: &Search, before: Option<&str>) -> Result<Answer> {
+    async fn look(&self, place: &Place, search: &Search, before: Option<&str>) -> Result<Part<Entry>> {
         let filter = search.filter(place);
         let mut query: Vec<(&str, &str)> = Vec::new();
         if !filter.is_empty() {
@@ -149,19 +143,25 @@ impl Viewer {
         query.extend(before.map(|before| ("$skiptoken", before)));
         if place.subscription {
             let scope = search.resource.clone().unwrap_or_else(|| format!("/subscriptions/{}", place.id));
-            let path = format!(
-                "{}/providers/Microsoft.Insights/eventtypes/management/values",
-                scope.trim_end_matches('/')
-            );
-            let part = self.part::<Value>(&path, &query).await?;
-            let entries = part.entries.into_iter().map(Entry::of_event).collect::<Result<_>>()?;
-            Ok(Answer { entries, next: part.next })
+            self.events(&scope, &query).await
         } else {
             query.push(("$top", "200"));
             let part = self.people::<Value>(Some(place.tenant), "auditLogs/directoryAudits", &query).await?;
             let entries = part.entries.into_iter().map(Entry::of_audit).collect::<Result<_>>()?;
-            Ok(Answer { entries, next: part.next })
+            Ok(Part { entries, next: part.next })
         }
+    }
+
+    /// A page of a scope's activity log.
+    ///
+    /// # Errors
+    /// What the API answers.
+    pub async fn events(&self, scope: &str, query: Query<'_>) -> Result<Part<Entry>> {
+        let scope = scope.trim_end_matches('/');
+        let path = format!("{scope}/providers/Microsoft.Insights/eventtypes/management/values");
+        let part = self.part::<Value>(&path, query).await?;
+        let entries = part.entries.into_iter().map(Entry::of_event).collect::<Result<_>>()?;
+        Ok(Part { entries, next: part.next })
     }
 
     /// The things in a subscription of which the viewer may read the ledger, when they may not read all of it.

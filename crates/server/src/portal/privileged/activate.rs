@@ -8,8 +8,10 @@ use axum::response::Response;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use serde::Deserialize;
 
 use super::super::consent::{Roles, Schedule, Wish};
+use super::super::link;
 use super::super::posted::Posted;
 use super::super::shell::{Frame, Link, status_of};
 use super::super::viewer::Viewer;
@@ -46,8 +48,9 @@ struct ActivatePage<'a> {
 }
 
 /// What the form holds.
-#[derive(Default)]
-struct Typed {
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Typed {
     reason: String,
     ticket: String,
     system: String,
@@ -66,13 +69,31 @@ impl Typed {
             start: text("start"),
         }
     }
+
+    /// The page with all that is typed.
+    fn kept(&self, here: &str) -> String {
+        let Self { reason, ticket, system, minutes, start } = self;
+        let fields = [
+            ("reason", reason),
+            ("ticket", ticket),
+            ("system", system),
+            ("minutes", minutes),
+            ("start", start),
+        ];
+        link::with_typed(here, &fields.map(|(name, value)| (name, value.as_str())))
+    }
 }
 
 /// `GET /portal/privileged/activate/{scope}?role={guid}`
-pub async fn show(viewer: Viewer, Path(scope): Path<String>, Query(of): Query<OfRole>) -> Response {
+pub async fn show(
+    viewer: Viewer,
+    Path(scope): Path<String>,
+    Query(of): Query<OfRole>,
+    Query(typed): Query<Typed>,
+) -> Response {
     let page = async {
         let scope = scope_of(&scope)?;
-        page(&viewer, scope.as_str(), &of.role, Typed::default(), None).await
+        page(&viewer, scope.as_str(), &of.role, typed, None).await
     };
     viewer.answer(page.await)
 }
@@ -175,7 +196,7 @@ async fn page(
     let approvers = approvers(viewer, scope, demands.approval.as_ref()).await?;
     let title =
         eligible.map_or_else(|| "Activate a role".into(), |eligible| format!("Activate {}", eligible.role()));
-    let here = activation_page(scope, role);
+    let here = typed.kept(&activation_page(scope, role));
     let page = ActivatePage {
         frame: viewer.frame(super::Section::Privileged, title).crumb("My roles", MINE),
         now: viewer.now,

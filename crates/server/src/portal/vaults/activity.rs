@@ -9,43 +9,13 @@ use serde::Deserialize;
 use super::jobs::{SPANS, quoted, since};
 use super::vault::Vault;
 use crate::portal::ask::is_hidden;
-use crate::portal::ledger::words::operation;
+use crate::portal::ledger::entry::Entry;
 use crate::portal::link;
-use crate::portal::moment::Moment;
 use crate::portal::shell::Frame;
 use crate::portal::viewer::Viewer;
 
-/// Events on one page: fewer than the API answers with, so that a page stays light.
-const PAGE: usize = 60;
-
-/// An event.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Event {
-    correlation_id: String,
-    event_timestamp: String,
-    caller: String,
-    resource_id: String,
-    operation_name: Word,
-    status: Word,
-    properties: Facts,
-}
-
-#[derive(Deserialize)]
-struct Word {
-    value: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Facts {
-    #[serde(default)]
-    message: String,
-    #[serde(default)]
-    ledger_sequence: String,
-    #[serde(default)]
-    consent_held_by: String,
-}
+/// Events on one page.
+const PAGE: &str = "60";
 
 /// What is looked for.
 #[derive(Default, Deserialize)]
@@ -66,49 +36,21 @@ struct ActivityPage {
     frame: Frame,
     wanted: Wanted,
     vault: String,
-    events: Vec<Event>,
+    events: Vec<Entry>,
     next: Option<String>,
     hidden: bool,
 }
 
-impl Event {
-    fn at(&self) -> Option<Moment> {
-        Moment::parse(&self.event_timestamp)
-    }
-
-    fn refused(&self) -> bool {
-        self.status.value == "Failed"
-    }
-
-    /// What was done.
-    fn what(&self) -> String {
-        operation(&self.operation_name.value)
-    }
-
-    /// What it was about, as seen from the vault.
-    fn about(&self, vault: &str) -> &str {
-        match self.resource_id.get(vault.len()..) {
+impl ActivityPage {
+    /// What an event was about, as seen from the vault.
+    fn about<'a>(&self, event: &'a Entry) -> &'a str {
+        match event.target.get(self.vault.len()..) {
             Some("") => "the vault",
             Some(below) => below.trim_start_matches('/'),
-            None => &self.resource_id,
+            None => &event.target,
         }
     }
 
-    fn story(&self) -> String {
-        story(&self.correlation_id, self.at())
-    }
-}
-
-/// The address of a request's whole story, which was told at that time.
-pub fn story(correlation: &str, at: Option<Moment>) -> String {
-    let href = format!("/portal/ledger/story/{correlation}");
-    match at {
-        Some(Moment(at)) => link::with(&href, "at", &arm::timestamp(at)),
-        None => href,
-    }
-}
-
-impl ActivityPage {
     fn spans(&self) -> [(&'static str, &'static str); 4] {
         SPANS
     }
@@ -135,24 +77,18 @@ pub async fn show(viewer: Viewer, Path(id): Path<String>, Query(wanted): Query<W
 async fn page(viewer: &Viewer, id: &str, wanted: Wanted) -> Result<Response> {
     let vault = Vault::read(viewer, id).await?;
     let filter = wanted.filter(viewer.now);
-    let mut query = Vec::new();
+    let mut query = vec![("$top", PAGE)];
     if !filter.is_empty() {
         query.push(("$filter", filter.as_str()));
     }
     if !wanted.after.is_empty() {
         query.push(("$skiptoken", wanted.after.as_str()));
     }
-    let path = format!("{}/providers/Microsoft.Insights/eventtypes/management/values", vault.id);
-    let (mut events, mut next, hidden) = match viewer.part::<Event>(&path, &query).await {
+    let (events, next, hidden) = match viewer.events(&vault.id, &query).await {
         Ok(part) => (part.entries, part.next, false),
         Err(error) if is_hidden(&error) => (Vec::new(), None, true),
         Err(error) => return Err(error),
     };
-    if events.len() > PAGE {
-        events.truncate(PAGE);
-        // The list goes on below an entry of the ledger, whichever that is.
-        next = events.last().map(|event| event.properties.ledger_sequence.clone());
-    }
     let next = next.map(|next| {
         let filters = [("caller", &wanted.caller), ("status", &wanted.status), ("hours", &wanted.hours)];
         let href = filters

@@ -1,7 +1,5 @@
 //! Alerts of a vault: what happened that somebody should look at, and what was done with it.
 
-use std::collections::BTreeMap;
-
 use arm::{Error, Result};
 use askama::Template;
 use axum::extract::{Path, Query};
@@ -12,72 +10,19 @@ use serde_json::{Value, json};
 
 use super::vault::Vault;
 use crate::arm::route::Method;
+use crate::portal::alert::{Alert, SEVERITIES};
 use crate::portal::ask::if_shown;
 use crate::portal::link;
 use crate::portal::moment::Moment;
 use crate::portal::posted::Posted;
 use crate::portal::shell::{Frame, status_of};
 use crate::portal::viewer::Viewer;
-use crate::portal::words::short_ids;
 
 /// Alerts on one page.
 const PAGE: &str = "50";
 
-/// How severe an alert is: Azure's word, what people read, and the kind of badge.
-const SEVERITIES: [(&str, &str, &str); 5] = [
-    ("Sev0", "Critical", "bad"),
-    ("Sev1", "Error", "bad"),
-    ("Sev2", "Warning", "warn"),
-    ("Sev3", "Informational", "info"),
-    ("Sev4", "Verbose", "quiet"),
-];
 /// What was done with it.
 const STATES: [(&str, &str); 3] = [("New", "New"), ("Acknowledged", "Acknowledged"), ("Closed", "Closed")];
-
-/// An alert.
-#[derive(Clone, Deserialize)]
-pub struct Alert {
-    id: String,
-    name: String,
-    properties: Properties,
-}
-
-#[derive(Clone, Deserialize)]
-struct Properties {
-    essentials: Essentials,
-    #[serde(default)]
-    context: Option<Context>,
-}
-
-#[derive(Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Essentials {
-    severity: String,
-    alert_state: String,
-    #[serde(default)]
-    description: String,
-    start_date_time: String,
-    #[serde(default)]
-    source_created_id: String,
-}
-
-/// What the ledger says.
-#[derive(Clone, Deserialize)]
-struct Context {
-    operation: String,
-    resource: String,
-    verdict: String,
-    reason: String,
-    caller: Caller,
-    #[serde(default)]
-    facts: BTreeMap<String, String>,
-}
-
-#[derive(Clone, Deserialize)]
-struct Caller {
-    name: String,
-    address: Option<String>,
-}
 
 #[derive(Deserialize)]
 struct History {
@@ -135,53 +80,6 @@ struct Typed {
     comments: String,
 }
 
-impl Alert {
-    /// What happened.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The same in a sentence.
-    pub fn description(&self) -> String {
-        short_ids(&self.properties.essentials.description)
-    }
-
-    fn severity_row(&self) -> (&'static str, &'static str, &'static str) {
-        let severity = self.properties.essentials.severity.as_str();
-        SEVERITIES.into_iter().find(|(name, ..)| *name == severity).unwrap_or(("", "Unknown", "warn"))
-    }
-
-    /// How severe it is.
-    pub fn severity(&self) -> &'static str {
-        self.severity_row().1
-    }
-
-    /// The kind of badge for that.
-    pub fn badge(&self) -> &'static str {
-        self.severity_row().2
-    }
-
-    /// What was done with it.
-    pub fn state(&self) -> &str {
-        &self.properties.essentials.alert_state
-    }
-
-    /// When it was raised.
-    pub fn raised(&self) -> Option<Moment> {
-        Moment::parse(&self.properties.essentials.start_date_time)
-    }
-
-    /// Its page.
-    pub fn href(&self) -> String {
-        link::page("vaults/alert", &self.id)
-    }
-
-    /// The story of what raised it.
-    fn story(&self) -> String {
-        super::activity::story(&self.properties.essentials.source_created_id, self.raised())
-    }
-}
-
 impl Modification {
     fn at(&self) -> Option<Moment> {
         Moment::parse(&self.modified_at)
@@ -199,10 +97,6 @@ impl AlertsPage {
 }
 
 impl AlertPage {
-    fn context(&self) -> Option<&Context> {
-        self.alert.properties.context.as_ref()
-    }
-
     /// The states that it may be turned to.
     fn choices(&self) -> impl Iterator<Item = (&'static str, &'static str)> + use<> {
         const VERBS: [(&str, &str); 3] = [
@@ -227,8 +121,7 @@ impl AlertPage {
 /// # Errors
 /// What ARM answers.
 pub async fn newest(viewer: &Viewer, vault: &str, number: &str) -> Result<Vec<Alert>> {
-    let path = format!("{vault}/providers/Microsoft.AlertsManagement/alerts");
-    let part = viewer.part(&path, &[("pageCount", number)]).await;
+    let part = viewer.alerts(vault, &[("pageCount", number)]).await;
     Ok(if_shown(part)?.map(|part| part.entries).unwrap_or_default())
 }
 
@@ -245,8 +138,7 @@ async fn page(viewer: &Viewer, id: &str, wanted: Wanted) -> Result<Response> {
     query.extend(
         named.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name, value.as_str())),
     );
-    let path = format!("{}/providers/Microsoft.AlertsManagement/alerts", vault.id);
-    let part = viewer.part::<Alert>(&path, &query).await?;
+    let part = viewer.alerts(&vault.id, &query).await?;
     let next = part.next.map(|next| {
         let filters = [("severity", &wanted.severity), ("state", &wanted.state)];
         let href = filters

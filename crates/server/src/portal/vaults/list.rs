@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::vault::{BACKUP, LEVELS, Level, RECOVERY, Vault};
+use crate::portal::alert::Alert;
 use crate::portal::ask::if_shown;
 use crate::portal::guards::places::{Place, of_viewer, resources};
 use crate::portal::link;
@@ -49,34 +50,8 @@ struct Row {
     subscription: String,
     directory: String,
     items: String,
-    problem: Option<Problem>,
-}
-
-/// The newest alert that nobody has looked after.
-struct Problem {
-    text: String,
-    severity: String,
-    href: String,
-}
-
-/// What a list of alerts says of each.
-#[derive(Clone, Deserialize)]
-struct Alert {
-    id: String,
-    name: String,
-    properties: AlertProperties,
-}
-
-#[derive(Clone, Deserialize)]
-struct AlertProperties {
-    essentials: Essentials,
-}
-
-#[derive(Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Essentials {
-    severity: String,
-    target_resource: String,
+    /// The newest alert that nobody has looked after.
+    problem: Option<Alert>,
 }
 
 /// `GET /portal/vaults`
@@ -183,13 +158,8 @@ async fn rows(viewer: &Viewer, shown: Vec<(Vault, Place)>) -> Result<Vec<Row>> {
             alerts.push((place.id.clone(), new_alerts(viewer, &place.id).await?));
         }
         let known = alerts.iter().find(|(of, _)| *of == place.id).map(|(_, alerts)| alerts.as_slice());
-        let of_vault =
-            |alert: &&Alert| alert.properties.essentials.target_resource.eq_ignore_ascii_case(&vault.id);
-        let problem = known.unwrap_or_default().iter().find(of_vault).map(|alert| Problem {
-            text: alert.name.clone(),
-            severity: alert.properties.essentials.severity.clone(),
-            href: link::page("vaults/alert", &alert.id),
-        });
+        let of_vault = |alert: &&Alert| alert.target().eq_ignore_ascii_case(&vault.id);
+        let problem = known.unwrap_or_default().iter().find(of_vault).cloned();
         rows.push(Row {
             items: items(viewer, &vault).await?,
             problem,
@@ -203,8 +173,7 @@ async fn rows(viewer: &Viewer, shown: Vec<(Vault, Place)>) -> Result<Vec<Row>> {
 
 /// The newest alerts of a subscription that nobody has looked after, as far as the viewer may read them.
 async fn new_alerts(viewer: &Viewer, subscription: &str) -> Result<Vec<Alert>> {
-    let path = format!("{subscription}/providers/Microsoft.AlertsManagement/alerts");
-    let part = viewer.part(&path, &[("alertState", "New"), ("pageCount", "250")]).await;
+    let part = viewer.alerts(subscription, &[("alertState", "New"), ("pageCount", "250")]).await;
     Ok(if_shown(part)?.map(|part| part.entries).unwrap_or_default())
 }
 

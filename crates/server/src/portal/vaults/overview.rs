@@ -7,9 +7,10 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::alerts::{self, Alert};
+use super::alerts;
 use super::jobs::Job;
 use super::vault::{Proxy, Switch, Vault};
+use crate::portal::alert::Alert;
 use crate::portal::ask::if_shown;
 use crate::portal::items::item::{Item, State};
 use crate::portal::link;

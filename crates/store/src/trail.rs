@@ -1,0 +1,243 @@
+//! Which entries of the ledger concern a resource and which raise an alert: an index in memory, so that neither the newest
+//! alerts nor what was done to one vault are looked for among all that everybody did.
+//!
+//! Nothing of it is stored. It covers a stretch of the ledger that ends with its last entry, and grows backwards as far as
+//! somebody looks. An entry never changes; should the database come back without the last ones and others take their place,
+//! their chain is another one and the stretch is given up.
+
+use std::collections::{BTreeSet, HashMap};
+
+use arm::{ResourceId, Result};
+use ledger::Entry;
+use parking_lot::Mutex;
+
+use crate::engine::{LedgerRow, Snapshot};
+
+/// How many segments a resource's id has that lies in a resource group by itself: a vault or a guard.
+const RESOURCE_SEGMENTS: usize = 8;
+/// Entries read at a time.
+const CHUNK: i64 = 500;
+/// How many entries one question looks through at the least, and reads at the most: so far back the stretch grows. With the
+/// ledger it grows to twice as many, and then loses the older half.
+const MOST: u64 = 10_000;
+
+/// What entries of the ledger are looked for by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Mark {
+    /// They concern this vault or guard or something below: its folded id.
+    About(String),
+    /// They raise an alert, wherever.
+    Alarm,
+    /// They raise an alert of this vault or guard: its folded id.
+    AlarmOf(String),
+}
+
+impl Mark {
+    /// That of entries which concern a scope. What lies above vaults and guards has none: everything concerns it.
+    pub fn about(scope: &ResourceId) -> Option<Self> {
+        resource(scope).map(Self::About)
+    }
+
+    /// That of entries which raise alerts at a scope, or above it.
+    pub fn alarm(scope: &ResourceId) -> Self {
+        resource(scope).map_or(Self::Alarm, Self::AlarmOf)
+    }
+
+    /// Those of an entry.
+    pub(crate) fn of(entry: &Entry) -> BTreeSet<Self> {
+        let ids = entry.concerns().filter_map(|id| ResourceId::parse(id).ok());
+        let mut marks: BTreeSet<Self> = ids.filter_map(|id| Self::about(&id)).collect();
+        for alert in mua::alert::alerts(entry) {
+            marks.insert(Self::Alarm);
+            marks.insert(Self::alarm(&alert.target));
+        }
+        marks
+    }
+}
+
+/// The vault or guard that a scope is or lies in.
+fn resource(scope: &ResourceId) -> Option<String> {
+    let segments = scope.segments().take(RESOURCE_SEGMENTS).count();
+    (segments == RESOURCE_SEGMENTS).then(|| scope.first(RESOURCE_SEGMENTS).folded().to_string())
+}
+
+/// Sequences of entries, newest first, and before which to go on looking if there may be more.
+pub(crate) type Found = (Vec<u64>, Option<u64>);
+
+/// The index.
+#[derive(Default)]
+pub(crate) struct Trail(Mutex<Stretch>);
+
+/// What it covers: the entries from `low` up to before `high`.
+#[derive(Default)]
+struct Stretch {
+    low: u64,
+    high: u64,
+    /// That of the last entry that is covered, or comes before what is.
+    chain: Vec<u8>,
+    marked: HashMap<Mark, BTreeSet<u64>>,
+}
+
+impl Trail {
+    /// Looks for so many entries with a mark, before one of the ledger or its end. One looks through what is covered, or reads
+    /// up to [`MOST`] entries before that.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) fn find(
+        &self,
+        ledger: &dyn Snapshot,
+        mark: &Mark,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Found> {
+        let Some(newest) = ledger.ledger_back(i64::MAX, 1)?.pop() else { return Ok((Vec::new(), None)) };
+        let end = sequence(&newest).saturating_add(1);
+        let before = before.map_or(end, |before| before.min(end));
+        let mut stretch = self.0.lock();
+        stretch.follow(ledger, newest)?;
+        // At the end of an empty stretch it begins to grow.
+        if before <= stretch.low && before < stretch.high {
+            drop(stretch);
+            return look_through(ledger, mark, before, limit);
+        }
+        loop {
+            let found: Vec<u64> = stretch.before(mark, before).take(limit).collect();
+            if found.len() == limit {
+                let last = found.last().copied();
+                return Ok((found, last));
+            }
+            if stretch.low == 0 || stretch.len() >= MOST {
+                return Ok((found, Some(stretch.low).filter(|low| *low > 0)));
+            }
+            stretch.grow_back(ledger)?;
+        }
+    }
+}
+
+/// The same among entries that are not covered.
+fn look_through(ledger: &dyn Snapshot, mark: &Mark, before: u64, limit: usize) -> Result<Found> {
+    let (mut found, mut at) = (Vec::new(), before);
+    while at > 0 && before - at < MOST {
+        for row in &ledger.ledger_back(position(at), CHUNK)? {
+            at = sequence(row);
+            if marks(row)?.contains(mark) {
+                found.push(at);
+            }
+            if found.len() == limit {
+                return Ok((found, Some(at)));
+            }
+        }
+    }
+    Ok((found, Some(at).filter(|at| *at > 0)))
+}
+
+impl Stretch {
+    fn len(&self) -> u64 {
+        self.high - self.low
+    }
+
+    /// Grows up to the ledger's end, or begins there anew.
+    fn follow(&mut self, ledger: &dyn Snapshot, newest: LedgerRow) -> Result<()> {
+        let end = sequence(&newest).saturating_add(1);
+        // Somebody else looked at a later state meanwhile.
+        if end < self.high {
+            return Ok(());
+        }
+        let is_known = match self.high.checked_sub(1) {
+            Some(last) => {
+                ledger.ledger(position(last), 1)?.first().is_some_and(|row| row.chain == self.chain)
+            }
+            None => false,
+        };
+        if !is_known || end - self.high > MOST {
+            *self = Self { low: end, high: end, chain: newest.chain, marked: HashMap::new() };
+            return Ok(());
+        }
+        while self.high < end {
+            let rows = ledger.ledger(position(self.high), CHUNK)?;
+            let Some(last) = rows.last() else { break };
+            for row in &rows {
+                self.take_in(row)?;
+            }
+            (self.high, self.chain) = (sequence(last).saturating_add(1), last.chain.clone());
+        }
+        if self.len() > 2 * MOST {
+            self.low = self.high - MOST;
+            self.marked.retain(|_, all| {
+                *all = all.split_off(&self.low);
+                !all.is_empty()
+            });
+        }
+        Ok(())
+    }
+
+    fn grow_back(&mut self, ledger: &dyn Snapshot) -> Result<()> {
+        let rows = ledger.ledger_back(position(self.low), CHUNK)?;
+        for row in &rows {
+            self.take_in(row)?;
+        }
+        self.low = rows.last().map_or(0, sequence);
+        Ok(())
+    }
+
+    fn take_in(&mut self, row: &LedgerRow) -> Result<()> {
+        for mark in marks(row)? {
+            self.marked.entry(mark).or_default().insert(sequence(row));
+        }
+        Ok(())
+    }
+
+    /// The covered entries with a mark before one, newest first.
+    fn before(&self, mark: &Mark, at: u64) -> impl Iterator<Item = u64> {
+        self.marked.get(mark).into_iter().flat_map(move |all| all.range(..at).rev().copied())
+    }
+}
+
+fn marks(row: &LedgerRow) -> Result<BTreeSet<Mark>> {
+    let entry = Entry::parse(&row.canonical).map_err(|error| arm::Error::internal(error.to_string()))?;
+    Ok(Mark::of(&entry))
+}
+
+fn sequence(row: &LedgerRow) -> u64 {
+    u64::try_from(row.sequence).unwrap_or_default()
+}
+
+fn position(sequence: u64) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Database, Memory, Place, Store};
+
+    #[test]
+    fn a_question_is_read_for_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place { database: Database::Memory(Memory::default()), ..Place::folder(folder.path()) };
+        let store = Store::open_at(&place).unwrap();
+        let covered = || {
+            let stretch = store.trail().0.lock();
+            (stretch.low, stretch.high)
+        };
+        let ask = |before| store.transact(|tx| tx.marked(&Mark::Alarm, before, 1)).unwrap();
+        let say = |count: usize| {
+            let said = |tx: &mut crate::Transaction| {
+                (0..count).for_each(|_| tx.record(crate::access::tests::entry()));
+                Ok(())
+            };
+            store.transact(said).unwrap();
+        };
+        ask(None);
+        assert_eq!(covered(), (0, 0));
+        say(700);
+        ask(Some(300));
+        assert_eq!(covered(), (700, 700), "nobody has asked for the last ones");
+        ask(None);
+        assert_eq!(covered(), (0, 700));
+        say(2);
+        ask(Some(300));
+        assert_eq!(covered(), (0, 702));
+    }
+}
