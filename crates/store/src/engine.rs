@@ -76,6 +76,13 @@ pub(crate) trait Snapshot: Send {
         Ok(Fingerprint::of(&self.range(kind, lower, upper)?))
     }
 
+    /// The documents of such a range that were written after a revision, in the order of their keys.
+    fn changed(&self, kind: &str, lower: &str, upper: &str, after: i64) -> Result<Vec<Row>, StoreError> {
+        let mut rows = self.range(kind, lower, upper)?;
+        rows.retain(|row| row.revision() > after);
+        Ok(rows)
+    }
+
     /// Hands on the documents of a kind in the order of their keys, without keeping them.
     fn each(&self, kind: &str, each: &mut EachRow<'_>) -> Result<(), StoreError>;
 

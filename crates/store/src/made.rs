@@ -1,11 +1,11 @@
-//! What was made of many documents, kept in memory until one of them changes: so that a list of thousands need not be read for
-//! the few of it that somebody wants to see.
+//! What was made of many documents, kept in memory with the part of each that it was made of: so that a list of thousands need
+//! not be read for the few of it that somebody wants to see, and one that comes does not make all of them be read again.
 //!
 //! Nothing is followed. Each decision asks for the fingerprint of the range that its own snapshot has, and what is kept
 //! counts for exactly that one. The fingerprint is part of the commit's condition, as when the documents were read.
 
 use std::any::{Any, TypeId};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -13,7 +13,20 @@ use parking_lot::Mutex;
 use crate::batch::Fingerprint;
 
 /// How many documents all that is kept may be made of. When it is more, everything is made again when it is asked for.
-const DOCUMENTS: usize = 200_000;
+const DOCUMENTS: usize = 100_000;
+
+/// The parts of the documents of a range, by the ends of their keys.
+pub(crate) type Parts<P> = BTreeMap<Box<str>, P>;
+
+/// What was made of a range, and of what.
+pub(crate) struct Made<P, M> {
+    /// What the range was.
+    pub(crate) seen: Fingerprint,
+    /// What was taken of each document.
+    pub(crate) parts: Parts<P>,
+    /// What was made of that.
+    pub(crate) whole: Arc<M>,
+}
 
 /// What is kept.
 #[derive(Default)]
@@ -22,32 +35,32 @@ pub(crate) struct Kept(Mutex<State>);
 #[derive(Default)]
 struct State {
     /// By what it is and where its range begins.
-    made: HashMap<(TypeId, String), Made>,
+    made: HashMap<(TypeId, String), Held>,
     documents: usize,
 }
 
-struct Made {
-    seen: Fingerprint,
+struct Held {
     documents: usize,
-    what: Arc<dyn Any + Send + Sync>,
+    made: Arc<dyn Any + Send + Sync>,
 }
 
 impl Kept {
-    /// What was made of a range that had this fingerprint.
-    pub(crate) fn find<M: Any + Send + Sync>(&self, lower: &str, seen: Fingerprint) -> Option<Arc<M>> {
+    /// What was made last of a range, whatever that was then.
+    pub(crate) fn find<P, M>(&self, lower: &str) -> Option<Arc<Made<P, M>>>
+    where
+        Made<P, M>: Any + Send + Sync,
+    {
         let state = self.0.lock();
-        let made = state.made.get(&(TypeId::of::<M>(), lower.to_string()))?;
-        if made.seen == seen { Arc::clone(&made.what).downcast().ok() } else { None }
+        let held = state.made.get(&(TypeId::of::<Made<P, M>>(), lower.to_string()))?;
+        Arc::clone(&held.made).downcast().ok()
     }
 
-    /// Keeps what was made of so many documents.
-    pub(crate) fn keep<M: Any + Send + Sync>(
-        &self,
-        lower: String,
-        seen: Fingerprint,
-        documents: usize,
-        what: Arc<M>,
-    ) {
+    /// Keeps what was made of a range.
+    pub(crate) fn keep<P, M>(&self, lower: String, made: Made<P, M>)
+    where
+        Made<P, M>: Any + Send + Sync,
+    {
+        let documents = made.parts.len();
         let mut state = self.0.lock();
         if state.documents + documents > DOCUMENTS {
             *state = State::default();
@@ -56,7 +69,8 @@ impl Kept {
             return;
         }
         state.documents += documents;
-        let before = state.made.insert((TypeId::of::<M>(), lower), Made { seen, documents, what });
+        let held = Held { documents, made: Arc::new(made) };
+        let before = state.made.insert((TypeId::of::<Made<P, M>>(), lower), held);
         state.documents -= before.map_or(0, |before| before.documents);
     }
 }
@@ -65,31 +79,35 @@ impl Kept {
 mod tests {
     use super::*;
 
-    const SEEN: Fingerprint = Fingerprint { count: 2, highest: 7 };
+    fn made<M>(documents: usize, whole: M) -> Made<(), M> {
+        let parts = (0..documents).map(|number| (number.to_string().into(), ())).collect();
+        Made { seen: Fingerprint { count: documents as i64, highest: 7 }, parts, whole: Arc::new(whole) }
+    }
+
+    fn whole<M: Send + Sync + 'static>(kept: &Kept, lower: &str) -> Option<Arc<M>> {
+        kept.find::<(), M>(lower).map(|made| Arc::clone(&made.whole))
+    }
 
     #[test]
-    fn what_is_kept_counts_for_its_fingerprint_alone() {
+    fn what_is_kept_is_found_by_what_it_is() {
         let kept = Kept::default();
-        kept.keep("a/".into(), SEEN, 2, Arc::new(5_u32));
-        assert_eq!(kept.find::<u32>("a/", SEEN).as_deref(), Some(&5));
-        assert_eq!(kept.find::<u64>("a/", SEEN), None, "another kind of thing");
-        assert_eq!(kept.find::<u32>("b/", SEEN), None);
-        for changed in [Fingerprint { count: 1, ..SEEN }, Fingerprint { highest: 8, ..SEEN }] {
-            assert_eq!(kept.find::<u32>("a/", changed), None);
-        }
-        kept.keep("a/".into(), Fingerprint { highest: 8, ..SEEN }, 3, Arc::new(6_u32));
-        assert_eq!(kept.find::<u32>("a/", SEEN), None);
+        kept.keep("a/".into(), made(2, 5_u32));
+        assert_eq!(whole::<u32>(&kept, "a/").as_deref(), Some(&5));
+        assert_eq!(whole::<u64>(&kept, "a/"), None, "another kind of thing");
+        assert_eq!(whole::<u32>(&kept, "b/"), None);
+        kept.keep("a/".into(), made(3, 6_u32));
+        assert_eq!(whole::<u32>(&kept, "a/").as_deref(), Some(&6));
         assert_eq!(kept.0.lock().documents, 3);
     }
 
     #[test]
     fn what_is_kept_has_a_bound() {
         let kept = Kept::default();
-        kept.keep("a/".into(), SEEN, DOCUMENTS - 1, Arc::new(1_u32));
-        kept.keep("b/".into(), SEEN, 2, Arc::new(2_u32));
-        assert_eq!(kept.find::<u32>("a/", SEEN), None);
-        assert_eq!(kept.find::<u32>("b/", SEEN).as_deref(), Some(&2));
-        kept.keep("c/".into(), SEEN, DOCUMENTS + 1, Arc::new(3_u32));
-        assert_eq!(kept.find::<u32>("c/", SEEN), None);
+        kept.keep("a/".into(), made(DOCUMENTS - 1, 1_u32));
+        kept.keep("b/".into(), made(2, 2_u32));
+        assert_eq!(whole::<u32>(&kept, "a/"), None);
+        assert_eq!(whole::<u32>(&kept, "b/").as_deref(), Some(&2));
+        kept.keep("c/".into(), made(DOCUMENTS + 1, 3_u32));
+        assert_eq!(whole::<u32>(&kept, "c/"), None);
     }
 }

@@ -1,6 +1,7 @@
 //! What the arrival or the removal of an object means to the vault: a recovery point, a job, an entry in the ledger.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arm::{Error, Result};
 use jiff::Timestamp;
@@ -38,12 +39,19 @@ pub fn snapshot_arrived(
     let policy = crate::keeping::policy_of(tx, item)?;
     // Whoever else writes to the repository moves nobody's retention. What arrives beside this one could only take away
     // that it is the first, so that it need not be waited for.
-    let mut earlier: Vec<RecoveryPoint> = tx.glance_below(&item.id)?;
-    earlier.retain(|point| point.written_by == client.user && point.label == label);
-    let earlier = Group::of(earlier.iter().map(|point| point.at));
+    let whose = |point: RecoveryPoint| (Arc::new((point.written_by, point.label)), point.at);
+    let groups = tx.glance_made_below(&item.id, whose, |all| {
+        let mut groups: BTreeMap<Arc<(String, Option<String>)>, Group> = BTreeMap::new();
+        for (whose, at) in all {
+            groups.entry(whose).or_default().add(at);
+        }
+        groups
+    })?;
+    let nobodys = Group::default();
+    let earlier = groups.get(&(client.user.clone(), label.clone())).unwrap_or(&nobodys);
     let point = RecoveryPoint {
         label,
-        retain_until: keeping::retain_until(policy.as_ref(), snapshot.at, &earlier),
+        retain_until: keeping::retain_until(policy.as_ref(), snapshot.at, earlier),
         id,
         repository: item.short.clone(),
         at: snapshot.at,

@@ -99,6 +99,12 @@ impl Snapshot for Reading {
         Ok(seen)
     }
 
+    fn changed(&self, kind: &str, lower: &str, upper: &str, after: i64) -> Result<Vec<Row>, StoreError> {
+        let sql = "SELECT key, revision, body FROM documents
+             WHERE kind = $1 AND key >= $2 AND key < $3 AND revision > $4 ORDER BY key";
+        self.rows(sql, &[Value::Text(kind), Value::Text(lower), Value::Text(upper), Value::Int(after)])
+    }
+
     fn each(&self, kind: &str, each: &mut EachRow<'_>) -> Result<(), StoreError> {
         let sql = "SELECT key, body FROM documents WHERE kind = $1 ORDER BY key";
         let statement = super::statement(sql, [Value::Text(kind)]);

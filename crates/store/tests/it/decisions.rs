@@ -127,15 +127,16 @@ fn a_range_has_no_phantoms(engine: Engine) {
 fn what_is_made_of_a_range_is_that_of_now(engine: Engine) {
     let (store, world) = engine.store();
     let scope = arm::ResourceId::parse(SUBSCRIPTION).unwrap();
-    let made = AtomicUsize::new(0);
+    let (made, read_again) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let names = |store: &Store| {
         let read = |tx: &mut Transaction| {
-            tx.made_below(&scope, |groups: Vec<ResourceGroup>| {
+            let part = |group: ResourceGroup| {
+                read_again.fetch_add(1, Ordering::Relaxed);
+                format!("{} {}", group.id.name(), group.location)
+            };
+            tx.made_below(&scope, part, |all| {
                 made.fetch_add(1, Ordering::Relaxed);
-                groups
-                    .iter()
-                    .map(|group| format!("{} {}", group.id.name(), group.location))
-                    .collect::<Vec<_>>()
+                all
             })
         };
         store.transact(read).unwrap().to_vec()
@@ -147,8 +148,10 @@ fn what_is_made_of_a_range_is_that_of_now(engine: Engine) {
         assert_eq!(names(&store), ["a westeurope", "b westeurope"]);
     }
     assert_eq!(made.load(Ordering::Relaxed), 2, "once for each state");
+    assert_eq!(read_again.load(Ordering::Relaxed), 2);
     put(&store, &group("a", "northeurope"));
     assert_eq!(names(&store), ["a northeurope", "b westeurope"]);
+    assert_eq!(read_again.load(Ordering::Relaxed), 3, "only the one that changed");
     let remove = |name: &str| {
         let id = group(name, "westeurope").id;
         store
@@ -171,7 +174,7 @@ fn what_is_made_of_a_range_is_that_of_now(engine: Engine) {
     assert_eq!(made.load(Ordering::Relaxed), before);
     // It is part of the condition.
     let read =
-        |tx: &mut Transaction| Ok(tx.made_below(&scope, |all: Vec<ResourceGroup>| all.len())?.to_string());
+        |tx: &mut Transaction| Ok(tx.made_below(&scope, |_: ResourceGroup| (), |all| all.len())?.to_string());
     let (times, seen) = raced(&store, read, |store| put(store, &group("c", "westeurope")));
     assert_eq!((times, seen), (2, vec!["1".to_string(), "2".into()]));
     drop(store);

@@ -25,7 +25,7 @@ pub fn list(call: &mut Call<'_>) -> Result<Reply> {
     let now = call.now;
     let (access, tenant) = (call.access()?, call.who().tenant);
     let all = around(call, &at)?;
-    let mut found: Vec<&Assignment> = all.iter().flat_map(|some| some.iter()).collect();
+    let mut found: Vec<&Assignment> = all.iter().flat_map(|some| some.iter().map(Arc::as_ref)).collect();
     found.retain(|assignment| {
         let placed = at.is_within(&assignment.scope) || (!here && assignment.scope.is_within(&at));
         placed
@@ -121,11 +121,11 @@ fn object_id(text: &str) -> Result<ObjectId> {
 
 /// All assignments that could have to do with a scope, in key order: those at the root, and those of its subscription. They
 /// may be thousands, and are read once.
-fn around(call: &mut Call<'_>, at: &ResourceId) -> Result<Vec<Arc<Vec<Assignment>>>> {
+fn around(call: &mut Call<'_>, at: &ResourceId) -> Result<Vec<Arc<Vec<Arc<Assignment>>>>> {
     let root = ResourceId::parse("/providers/Microsoft.Authorization/roleAssignments")?;
     let subscription = at.subscription_id().map(ResourceId::subscription);
     let places = std::iter::once(root).chain(subscription);
-    places.map(|place| call.tx.made_below(&place, |all: Vec<Assignment>| all)).collect()
+    places.map(|place| call.tx.made_below(&place, |one: Assignment| Arc::new(one), |all| all)).collect()
 }
 
 /// Whether a tenant may know of it: those at the root are of the tenant that its holder is in.

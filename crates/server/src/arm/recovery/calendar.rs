@@ -43,10 +43,9 @@ struct Calendar(Vec<Listed>);
 
 impl Calendar {
     fn of(call: &mut Call<'_>, item: &ProtectedItem) -> Result<Arc<Self>> {
-        call.tx.made_below(&item.id, |points: Vec<RecoveryPoint>| {
-            let listed = |point: &RecoveryPoint| Listed { name: point.id.name().into(), term: point.into() };
-            let mut points: Vec<Listed> = points.iter().map(listed).collect();
-            points.sort_by_cached_key(Listed::key);
+        let listed = |point: RecoveryPoint| Listed { name: point.id.name().into(), term: (&point).into() };
+        call.tx.made_below(&item.id, listed, |mut points| {
+            points.sort_by(|one, other| (other.term.at, &one.name).cmp(&(one.term.at, &other.name)));
             Self(points)
         })
     }

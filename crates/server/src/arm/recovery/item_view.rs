@@ -48,11 +48,14 @@ impl Views {
     /// Reads what the views of the items at or below a resource need.
     pub fn load(call: &mut Call<'_>, vault: &Vault, scope: &ResourceId) -> Result<Self> {
         // Of ten thousand points, three numbers are of interest here.
-        let points = call.tx.made_below(scope, |all: Vec<RecoveryPoint>| {
+        let arrival = |point: RecoveryPoint| (point.id.parent().map(Arc::new), point.at);
+        let points = call.tx.made_below(scope, arrival, |all| {
             let mut points: BTreeMap<ResourceId, Points> = BTreeMap::new();
-            for point in all {
-                if let Some(item) = point.id.parent() {
-                    points.entry(item).or_default().add(point.at);
+            for (item, at) in all {
+                let Some(item) = item else { continue };
+                match points.get_mut(item.as_ref()) {
+                    Some(points) => points.add(at),
+                    None => points.entry(ResourceId::clone(&item)).or_default().add(at),
                 }
             }
             points

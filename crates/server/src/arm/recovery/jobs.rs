@@ -39,17 +39,16 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
 }
 
 /// The jobs of a vault, the newest first, each with the key by which it is listed. A list shows few of many.
-pub struct Jobs(Vec<(String, Job)>);
+pub struct Jobs(Vec<Arc<(String, Job)>>);
 
 /// Those of a vault.
 ///
 /// # Errors
 /// When the store fails.
 pub fn of_vault(call: &mut Call<'_>, vault: &Vault) -> Result<Arc<Jobs>> {
-    call.tx.made_below(&vault.id, |all: Vec<Job>| {
-        let keyed = |job: Job| (format!("{}{}", arm::newest_first(job.at), job.id.name()), job);
-        let mut jobs: Vec<(String, Job)> = all.into_iter().map(keyed).collect();
-        jobs.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let keyed = |job: Job| Arc::new((format!("{}{}", arm::newest_first(job.at), job.id.name()), job));
+    call.tx.made_below(&vault.id, keyed, |mut jobs| {
+        jobs.sort_by(|one, other| one.0.cmp(&other.0));
         Jobs(jobs)
     })
 }
@@ -57,8 +56,8 @@ pub fn of_vault(call: &mut Call<'_>, vault: &Vault) -> Result<Arc<Jobs>> {
 impl Jobs {
     /// The page that was asked for, of those that fit.
     pub fn page(&self, call: &Call<'_>, fits: impl Fn(&Job) -> bool, json: impl Fn(&Job) -> Value) -> Reply {
-        let found: Vec<&(String, Job)> = self.0.iter().filter(|(_, job)| fits(job)).collect();
-        call.page(found, |(key, _)| key.clone(), |(_, job)| json(job))
+        let found: Vec<&Arc<(String, Job)>> = self.0.iter().filter(|keyed| fits(&keyed.1)).collect();
+        call.page(found, |keyed| keyed.0.clone(), |keyed| json(&keyed.1))
     }
 }
 
