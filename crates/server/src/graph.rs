@@ -17,6 +17,7 @@ mod ask;
 mod audits;
 mod face;
 mod groups;
+mod invitations;
 mod links;
 mod methods;
 mod objects;

@@ -79,6 +79,7 @@ PAGES = [
     Page("access-why", "sam", "/portal/access/why/{guard}"),
     Page("people", "sam", "/portal/people"),
     Page("person-new", "sam", "/portal/people/new"),
+    Page("guest-invite", "sam", "/portal/people/invite"),
     Page("person", "sam", "/portal/people/{olga}"),
     Page("groups", "alice", "/portal/groups"),
     Page("group", "alice", "/portal/groups/{group}"),

@@ -4,7 +4,7 @@ use arm::{Error, ErrorKind, ObjectId, Result};
 use rbac::PrincipalKind;
 
 use super::ask::{Ask, Request};
-use super::{audits, groups, links, methods, objects, policies, users};
+use super::{audits, groups, invitations, links, methods, objects, policies, users};
 use crate::arm::reply::Reply;
 
 /// The accounts that are one human's: an addition of ours.
@@ -25,6 +25,11 @@ pub fn answer(ask: &mut Ask<'_>) -> Result<Reply> {
         "serviceprincipals" => application(ask, rest),
         "directoryobjects" => any(ask, rest),
         "identity" => policies::contexts(ask, rest)?.ok_or_else(|| no_such_path(request)),
+        "invitations" => match (request.method.as_str(), rest) {
+            ("POST", []) => invitations::create(ask),
+            (_, []) => Err(wrong_method(request)),
+            _ => Err(no_such_path(request)),
+        },
         "auditlogs" => audits::answer(ask, rest)?.ok_or_else(|| no_such_path(request)),
         "policies" => policies::policies(ask, rest)?.ok_or_else(|| no_such_path(request)),
         _ => Err(no_such_path(request)),

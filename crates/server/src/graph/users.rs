@@ -121,18 +121,24 @@ fn stored(ask: &mut Ask<'_>, id: &str) -> Result<User> {
     ask.tx.get(&object.to_string())?.ok_or_else(|| not_found(id))
 }
 
-fn tenant(ask: &Ask<'_>) -> Result<Tenant> {
+/// The tenant that is asked.
+pub fn tenant(ask: &Ask<'_>) -> Result<Tenant> {
     let tenant = ask.access.tenant(ask.tenant());
     tenant.cloned().ok_or_else(|| Error::internal("a token is of a tenant that does not exist"))
 }
 
 /// The body's name for people.
 pub fn display_name(body: &Fields<'_>) -> Result<Option<String>> {
-    let Some(name) = body.text("displayName")? else {
+    display_name_in(body, "displayName")
+}
+
+/// The same under another name.
+pub fn display_name_in(body: &Fields<'_>, property: &str) -> Result<Option<String>> {
+    let Some(name) = body.text(property)? else {
         return Ok(None);
     };
     if name.trim().is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
-        return Err(bad(format!("'displayName' has 1 to {MAX_NAME_CHARS} printable characters")));
+        return Err(bad(format!("'{property}' has 1 to {MAX_NAME_CHARS} printable characters")));
     }
     Ok(Some(name.trim().to_string()))
 }

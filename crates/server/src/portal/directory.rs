@@ -5,6 +5,7 @@ mod applications;
 mod find;
 mod group;
 mod groups;
+mod invite;
 mod new_person;
 mod overview;
 mod people;
@@ -27,6 +28,7 @@ use crate::login::Form;
 pub fn routes() -> Router<App> {
     Router::new()
         .route(PEOPLE, get(people::list))
+        .route("/portal/people/invite", get(invite::show).post(invite::act))
         .route("/portal/people/new", get(new_person::show).post(new_person::act))
         .route("/portal/people/{id}", get(person::show).post(person::act))
         .route(GROUPS, get(groups::list))

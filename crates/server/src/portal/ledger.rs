@@ -96,6 +96,8 @@ async fn page(viewer: &Viewer, asked: Asked) -> Result<Response> {
         (Some(error), Some(place)) if error.kind == ErrorKind::Forbidden => viewer.narrower(place).await?,
         _ => Vec::new(),
     };
+    // Whoever comes by the menu has asked for nothing that could be refused: the page says what they may choose.
+    let error = error.filter(|_| narrower.is_empty() || !asked.place.is_empty() || asked.is_narrow());
     let page = LedgerPage {
         frame: viewer.frame(Section::Ledger, "Ledger").subtitle("What was done and refused, newest first"),
         places,

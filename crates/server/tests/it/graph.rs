@@ -464,3 +464,72 @@ async fn a_stray_percent_sign_is_refused_on_both_faces() {
         assert_eq!(answer.header("strict-transport-security"), "");
     }
 }
+
+fn invitation(address: &str) -> Value {
+    json!({"invitedUserEmailAddress": address, "inviteRedirectUrl": "https://localhost/portal/"})
+}
+
+#[tokio::test]
+async fn a_guest_is_invited_signs_in_at_home_and_holds_nothing() {
+    let server = Harness::start().await;
+    let mut body = invitation("Bob@contoso.example");
+    body["invitedUserDisplayName"] = json!("Bob of Contoso");
+    let invited = graph(&server, SAM, "POST", "/invitations", body).await.expect(201);
+    assert_eq!((&invited["status"], &invited["invitedUserType"]), (&json!("Completed"), &json!("Guest")));
+    let guest = invited["invitedUser"]["id"].as_str().unwrap().to_string();
+    let shown = get(&server, SAM, &format!("/users/{guest}")).await.expect(200);
+    assert_eq!(shown["userType"], "Guest");
+    assert_eq!(shown["displayName"], "Bob of Contoso");
+    assert_eq!(shown["userPrincipalName"], "bob_contoso.example#EXT#@fabsec.example");
+    let store = &server.running.app().store;
+    let entry = store.transact(|tx| tx.ledger_back(None, 1)).unwrap().remove(0);
+    assert_eq!(entry.operation, "directory.users.invite");
+    assert_eq!(entry.facts["homeUserPrincipalName"], "bob@contoso.example");
+    // Once more is no other guest, and no news.
+    let again =
+        graph(&server, SAM, "POST", "/invitations", invitation("bob@contoso.example")).await.expect(201);
+    assert_eq!(again["invitedUser"]["id"], json!(guest));
+    assert_eq!(store.transact(|tx| tx.ledger_back(None, 1)).unwrap()[0].sequence, entry.sequence);
+    // He is in, as far as a guest without a role is.
+    let object = ObjectId(guest.parse().unwrap());
+    assert_eq!(get(&server, object, "/me").await.expect(200)["id"], json!(guest));
+    let denied = server.as_(object).get(&format!("/subscriptions/{SECURITY_SUB}")).await;
+    assert!([403, 404].contains(&denied.status), "{}", denied.text);
+    // Whom the home directory stops is stopped here.
+    let stop = json!({"accountEnabled": false});
+    assert_eq!(graph(&server, ALICE, "PATCH", &format!("/users/{BOB}"), stop).await.status, 204);
+    assert_eq!(get(&server, object, "/me").await.status, 401);
+    assert_eq!(graph(&server, SAM, "DELETE", &format!("/users/{guest}"), Value::Null).await.status, 204);
+    get(&server, ALICE, &format!("/users/{BOB}")).await.expect(200);
+}
+
+#[tokio::test]
+async fn not_everybody_is_a_guest_that_can_be_invited() {
+    let server = Harness::start().await;
+    let mut mailed = invitation("bob@contoso.example");
+    mailed["sendInvitationMessage"] = json!(true);
+    let mut elsewhere = invitation("bob@contoso.example");
+    elsewhere["inviteRedirectUrl"] = json!("javascript:alert(1)");
+    for (what, body) in [
+        ("somebody who is nowhere", invitation("nobody@contoso.example")),
+        ("a mail address of the world", invitation("bob@mail.example")),
+        ("a member of the directory", invitation("sam@fabsec.example")),
+        ("a guest of it, by that name", invitation("alice_contoso.example#EXT#@fabsec.example")),
+        ("no user name", invitation("bob")),
+        ("with a mail", mailed),
+        ("on the way to a script", elsewhere),
+        ("without an address", json!({"invitedUserEmailAddress": "bob@contoso.example"})),
+    ] {
+        let refused = graph(&server, SAM, "POST", "/invitations", body).await;
+        assert_eq!(refused.status, 400, "{what}: {}", refused.text);
+    }
+    let users = get(&server, SAM, "/users").await.expect(200);
+    let bob = invitation("bob@contoso.example");
+    let by_nobody = graph(&server, SUE, "POST", "/invitations", bob.clone()).await;
+    assert_eq!(by_nobody.status, 403, "{}", by_nobody.text);
+    let by_guest = graph(&server, ALICE_GUEST, "POST", "/invitations", bob).await;
+    assert_eq!(by_guest.status, 403, "{}", by_guest.text);
+    assert_eq!(get(&server, SAM, "/users").await.expect(200)["value"], users["value"]);
+    assert_eq!(graph(&server, SAM, "GET", "/invitations", Value::Null).await.status, 405);
+    assert_eq!(graph(&server, SAM, "POST", "/invitations/x", json!({})).await.status, 404);
+}

@@ -15,6 +15,7 @@ use crate::portal::words::name_of;
 
 /// Entries on a page.
 const PAGE: usize = 50;
+const PAGE_TEXT: &str = "50";
 /// How many pages of the API one of ours looks through at the most, for a text that few entries hold.
 const LOOKS: usize = 4;
 
@@ -141,11 +142,12 @@ impl Viewer {
             query.push(("$filter", filter.as_str()));
         }
         query.extend(before.map(|before| ("$skiptoken", before)));
+        // A text is looked for here and not by the API: in many at once, as few hold it.
+        query.push(("$top", if search.text.is_empty() { PAGE_TEXT } else { "200" }));
         if place.subscription {
             let scope = search.resource.clone().unwrap_or_else(|| format!("/subscriptions/{}", place.id));
             self.events(&scope, &query).await
         } else {
-            query.push(("$top", "200"));
             let part = self.people::<Value>(Some(place.tenant), "auditLogs/directoryAudits", &query).await?;
             let entries = part.entries.into_iter().map(Entry::of_audit).collect::<Result<_>>()?;
             Ok(Part { entries, next: part.next })

@@ -3,8 +3,9 @@
 use mua::CriticalOperation;
 
 /// What is done to directories: the ledger's name and how it is said.
-const DIRECTORY: [(&str, &str); 19] = [
+const DIRECTORY: [(&str, &str); 20] = [
     ("directory.users.create", "Create a person"),
+    ("directory.users.invite", "Invite a guest"),
     ("directory.users.update", "Change a person’s account"),
     ("directory.users.delete", "Delete a person"),
     ("directory.users.linkedAccounts.add", "Link two accounts"),

@@ -211,20 +211,28 @@ async fn whoever_may_not_write_sees_no_button_and_is_refused() {
     let browser = Browser::of(&server, BOB).await;
     for path in ["/portal/people".to_string(), page_of(harness::ALICE)] {
         let page = browser.get(&path).await.expect(200);
-        for button in
-            ["Create a person", "value=\"disable\"", "value=\"delete\"", "value=\"rename\"", "value=\"link\""]
-        {
+        for button in [
+            "Create a person",
+            "Invite a guest",
+            "value=\"disable\"",
+            "value=\"delete\"",
+            "value=\"rename\"",
+            "value=\"link\"",
+        ] {
             assert!(!page.has(button), "{button} on {path}");
         }
     }
     let page = browser.get(&page_of(harness::ALICE)).await;
     assert!(page.has("Only the person and administrators of the directory see these."));
-    assert!(browser.get("/portal/people/new").await.has("You may not write this directory"));
+    for path in ["/portal/people/new", "/portal/people/invite"] {
+        assert!(browser.get(path).await.has("You may not write this directory"));
+    }
     let fields = [("do", "disable")];
     let refused = force(&browser, &page_of(harness::ALICE), &fields).await.expect(403);
     assert!(refused.has("Insufficient privileges"));
     let fields = [("name", "X"), ("username", "x@contoso.example"), ("password", harness::PASSWORD)];
     force(&browser, "/portal/people/new", &fields).await.expect(403);
+    force(&browser, "/portal/people/invite", &[("username", SAM)]).await.expect(403);
     assert!(stored(&server, harness::ALICE).unwrap().enabled);
 }
 
@@ -247,4 +255,21 @@ async fn nobody_sees_another_directory() {
     assert!(list.has("Sue") && !list.has(">Bob<") && !list.has("Create a person"));
     let own = alice.get(&page_of(harness::ALICE_GUEST)).await.expect(200);
     assert!(own.has("The directory of contoso.example, which keeps the password"), "{}", own.answer.text);
+}
+
+#[tokio::test]
+async fn a_guest_is_invited() {
+    let server = Harness::start().await;
+    let sam = Browser::of(&server, SAM).await;
+    let page = sam.get("/portal/people/invite").await.expect(200);
+    page.snapshot("invite");
+    let wrong =
+        sam.submit(&page, &[("username", "<bob>@contoso.example"), ("name", "Bob & Co")]).await.expect(400);
+    assert!(wrong.has("role=\"alert\"") && wrong.has("Bob &#38; Co"), "{}", wrong.answer.text);
+    let invited = sam.submit(&wrong, &[("username", BOB)]).await.expect(200);
+    assert!(invited.has("Bob &#38; Co is a guest here now."), "{}", invited.answer.text);
+    // He finds the directory where he turns to others.
+    let bob = Browser::of(&server, BOB).await;
+    turn(&bob, FABSEC).await;
+    assert!(bob.get("/portal/directory").await.expect(200).has("Fabrikam"));
 }
