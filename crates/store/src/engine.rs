@@ -168,6 +168,13 @@ pub(crate) trait Snapshot: Send {
     /// Ledger entries before a sequence, newest first.
     fn ledger_back(&self, before: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError>;
 
+    /// Sequences of entries before this one that raise an alert of a vault or guard (its folded id; empty for any), newest
+    /// first. None of those that were written before the database knew of alarms.
+    fn alarms(&self, target: &str, before: i64, limit: i64) -> Result<Vec<i64>, StoreError>;
+
+    /// The first entry that the database would know of if it raised an alert.
+    fn alarms_since(&self) -> Result<i64, StoreError>;
+
     /// Whether there is no document and no ledger entry.
     fn is_empty(&self) -> Result<bool, StoreError>;
 }

@@ -18,6 +18,7 @@ use crate::engine::{
     Snapshot, Tally, TrafficRow,
 };
 use crate::error::{CommitError, StoreError};
+use crate::trail::alarms;
 
 /// A database in memory. Its clones are the same database: several stores may use it, as servers share one, and it is
 /// still there when they are gone.
@@ -92,6 +93,8 @@ struct State {
     access_log: BTreeSet<(i64, String, String)>,
     head: Head,
     ledger: Vec<LedgerRow>,
+    /// By whom they concern, with the entry's sequence.
+    alarms: BTreeSet<(String, i64)>,
     /// Every lifetime of every object, in the order of their sequences.
     objects: Vec<Lifetime>,
     repositories: BTreeMap<String, Repository>,
@@ -107,6 +110,7 @@ impl Default for State {
             access_log: BTreeSet::new(),
             head: Head::EMPTY,
             ledger: Vec::new(),
+            alarms: BTreeSet::new(),
             objects: Vec::new(),
             repositories: BTreeMap::new(),
             purged: BTreeSet::new(),
@@ -199,8 +203,10 @@ impl State {
             let mut chain = Chain::resume(self.head);
             entry.sequence = self.head.size;
             let link = chain.append(&entry).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+            let sequence = i64::try_from(entry.sequence).unwrap_or(i64::MAX);
+            self.alarms.extend(alarms(&entry).into_iter().map(|target| (target, sequence)));
             self.ledger.push(LedgerRow {
-                sequence: i64::try_from(entry.sequence).unwrap_or(i64::MAX),
+                sequence,
                 leaf: link.leaf.as_bytes().to_vec(),
                 chain: link.head.chain.as_bytes().to_vec(),
                 canonical: link.canonical,
@@ -569,6 +575,16 @@ impl Snapshot for View {
 
     fn ledger_back(&self, before: i64, limit: i64) -> Result<Vec<LedgerRow>, StoreError> {
         Ok(limited(self.0.ledger.iter().rev().filter(|row| row.sequence < before).cloned(), limit))
+    }
+
+    fn alarms(&self, target: &str, before: i64, limit: i64) -> Result<Vec<i64>, StoreError> {
+        let of_target =
+            self.0.alarms.iter().rev().filter(|(of, sequence)| of == target && *sequence < before);
+        Ok(limited(of_target.map(|(_, sequence)| *sequence), limit))
+    }
+
+    fn alarms_since(&self) -> Result<i64, StoreError> {
+        Ok(0)
     }
 
     fn is_empty(&self) -> Result<bool, StoreError> {

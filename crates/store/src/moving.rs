@@ -52,7 +52,7 @@ struct Table {
 
 use Kind::{Bytes, Int, Text};
 
-const TABLES: [Table; 7] = [
+const TABLES: [Table; 8] = [
     Table {
         name: "documents",
         columns: &[Text, Text, Text, Int, Text],
@@ -66,8 +66,9 @@ const TABLES: [Table; 7] = [
         name: "counters",
         columns: &[Text, Int],
         keys: 1,
-        first: "SELECT name, value FROM counters WHERE name IN ('access', 'revision') ORDER BY name LIMIT $1",
-        next: "SELECT name, value FROM counters WHERE name > $1 AND name IN ('access', 'revision')
+        first: "SELECT name, value FROM counters WHERE name IN ('access', 'alarms', 'revision')
+             ORDER BY name LIMIT $1",
+        next: "SELECT name, value FROM counters WHERE name > $1 AND name IN ('access', 'alarms', 'revision')
              ORDER BY name LIMIT $2",
         // A database may begin with counters that are 0.
         insert: "INSERT INTO counters (name, value) VALUES ($1, $2)
@@ -80,6 +81,15 @@ const TABLES: [Table; 7] = [
         first: "SELECT sequence, canonical, leaf, chain FROM ledger ORDER BY sequence LIMIT $1",
         next: "SELECT sequence, canonical, leaf, chain FROM ledger WHERE sequence > $1 ORDER BY sequence LIMIT $2",
         insert: "INSERT INTO ledger (sequence, canonical, leaf, chain) VALUES ($1, $2, $3, $4)",
+    },
+    Table {
+        name: "alarms",
+        columns: &[Text, Int],
+        keys: 2,
+        first: "SELECT target, sequence FROM alarms ORDER BY target, sequence LIMIT $1",
+        next: "SELECT target, sequence FROM alarms WHERE (target, sequence) > ($1, $2)
+             ORDER BY target, sequence LIMIT $3",
+        insert: "INSERT INTO alarms (target, sequence) VALUES ($1, $2)",
     },
     Table {
         name: "repositories",

@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/sqlite/0004.sql"),
     include_str!("schema/sqlite/0005.sql"),
     ADD_CHECKSUM,
+    include_str!("schema/sqlite/0007.sql"),
 ];
 
 /// What adds a column. SQLite cannot do that on the condition that it is not there.

@@ -1,9 +1,10 @@
-//! Which entries of the ledger concern a resource and which raise an alert: an index in memory, so that neither the newest
-//! alerts nor what was done to one vault are looked for among all that everybody did.
+//! What entries of the ledger are looked for by: whom they concern, and whether they raise an alert. Neither the newest alerts nor
+//! what was done to one vault are looked for among all that everybody did.
 //!
-//! Nothing of it is stored. It covers a stretch of the ledger that ends with its last entry, and grows backwards as far as
-//! somebody looks. An entry never changes; should the database come back without the last ones and others take their place,
-//! their chain is another one and the stretch is given up.
+//! Which entries raise an alert is stored with them, so that nobody pushes an alert out of sight by doing very many other
+//! things. Which concern a resource is an index in memory: it covers a stretch of the ledger that ends with its last entry,
+//! and grows backwards as far as somebody looks. An entry never changes; should the database come back without the last ones
+//! and others take their place, their chain is another one and the stretch is given up.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -26,10 +27,8 @@ const MOST: u64 = 10_000;
 pub enum Mark {
     /// They concern this vault or guard or something below: its folded id.
     About(String),
-    /// They raise an alert, wherever.
-    Alarm,
-    /// They raise an alert of this vault or guard: its folded id.
-    AlarmOf(String),
+    /// They raise an alert of this vault or guard: its folded id, or nothing for any.
+    Alarm(String),
 }
 
 impl Mark {
@@ -40,19 +39,29 @@ impl Mark {
 
     /// That of entries which raise alerts at a scope, or above it.
     pub fn alarm(scope: &ResourceId) -> Self {
-        resource(scope).map_or(Self::Alarm, Self::AlarmOf)
+        Self::Alarm(resource(scope).unwrap_or_default())
     }
 
-    /// Those of an entry.
-    pub(crate) fn of(entry: &Entry) -> BTreeSet<Self> {
-        let ids = entry.concerns().filter_map(|id| ResourceId::parse(id).ok());
-        let mut marks: BTreeSet<Self> = ids.filter_map(|id| Self::about(&id)).collect();
-        for alert in mua::alert::alerts(entry) {
-            marks.insert(Self::Alarm);
-            marks.insert(Self::alarm(&alert.target));
+    /// Whether an entry has it.
+    fn is_of(&self, entry: &Entry) -> bool {
+        match self {
+            Self::About(resource) => resources(entry).contains(resource),
+            Self::Alarm(target) => alarms(entry).contains(target),
         }
-        marks
     }
+}
+
+/// Whom an entry's alerts concern, and nothing for any; nobody if it raises none.
+pub(crate) fn alarms(entry: &Entry) -> BTreeSet<String> {
+    let alerts = mua::alert::alerts(entry);
+    let any = (!alerts.is_empty()).then(String::new);
+    alerts.iter().filter_map(|alert| resource(&alert.target)).chain(any).collect()
+}
+
+/// The vaults and guards that an entry concerns.
+fn resources(entry: &Entry) -> BTreeSet<String> {
+    let ids = entry.concerns().filter_map(|id| ResourceId::parse(id).ok());
+    ids.filter_map(|id| resource(&id)).collect()
 }
 
 /// The vault or guard that a scope is or lies in.
@@ -64,7 +73,35 @@ fn resource(scope: &ResourceId) -> Option<String> {
 /// Sequences of entries, newest first, and before which to go on looking if there may be more.
 pub(crate) type Found = (Vec<u64>, Option<u64>);
 
-/// The index.
+/// Looks for so many entries that raise an alert of somebody, before one of the ledger or its end. Those from before the
+/// database knew of alarms are read, up to [`MOST`].
+///
+/// # Errors
+/// When the store fails.
+pub(crate) fn find_alarms(
+    ledger: &dyn Snapshot,
+    target: &str,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<Found> {
+    let before = before.map_or(i64::MAX, position);
+    let known = ledger.alarms(target, before, i64::try_from(limit).unwrap_or(i64::MAX))?;
+    let mut found: Vec<u64> = known.into_iter().map(unsigned).collect();
+    if found.len() == limit {
+        let last = found.last().copied();
+        return Ok((found, last));
+    }
+    let unknown = ledger.alarms_since()?.min(before);
+    if unknown == 0 {
+        return Ok((found, None));
+    }
+    let mark = Mark::Alarm(target.to_string());
+    let (mut older, next) = look_through(ledger, &mark, unsigned(unknown), limit - found.len())?;
+    found.append(&mut older);
+    Ok((found, next))
+}
+
+/// The index of what entries concern.
 #[derive(Default)]
 pub(crate) struct Trail(Mutex<Stretch>);
 
@@ -75,19 +112,19 @@ struct Stretch {
     high: u64,
     /// That of the last entry that is covered, or comes before what is.
     chain: Vec<u8>,
-    marked: HashMap<Mark, BTreeSet<u64>>,
+    concerning: HashMap<String, BTreeSet<u64>>,
 }
 
 impl Trail {
-    /// Looks for so many entries with a mark, before one of the ledger or its end. One looks through what is covered, or reads
-    /// up to [`MOST`] entries before that.
+    /// Looks for so many entries that concern a vault or guard, before one of the ledger or its end. One looks through what is
+    /// covered, or reads up to [`MOST`] entries before that.
     ///
     /// # Errors
     /// When the store fails.
     pub(crate) fn find(
         &self,
         ledger: &dyn Snapshot,
-        mark: &Mark,
+        resource: &str,
         before: Option<u64>,
         limit: usize,
     ) -> Result<Found> {
@@ -99,10 +136,10 @@ impl Trail {
         // At the end of an empty stretch it begins to grow.
         if before <= stretch.low && before < stretch.high {
             drop(stretch);
-            return look_through(ledger, mark, before, limit);
+            return look_through(ledger, &Mark::About(resource.to_string()), before, limit);
         }
         loop {
-            let found: Vec<u64> = stretch.before(mark, before).take(limit).collect();
+            let found: Vec<u64> = stretch.before(resource, before).take(limit).collect();
             if found.len() == limit {
                 let last = found.last().copied();
                 return Ok((found, last));
@@ -115,13 +152,17 @@ impl Trail {
     }
 }
 
-/// The same among entries that are not covered.
+/// The same by reading entry after entry.
 fn look_through(ledger: &dyn Snapshot, mark: &Mark, before: u64, limit: usize) -> Result<Found> {
     let (mut found, mut at) = (Vec::new(), before);
     while at > 0 && before - at < MOST {
-        for row in &ledger.ledger_back(position(at), CHUNK)? {
+        let rows = ledger.ledger_back(position(at), CHUNK)?;
+        if rows.is_empty() {
+            return Ok((found, None));
+        }
+        for row in &rows {
             at = sequence(row);
-            if marks(row)?.contains(mark) {
+            if mark.is_of(&read(row)?) {
                 found.push(at);
             }
             if found.len() == limit {
@@ -151,7 +192,7 @@ impl Stretch {
             None => false,
         };
         if !is_known || end - self.high > MOST {
-            *self = Self { low: end, high: end, chain: newest.chain, marked: HashMap::new() };
+            *self = Self { low: end, high: end, chain: newest.chain, concerning: HashMap::new() };
             return Ok(());
         }
         while self.high < end {
@@ -164,7 +205,7 @@ impl Stretch {
         }
         if self.len() > 2 * MOST {
             self.low = self.high - MOST;
-            self.marked.retain(|_, all| {
+            self.concerning.retain(|_, all| {
                 *all = all.split_off(&self.low);
                 !all.is_empty()
             });
@@ -182,25 +223,28 @@ impl Stretch {
     }
 
     fn take_in(&mut self, row: &LedgerRow) -> Result<()> {
-        for mark in marks(row)? {
-            self.marked.entry(mark).or_default().insert(sequence(row));
+        for resource in resources(&read(row)?) {
+            self.concerning.entry(resource).or_default().insert(sequence(row));
         }
         Ok(())
     }
 
-    /// The covered entries with a mark before one, newest first.
-    fn before(&self, mark: &Mark, at: u64) -> impl Iterator<Item = u64> {
-        self.marked.get(mark).into_iter().flat_map(move |all| all.range(..at).rev().copied())
+    /// The covered entries that concern a resource before one, newest first.
+    fn before(&self, resource: &str, at: u64) -> impl Iterator<Item = u64> {
+        self.concerning.get(resource).into_iter().flat_map(move |all| all.range(..at).rev().copied())
     }
 }
 
-fn marks(row: &LedgerRow) -> Result<BTreeSet<Mark>> {
-    let entry = Entry::parse(&row.canonical).map_err(|error| arm::Error::internal(error.to_string()))?;
-    Ok(Mark::of(&entry))
+fn read(row: &LedgerRow) -> Result<Entry> {
+    Entry::parse(&row.canonical).map_err(|error| arm::Error::internal(error.to_string()))
 }
 
 fn sequence(row: &LedgerRow) -> u64 {
-    u64::try_from(row.sequence).unwrap_or_default()
+    unsigned(row.sequence)
+}
+
+fn unsigned(sequence: i64) -> u64 {
+    u64::try_from(sequence).unwrap_or_default()
 }
 
 fn position(sequence: u64) -> i64 {
@@ -221,7 +265,8 @@ mod tests {
             let stretch = store.trail().0.lock();
             (stretch.low, stretch.high)
         };
-        let ask = |before| store.transact(|tx| tx.marked(&Mark::Alarm, before, 1)).unwrap();
+        let mark = Mark::About("nobody".into());
+        let ask = |before| store.transact(|tx| tx.marked(&mark, before, 1)).unwrap();
         let say = |count: usize| {
             let said = |tx: &mut crate::Transaction| {
                 (0..count).for_each(|_| tx.record(crate::access::tests::entry()));

@@ -22,7 +22,7 @@ use crate::engine::{LedgerRow, ObjectRow, Snapshot};
 use crate::made::{Made, Parts};
 use crate::object::kept_in_order;
 use crate::past::Arrivals;
-use crate::trail::{Mark, Trail};
+use crate::trail::{Mark, Trail, find_alarms};
 use crate::{Access, DeletedObject, Object, ObjectType, Past, Purged, Store, retryable};
 
 /// How far back in what was read it is looked whether a document was read before.
@@ -793,9 +793,15 @@ impl Transaction {
         before: Option<u64>,
         limit: usize,
     ) -> Result<(Vec<Entry>, Option<u64>)> {
+        let ledger = self.snapshot.as_ref();
         let nobodys = Trail::default();
-        let trail = self.store.as_ref().map_or(&nobodys, Store::trail);
-        let (sequences, next) = trail.find(self.snapshot.as_ref(), mark, before, limit)?;
+        let (sequences, next) = match mark {
+            Mark::About(resource) => {
+                let trail = self.store.as_ref().map_or(&nobodys, Store::trail);
+                trail.find(ledger, resource, before, limit)?
+            }
+            Mark::Alarm(target) => find_alarms(ledger, target, before, limit)?,
+        };
         let mut entries = Vec::new();
         for sequence in sequences {
             entries.append(&mut self.ledger(sequence, 1)?);

@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../schema/postgres/0003.sql"),
     include_str!("../schema/postgres/0004.sql"),
     include_str!("../schema/postgres/0005.sql"),
+    include_str!("../schema/postgres/0006.sql"),
 ];
 
 const NUMBER: &str = "CREATE TABLE IF NOT EXISTS schema_number (

@@ -429,6 +429,14 @@ impl Snapshot for Glance {
         self.known(None)
     }
 
+    fn alarms(&self, _: &str, _: i64, _: i64) -> Result<Vec<i64>, StoreError> {
+        self.known(None)
+    }
+
+    fn alarms_since(&self) -> Result<i64, StoreError> {
+        self.known(None)
+    }
+
     fn is_empty(&self) -> Result<bool, StoreError> {
         self.known(None)
     }

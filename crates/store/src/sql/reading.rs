@@ -327,6 +327,18 @@ impl Snapshot for Reading {
         query(&self.connection, sql, &[Value::Int(before), Value::Int(limit)], read_ledger_row)
     }
 
+    fn alarms(&self, target: &str, before: i64, limit: i64) -> Result<Vec<i64>, StoreError> {
+        let sql =
+            "SELECT sequence FROM alarms WHERE target = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT $3";
+        let values = [Value::Text(target), Value::Int(before), Value::Int(limit)];
+        query(&self.connection, sql, &values, |row| row.int(0))
+    }
+
+    fn alarms_since(&self) -> Result<i64, StoreError> {
+        let sql = "SELECT value FROM counters WHERE name = 'alarms'";
+        Ok(query_first(&self.connection, sql, &[], |row| row.int(0))?.unwrap_or(i64::MAX))
+    }
+
     fn is_empty(&self) -> Result<bool, StoreError> {
         let sql = "SELECT (SELECT count(*) FROM (SELECT 1 FROM documents LIMIT 1) AS some_document)
              + (SELECT count(*) FROM (SELECT 1 FROM ledger LIMIT 1) AS some_entry)";

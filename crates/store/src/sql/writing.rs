@@ -12,6 +12,7 @@ use crate::ObjectType;
 use crate::batch::{Batch, Condition, DocumentWrite, ObjectWrite, Within};
 use crate::engine::ACCESS_LOG;
 use crate::error::{CommitError, StoreError};
+use crate::trail::alarms;
 
 /// What tells a range of documents from the same range at another time: their number, and their highest revision.
 pub(super) const SEEN: &str = "SELECT count(*), coalesce(max(revision), 0) FROM documents
@@ -307,6 +308,11 @@ fn link(heads: &mut Heads, entries: &mut [Entry]) -> Result<Vec<(i64, Link)>, St
     entries.iter_mut().map(append).collect()
 }
 
+/// Whom an entry's alerts concern, each with the entry's sequence.
+fn alarms_of((entry, (sequence, _)): (&Entry, &(i64, Link))) -> impl Iterator<Item = (String, i64)> {
+    alarms(entry).into_iter().map(|target| (target, *sequence))
+}
+
 /// Writes a batch behind the heads, and moves them.
 fn write(
     connection: &dyn Connection,
@@ -314,6 +320,7 @@ fn write(
     batch: &Batch,
     links: &[(i64, Link)],
 ) -> Result<(), StoreError> {
+    let alarms: Vec<(String, i64)> = batch.entries.iter().zip(links).flat_map(alarms_of).collect();
     let mut statements: Vec<Statement<'_>> = batch.objects.iter().flat_map(write_object).collect();
     let needed = needed_answers(&statements);
     if !batch.documents.is_empty() {
@@ -345,6 +352,12 @@ fn write(
             ],
         ));
     }
+    let alarm = "INSERT INTO alarms (target, sequence) VALUES ($1, $2)";
+    statements.extend(
+        alarms
+            .iter()
+            .map(|(target, sequence)| statement(alarm, [Value::Text(target), Value::Int(*sequence)])),
+    );
     let mut answered = Vec::new();
     connection.run(&statements, &mut |number, _| {
         answered.push(number);

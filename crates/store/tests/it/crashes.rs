@@ -13,8 +13,8 @@ use vault::Edit;
 
 use crate::purging::{hide, purge, purge_all};
 use crate::world::{
-    Engine, ITEM, World, database, edit_item, entry, file, group, item, ledger, now, object, operation, save,
-    store, store_with_item, upload, verify,
+    Engine, ITEM, SUBSCRIPTION, World, database, edit_item, entry, file, group, item, ledger, now, object,
+    operation, save, store, store_with_item, upload, verify,
 };
 
 const FOLDER: &str = "STORE_TEST_FOLDER";
@@ -174,6 +174,55 @@ fn what_is_older_than_checksums_has_none() {
     assert_eq!(found(&old), Object { checksum: None, ..old });
     assert!(new.checksum.is_some());
     assert_eq!(found(&new), new);
+}
+
+#[test]
+fn alarms_from_before_they_were_noted_are_found_too() {
+    let (store, folder) = store();
+    let refuse = |store: &Store| {
+        let refused = ledger::Entry {
+            operation: mua::CriticalOperation::ALL[0].name(),
+            verdict: ledger::Verdict::Refused,
+            target: format!("{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.RecoveryServices/vaults/v"),
+            ..entry("refused")
+        };
+        store
+            .transact(|tx| {
+                tx.record(refused.clone());
+                tx.record(entry("other"));
+                Ok(())
+            })
+            .unwrap();
+    };
+    (0..3).for_each(|_| refuse(&store));
+    drop(store);
+    let database = rusqlite::Connection::open(folder.path().join("countersign.db")).unwrap();
+    database
+        .execute_batch(
+            "DROP TABLE alarms; DELETE FROM counters WHERE name = 'alarms'; PRAGMA user_version = 6",
+        )
+        .unwrap();
+    drop(database);
+    let store = Store::open(folder.path()).unwrap();
+    refuse(&store);
+    let any = store::Mark::alarm(&arm::ResourceId::root());
+    let (mut found, mut before) = (Vec::new(), None);
+    loop {
+        let (some, next) = store.transact(|tx| tx.marked(&any, before, 2)).unwrap();
+        found.extend(some.iter().map(|entry| entry.sequence));
+        before = next;
+        if before.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, [6, 4, 2, 0]);
+    // And once more, as a migration may be.
+    drop(store);
+    let database = rusqlite::Connection::open(folder.path().join("countersign.db")).unwrap();
+    database.pragma_update(None, "user_version", 6).unwrap();
+    drop(database);
+    let store = Store::open(folder.path()).unwrap();
+    assert_eq!(store.transact(|tx| tx.marked(&any, None, 9)).unwrap().0.len(), 4);
 }
 
 #[test]
