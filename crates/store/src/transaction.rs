@@ -1,5 +1,7 @@
 //! One decision: what it reads, what it wants written, and what it says in the ledger.
 
+mod making;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -19,7 +21,6 @@ use vault::{
 use crate::batch::{Batch, Condition, DocumentWrite, Fingerprint, ObjectWrite, Row, Within, Written, read};
 use crate::document::{Document, Free};
 use crate::engine::{LedgerRow, ObjectRow, Snapshot};
-use crate::made::{Made, Parts};
 use crate::object::kept_in_order;
 use crate::past::Arrivals;
 use crate::trail::{Mark, Trail, find_alarms};
@@ -151,86 +152,6 @@ impl Transaction {
     pub fn glance_below<D: Document>(&self, scope: &ResourceId) -> Result<Vec<D>> {
         let (lower, upper) = below(scope);
         self.snapshot.range(D::KIND, &lower, &upper)?.iter().map(Row::read).collect()
-    }
-
-    /// What is made of a part of each document of the kind below this resource, in key order. It is kept until one of them
-    /// changes, and then only those that did are read again. Writes of this decision are not among them.
-    pub fn made_below<D, P, M>(
-        &mut self,
-        scope: &ResourceId,
-        part: impl Fn(D) -> P,
-        make: impl FnOnce(Vec<P>) -> M,
-    ) -> Result<Arc<M>>
-    where
-        D: Document,
-        P: Clone + Send + Sync + 'static,
-        M: Send + Sync + 'static,
-    {
-        let (lower, upper) = below(scope);
-        let seen = self.snapshot.seen(D::KIND, &lower, &upper)?;
-        let condition = Condition::Range { kind: D::KIND, lower: lower.clone(), upper: upper.clone(), seen };
-        self.batch.conditions.push(condition);
-        self.made(lower, &upper, seen, part, make)
-    }
-
-    /// As [`made_below`](Self::made_below), but not part of the commit's condition: for what stays right whatever of it
-    /// changes.
-    pub fn glance_made_below<D, P, M>(
-        &self,
-        scope: &ResourceId,
-        part: impl Fn(D) -> P,
-        make: impl FnOnce(Vec<P>) -> M,
-    ) -> Result<Arc<M>>
-    where
-        D: Document,
-        P: Clone + Send + Sync + 'static,
-        M: Send + Sync + 'static,
-    {
-        let (lower, upper) = below(scope);
-        let seen = self.snapshot.seen(D::KIND, &lower, &upper)?;
-        self.made(lower, &upper, seen, part, make)
-    }
-
-    /// What is made of a range that has this fingerprint.
-    fn made<D, P, M>(
-        &self,
-        lower: String,
-        upper: &str,
-        seen: Fingerprint,
-        part: impl Fn(D) -> P,
-        make: impl FnOnce(Vec<P>) -> M,
-    ) -> Result<Arc<M>>
-    where
-        D: Document,
-        P: Clone + Send + Sync + 'static,
-        M: Send + Sync + 'static,
-    {
-        let before = self.store.as_ref().and_then(|store| store.made().find::<P, M>(&lower));
-        if let Some(made) = before.as_ref().filter(|made| made.seen == seen) {
-            return Ok(Arc::clone(&made.whole));
-        }
-        let read = |rows: Vec<Row>, parts: &mut Parts<P>| {
-            rows.iter().try_for_each(|row| {
-                let end = row.key().strip_prefix(&lower).unwrap_or(row.key());
-                parts.insert(end.into(), part(row.read()?));
-                Ok::<(), Error>(())
-            })
-        };
-        let mut parts = Parts::new();
-        if let Some(made) = before.filter(|made| made.seen.highest < seen.highest) {
-            parts = made.parts.clone();
-            read(self.snapshot.changed(D::KIND, &lower, upper, made.seen.highest)?, &mut parts)?;
-        }
-        // With those that changed since, there are as many as there should be: unless one is gone, these are all.
-        if i64::try_from(parts.len()) != Ok(seen.count) {
-            parts.clear();
-            read(self.snapshot.range(D::KIND, &lower, upper)?, &mut parts)?;
-        }
-        let whole = Arc::new(make(parts.values().cloned().collect()));
-        if let Some(store) = &self.store {
-            store.made().keep(lower, Made { seen, parts, whole: Arc::clone(&whole) });
-        }
-        Ok(whole)
     }
 
     /// All documents of the kind with this second key, in key order. Writes of this decision are not among them.
