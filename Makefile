@@ -42,14 +42,16 @@ nightly: restic
 	$(MAKE) simulate SEEDS=0..5000
 
 # The real az CLI, the Azure SDKs, restic and Chromium against a real process; and several processes on one PostgreSQL server.
-# The portal in Chromium runs beside the rest, which waits most of the time. ONLY="-k words" picks tests.
+# What needs no PostgreSQL and takes long runs beside the rest, the portal in Chromium above all: most of it waits. ONLY="-k words"
+# picks tests.
+BESIDE := $(addprefix tests/acceptance/,portal test_damage.py test_full_disk.py test_import.py test_views.py)
 PYTEST := env COUNTERSIGN_BIN=target/debug/countersign target/test-tools/venv/bin/pytest
 acceptance:
 	scripts/install-test-tools
 	cargo build --locked -p countersign
-	@$(PYTEST) tests/acceptance/portal $(ONLY) >target/portal.log 2>&1 & portal=$$!; \
-	scripts/with-postgres $(PYTEST) tests/acceptance --ignore=tests/acceptance/portal $(ONLY); rest=$$?; \
-	wait $$portal; portal=$$?; cat target/portal.log; exit $$((rest | portal))
+	@$(PYTEST) $(BESIDE) $(ONLY) >target/beside.log 2>&1 & beside=$$!; \
+	scripts/with-postgres $(PYTEST) tests/acceptance $(addprefix --ignore=,$(BESIDE)) $(ONLY); rest=$$?; \
+	wait $$beside; beside=$$?; cat target/beside.log; exit $$((rest | beside))
 
 # Only the part of it that looks at the portal, in Chromium. The pages' pictures are in target/portal/screens; UPDATE=1 agrees
 # to how the pages read now.
