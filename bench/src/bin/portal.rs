@@ -21,7 +21,7 @@ use rbac::role_ids;
 use server::app::App;
 use store::Transaction;
 use uuid::Uuid;
-use vault::{Container, Edit, Job, ProtectedItem, Protection, RecoveryPoint, Vault, VaultChange};
+use vault::{Container, Edit, Job, ProtectedItem, Protection, RecoveryPoint, Vault, VaultChange, vault_of};
 
 /// As the program has it.
 #[global_allocator]
@@ -35,8 +35,6 @@ const TOGETHER: usize = 500;
 const MANY: usize = 100;
 const ITEMS: usize = 10;
 const FEW: usize = 14;
-/// How many segments the id of a vault has.
-const VAULT_SEGMENTS: usize = 8;
 /// Who looks: the owner of the vaults' subscription, and as a guest a reader of the guard.
 const ALICE: ObjectId = ObjectId(Uuid::from_u128(0xa11ce));
 const ALICE_THERE: ObjectId = ObjectId(Uuid::from_u128(0xa11cf));
@@ -293,7 +291,7 @@ fn backup(
         written_by: "bench".into(),
     };
     apply(tx, VaultChange::recovery_point(point))?;
-    tx.put(&Job::about(item, &item.id.first(VAULT_SEGMENTS), &app.edge.uuid().to_string(), "Backup", at)?)?;
+    tx.put(&Job::about(item, &vault_of(&item.id), &app.edge.uuid().to_string(), "Backup", at)?)?;
     tx.record(entry);
     Ok(())
 }

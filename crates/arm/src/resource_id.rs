@@ -146,6 +146,13 @@ impl ResourceId {
         Some(self.first(4))
     }
 
+    /// The resource that lies in a resource group by itself, such as a vault or a guard, and that this id is or names
+    /// something in.
+    pub fn tracked(&self) -> Option<Self> {
+        (self.resource_group_name().is_some() && self.segments().count() >= TRACKED)
+            .then(|| self.first(TRACKED))
+    }
+
     /// The type of a resource, e.g. `Microsoft.RecoveryServices/vaults/backupPolicies`, read from its last
     /// `providers` segment; `None` for ids that name no provider's resource.
     pub fn resource_type(&self) -> Option<String> {
@@ -282,6 +289,8 @@ impl<'a> Iterator for Steps<'a> {
 }
 
 const PROVIDERS: &str = "/providers/";
+/// How many segments the id of a resource in a resource group has.
+const TRACKED: usize = 8;
 
 /// Where the step ends that starts here, which is not the first one.
 fn next_end(text: &str, start: usize, pairs: bool) -> usize {
@@ -425,6 +434,16 @@ mod tests {
         }
         assert_eq!(ResourceId::root().first(0), ResourceId::root());
         assert_eq!(ResourceId::root().first(3), ResourceId::root());
+    }
+
+    #[test]
+    fn what_lies_in_a_resource_group_by_itself_is_found_from_below() {
+        let vault = id(VAULT);
+        assert_eq!(vault.tracked(), Some(vault.clone()));
+        assert_eq!(vault.child("backupPolicies/p").unwrap().tracked(), Some(vault.clone()));
+        assert_eq!(vault.first(7).tracked(), None);
+        let elsewhere = "/providers/Microsoft.Management/managementGroups/g/providers/Microsoft.Authorization/roleAssignments/a";
+        assert_eq!(id(elsewhere).tracked(), None);
     }
 
     #[test]

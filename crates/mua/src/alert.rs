@@ -261,8 +261,7 @@ fn is(entry: &Entry, operation: &str) -> bool {
 
 /// The resource of a kind that an id is, or lies below.
 fn within(id: &str, resource_type: &str) -> Option<ResourceId> {
-    let id = ResourceId::parse(id).ok()?.first(8);
-    id.is_of_type(resource_type).then_some(id)
+    ResourceId::parse(id).ok()?.tracked().filter(|id| id.is_of_type(resource_type))
 }
 
 fn vault_of(entry: &Entry) -> Option<ResourceId> {

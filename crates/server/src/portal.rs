@@ -28,6 +28,7 @@ mod items;
 mod ledger;
 mod link;
 mod moment;
+mod places;
 mod posted;
 mod privileged;
 mod session;

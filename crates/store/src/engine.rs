@@ -3,6 +3,8 @@
 //! Everything else, which documents there are and what a decision may write, lies above this line; connections,
 //! statements and the files of a database below it. Each engine passes the same suite.
 
+use ledger::Entry;
+
 use crate::batch::{Batch, Fingerprint, Row, Within};
 use crate::error::{CommitError, StoreError};
 
@@ -259,4 +261,10 @@ pub(crate) struct LedgerRow {
     pub(crate) canonical: Vec<u8>,
     pub(crate) leaf: Vec<u8>,
     pub(crate) chain: Vec<u8>,
+}
+
+impl LedgerRow {
+    pub(crate) fn read(&self) -> Result<Entry, StoreError> {
+        Entry::parse(&self.canonical).map_err(|error| StoreError::Corrupt(error.to_string()))
+    }
 }

@@ -59,9 +59,7 @@ impl Inspector {
     pub fn entries(&self, from: u64, limit: u32) -> Result<Vec<Entry>, StoreError> {
         let from = i64::try_from(from).unwrap_or(i64::MAX);
         let rows = self.snapshot.ledger(from, i64::from(limit))?;
-        let parse =
-            |row: &LedgerRow| Entry::parse(&row.canonical).map_err(|e| StoreError::Corrupt(e.to_string()));
-        rows.iter().map(parse).collect()
+        rows.iter().map(LedgerRow::read).collect()
     }
 
     /// Everything in the outbox, the oldest first.

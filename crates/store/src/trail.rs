@@ -13,9 +13,8 @@ use ledger::Entry;
 use parking_lot::Mutex;
 
 use crate::engine::{LedgerRow, Snapshot};
+use crate::error::StoreError;
 
-/// How many segments a resource's id has that lies in a resource group by itself: a vault or a guard.
-const RESOURCE_SEGMENTS: usize = 8;
 /// Entries read at a time.
 const CHUNK: i64 = 500;
 /// How many entries one question looks through at the least, and reads at the most: so far back the stretch grows. With the
@@ -66,12 +65,21 @@ fn resources(entry: &Entry) -> BTreeSet<String> {
 
 /// The vault or guard that a scope is or lies in.
 fn resource(scope: &ResourceId) -> Option<String> {
-    let segments = scope.segments().take(RESOURCE_SEGMENTS).count();
-    (segments == RESOURCE_SEGMENTS).then(|| scope.first(RESOURCE_SEGMENTS).folded().to_string())
+    scope.tracked().map(|resource| resource.folded().to_string())
 }
 
-/// Sequences of entries, newest first, and before which to go on looking if there may be more.
-pub(crate) type Found = (Vec<u64>, Option<u64>);
+/// Entries, newest first, and before which to go on looking if there may be more.
+pub(crate) type Found = (Vec<Entry>, Option<u64>);
+
+/// So many entries before one of the ledger or its end.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) fn find_any(ledger: &dyn Snapshot, before: Option<u64>, limit: usize) -> Result<Found> {
+    let rows = ledger.ledger_back(before.map_or(i64::MAX, position), count(limit))?;
+    let next = rows.last().map(sequence).filter(|_| rows.len() == limit);
+    Ok((rows.iter().map(LedgerRow::read).collect::<Result<_, _>>()?, next))
+}
 
 /// Looks for so many entries that raise an alert of somebody, before one of the ledger or its end. Those from before the
 /// database knew of alarms are read, up to [`MOST`].
@@ -85,11 +93,10 @@ pub(crate) fn find_alarms(
     limit: usize,
 ) -> Result<Found> {
     let before = before.map_or(i64::MAX, position);
-    let known = ledger.alarms(target, before, i64::try_from(limit).unwrap_or(i64::MAX))?;
-    let mut found: Vec<u64> = known.into_iter().map(unsigned).collect();
+    let known = ledger.alarms(target, before, count(limit))?;
+    let mut found = known.iter().map(|at| entry(ledger, *at)).collect::<Result<Vec<_>>>()?;
     if found.len() == limit {
-        let last = found.last().copied();
-        return Ok((found, last));
+        return Ok((found, known.last().copied().map(unsigned)));
     }
     let unknown = ledger.alarms_since()?.min(before);
     if unknown == 0 {
@@ -140,14 +147,18 @@ impl Trail {
         }
         loop {
             let found: Vec<u64> = stretch.before(resource, before).take(limit).collect();
-            if found.len() == limit {
-                let last = found.last().copied();
-                return Ok((found, last));
-            }
-            if stretch.low == 0 || stretch.len() >= MOST {
-                return Ok((found, Some(stretch.low).filter(|low| *low > 0)));
-            }
-            stretch.grow_back(ledger)?;
+            let next = match found.last() {
+                Some(last) if found.len() == limit => Some(*last),
+                _ if stretch.low == 0 => None,
+                _ if stretch.len() >= MOST => Some(stretch.low),
+                _ => {
+                    stretch.grow_back(ledger)?;
+                    continue;
+                }
+            };
+            drop(stretch);
+            let entries = found.into_iter().map(|at| entry(ledger, position(at)));
+            return Ok((entries.collect::<Result<_>>()?, next));
         }
     }
 }
@@ -162,9 +173,7 @@ fn look_through(ledger: &dyn Snapshot, mark: &Mark, before: u64, limit: usize) -
         }
         for row in &rows {
             at = sequence(row);
-            if mark.is_of(&read(row)?) {
-                found.push(at);
-            }
+            found.extend(Some(row.read()?).filter(|entry| mark.is_of(entry)));
             if found.len() == limit {
                 return Ok((found, Some(at)));
             }
@@ -223,7 +232,7 @@ impl Stretch {
     }
 
     fn take_in(&mut self, row: &LedgerRow) -> Result<()> {
-        for resource in resources(&read(row)?) {
+        for resource in resources(&row.read()?) {
             self.concerning.entry(resource).or_default().insert(sequence(row));
         }
         Ok(())
@@ -235,8 +244,11 @@ impl Stretch {
     }
 }
 
-fn read(row: &LedgerRow) -> Result<Entry> {
-    Entry::parse(&row.canonical).map_err(|error| arm::Error::internal(error.to_string()))
+/// The entry with this sequence.
+fn entry(ledger: &dyn Snapshot, sequence: i64) -> Result<Entry> {
+    let row = ledger.ledger(sequence, 1)?.pop().filter(|row| row.sequence == sequence);
+    let missing = || StoreError::Corrupt(format!("the ledger has no entry {sequence}"));
+    Ok(row.ok_or_else(missing)?.read()?)
 }
 
 fn sequence(row: &LedgerRow) -> u64 {
@@ -249,6 +261,10 @@ fn unsigned(sequence: i64) -> u64 {
 
 fn position(sequence: u64) -> i64 {
     i64::try_from(sequence).unwrap_or(i64::MAX)
+}
+
+fn count(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -266,7 +282,7 @@ mod tests {
             (stretch.low, stretch.high)
         };
         let mark = Mark::About("nobody".into());
-        let ask = |before| store.transact(|tx| tx.marked(&mark, before, 1)).unwrap();
+        let ask = |before| store.transact(|tx| tx.marked(Some(&mark), before, 1)).unwrap();
         let say = |count: usize| {
             let said = |tx: &mut crate::Transaction| {
                 (0..count).for_each(|_| tx.record(crate::access::tests::entry()));

@@ -23,7 +23,7 @@ use crate::document::{Document, Free};
 use crate::engine::{LedgerRow, ObjectRow, Snapshot};
 use crate::object::kept_in_order;
 use crate::past::Arrivals;
-use crate::trail::{Mark, Trail, find_alarms};
+use crate::trail::{Mark, Trail, find_alarms, find_any};
 use crate::{Access, DeletedObject, Object, ObjectType, Past, Purged, Store, retryable};
 
 /// How far back in what was read it is looked whether a document was read before.
@@ -705,29 +705,22 @@ impl Transaction {
         read_entries(&self.snapshot.ledger_back(before, i64::from(limit))?)
     }
 
-    /// So many entries of the ledger with a mark before a sequence, or the last ones, newest first; and before which to go on
-    /// looking, if there may be more. One question looks only so far back: that it found fewer does not mean that there are
-    /// no more.
+    /// So many entries of the ledger before a sequence, or the last ones, newest first, those with a mark or all; and before
+    /// which to go on looking, if there may be more. One question looks only so far back: that it found fewer does not mean
+    /// that there are no more.
     pub fn marked(
         &self,
-        mark: &Mark,
+        mark: Option<&Mark>,
         before: Option<u64>,
         limit: usize,
     ) -> Result<(Vec<Entry>, Option<u64>)> {
         let ledger = self.snapshot.as_ref();
-        let nobodys = Trail::default();
-        let (sequences, next) = match mark {
-            Mark::About(resource) => {
-                let trail = self.store.as_ref().map_or(&nobodys, Store::trail);
-                trail.find(ledger, resource, before, limit)?
-            }
-            Mark::Alarm(target) => find_alarms(ledger, target, before, limit)?,
-        };
-        let mut entries = Vec::new();
-        for sequence in sequences {
-            entries.append(&mut self.ledger(sequence, 1)?);
+        match (mark, &self.store) {
+            (None, _) => find_any(ledger, before, limit),
+            (Some(Mark::Alarm(target)), _) => find_alarms(ledger, target, before, limit),
+            (Some(Mark::About(resource)), Some(store)) => store.trail().find(ledger, resource, before, limit),
+            (Some(Mark::About(resource)), None) => Trail::default().find(ledger, resource, before, limit),
         }
-        Ok((entries, next))
     }
 
     /// Whether nothing was ever stored.
@@ -784,7 +777,5 @@ fn to_json(document: &impl Serialize) -> Result<String> {
 }
 
 fn read_entries(rows: &[LedgerRow]) -> Result<Vec<Entry>> {
-    let parse =
-        |row: &LedgerRow| Entry::parse(&row.canonical).map_err(|error| Error::internal(error.to_string()));
-    rows.iter().map(parse).collect()
+    Ok(rows.iter().map(LedgerRow::read).collect::<Result<_, _>>()?)
 }

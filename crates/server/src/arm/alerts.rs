@@ -63,7 +63,7 @@ fn list(call: &mut Call<'_>) -> Result<Reply> {
     let mark = Mark::alarm(&within.scope);
     let (mut value, mut next, mut read) = (Vec::new(), None, 0);
     'all: while read < MOST {
-        let (entries, rest) = call.tx.marked(&mark, position.map(Position::before), asked.page)?;
+        let (entries, rest) = call.tx.marked(Some(&mark), position.map(Position::before), asked.page)?;
         read += entries.len();
         for entry in &entries {
             if earliest.is_some_and(|earliest| entry.at < earliest) {

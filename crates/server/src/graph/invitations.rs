@@ -32,14 +32,9 @@ pub fn create(ask: &mut Ask<'_>) -> Result<Reply> {
     let home = at_home(ask, &upn)?;
     let here = users::tenant(ask)?;
     let mut guest = home.as_guest_of(&here, ObjectId(ask.edge.uuid()), ask.now)?;
-    let namesakes: Vec<User> = ask.tx.find(guest.upn.folded())?;
-    match namesakes.into_iter().find(|other| other.tenant == here.id) {
+    match users::namesake(ask, &guest)? {
         Some(known) if known.home == guest.home => guest = known,
-        Some(_) => {
-            return Err(bad(
-                "Another object with the same value for property userPrincipalName already exists.",
-            ));
-        }
+        Some(_) => return Err(users::taken()),
         None => {
             guest.display_name = name.unwrap_or(guest.display_name);
             ask.tx.put(&guest)?;

@@ -48,15 +48,25 @@ pub fn create(ask: &mut Ask<'_>) -> Result<Reply> {
     user.enabled = enabled.ok_or_else(|| body.missing("accountEnabled"))?;
     user.mail = mail(&body)?;
     user.password = ask.password.take();
-    let namesakes: Vec<User> = ask.tx.find(user.upn.folded())?;
-    if namesakes.iter().any(|other| other.tenant == user.tenant) {
-        return Err(bad("Another object with the same value for property userPrincipalName already exists."));
+    if namesake(ask, &user)?.is_some() {
+        return Err(taken());
     }
     ask.tx.put(&user)?;
     let facts = [("userPrincipalName", user.upn.to_string())];
     ask.record("directory.users.create", user.id, "a user was created", &facts);
     let answer = shape::user(&Principal::from(&user));
     Ok(Reply::created(objects::entity(ask, PrincipalKind::User, answer)))
+}
+
+/// Who has the same user name in the same directory.
+pub(super) fn namesake(ask: &mut Ask<'_>, user: &User) -> Result<Option<User>> {
+    let all: Vec<User> = ask.tx.find(user.upn.folded())?;
+    Ok(all.into_iter().find(|other| other.tenant == user.tenant))
+}
+
+/// That a user name is somebody else's.
+pub(super) fn taken() -> Error {
+    bad("Another object with the same value for property userPrincipalName already exists.")
 }
 
 /// Enables or disables a user, or renames one. A disabled user is out with the next request, in every tenant that

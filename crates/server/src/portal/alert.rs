@@ -6,10 +6,11 @@ use arm::Result;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::ask::{Part, Query};
+use super::ask::{Part, Query, if_shown};
 use super::ledger::entry::story;
 use super::link;
 use super::moment::Moment;
+use super::places;
 use super::viewer::Viewer;
 use super::words::{name_of, short_ids};
 
@@ -21,6 +22,9 @@ pub const SEVERITIES: [(&str, &str, &str); 5] = [
     ("Sev3", "Informational", "info"),
     ("Sev4", "Verbose", "quiet"),
 ];
+
+/// How many single things of a subscription are asked at the most, for whoever may not read its alerts as a whole.
+const SINGLE: usize = 50;
 
 /// An alert.
 #[derive(Clone, Deserialize)]
@@ -91,6 +95,24 @@ impl Viewer {
     /// What ARM answers.
     pub async fn alerts(&self, scope: &str, query: Query<'_>) -> Result<Part<Alert>> {
         self.part(&alerts_at(scope), query).await
+    }
+
+    /// The newest alerts of a subscription that nobody has looked after. Whoever may not read them as a whole is told those
+    /// of single things.
+    ///
+    /// # Errors
+    /// What ARM answers.
+    pub async fn new_alerts(&self, subscription: &str) -> Result<Vec<Alert>> {
+        const NEW: Query<'_> = &[("alertState", "New"), ("pageCount", "250")];
+        if let Some(all) = if_shown(self.alerts(subscription, NEW).await)? {
+            return Ok(all.entries);
+        }
+        let mut alerts = Vec::new();
+        for resource in places::resources(self, subscription).await?.iter().take(SINGLE) {
+            let some = if_shown(self.alerts(&resource.id, NEW).await)?;
+            alerts.extend(some.into_iter().flat_map(|some| some.entries));
+        }
+        Ok(alerts)
     }
 }
 

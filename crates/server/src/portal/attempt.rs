@@ -109,7 +109,7 @@ impl Viewer {
 
     async fn wait_for_consent(&self, draft: Draft, refusal: Value) -> Result<Response> {
         let draft = Draft { refusal, ..draft };
-        let page = format!("/portal/attempts/{}", draft.id);
+        let page = page_of(&draft);
         self.app.decide(move |tx| tx.put(&draft)).await?;
         Ok(Redirect::to(&page).into_response())
     }
@@ -221,7 +221,7 @@ pub async fn show(viewer: Viewer, Path(id): Path<String>, Query(typed): Query<Ty
 pub async fn act(Path(id): Path<String>, Posted { viewer, form }: Posted) -> Response {
     let page = async {
         let draft = viewer.draft(&id).await?;
-        let here = format!("/portal/attempts/{}", draft.id);
+        let here = page_of(&draft);
         match form.get("do") {
             Some("ask") => {
                 let typed = Typed {
@@ -244,6 +244,10 @@ pub async fn act(Path(id): Path<String>, Posted { viewer, form }: Posted) -> Res
         }
     };
     viewer.answer(page.await)
+}
+
+fn page_of(draft: &Draft) -> String {
+    format!("/portal/attempts/{}", draft.id)
 }
 
 async fn go_on(viewer: &Viewer, draft: Draft) -> Result<Response> {
@@ -282,7 +286,7 @@ async fn ask(viewer: &Viewer, draft: &Draft, typed: Typed) -> Result<Response> {
                 }
                 _ => "The role is active. You can go on.",
             };
-            Ok(viewer.done(&format!("/portal/attempts/{}", draft.id), what))
+            Ok(viewer.done(&page_of(draft), what))
         }
         Err(error) => explain(viewer, draft, typed, Some(&error)).await,
     }
@@ -294,7 +298,7 @@ async fn explain(viewer: &Viewer, draft: &Draft, typed: Typed, error: Option<&Er
     let standing = viewer.standing(&refusal.missing_action, guard).await?;
     let operation =
         CriticalOperation::by_name(&refusal.operation).map_or(refusal.operation.as_str(), |o| o.title());
-    let here = typed.kept(&format!("/portal/attempts/{}", draft.id));
+    let here = typed.kept(&page_of(draft));
     let page = AttemptPage {
         frame: viewer.frame(Section::Vaults, "This needs somebody else’s consent").live(),
         draft,

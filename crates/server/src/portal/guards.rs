@@ -10,7 +10,6 @@ mod list;
 mod new;
 mod operations;
 mod overview;
-pub mod places;
 mod principals;
 mod properties;
 mod table;
@@ -30,8 +29,6 @@ use crate::app::App;
 
 /// What guards are in ARM.
 pub const GUARD_TYPE: &str = "Microsoft.DataProtection/resourceGuards";
-/// How many segments the id of a guard has.
-const SEGMENTS: usize = 8;
 /// The first page of this part.
 const LIST: &str = "/portal/guards";
 
@@ -135,13 +132,27 @@ impl Guard {
     }
 }
 
+/// The guards that the viewer may read, each with the name of its directory.
+///
+/// # Errors
+/// What ARM answers.
+pub async fn of_viewer(viewer: &Viewer) -> Result<Vec<(Guard, String)>> {
+    let mut guards = Vec::new();
+    for account in viewer.directories() {
+        let found: Vec<Guard> =
+            viewer.list_in(Some(account.tenant), &format!("/providers/{GUARD_TYPE}"), &[]).await?;
+        guards.extend(found.into_iter().map(|guard| (guard, account.directory.clone())));
+    }
+    Ok(guards)
+}
+
 /// Reads the guard that the address of a page names.
 ///
 /// # Errors
 /// `ResourceNotFound` for what is no guard's id; what ARM answers.
 async fn read_guard(viewer: &Viewer, path: &str) -> Result<Guard> {
     let id = ResourceId::parse(path)?;
-    if !id.is_of_type(GUARD_TYPE) || id.segments().count() != SEGMENTS {
+    if !id.is_of_type(GUARD_TYPE) || id.tracked().as_ref() != Some(&id) {
         return Err(Error::not_found("ResourceNotFound", "The address names no Resource Guard."));
     }
     viewer.read(id.as_str(), &[]).await

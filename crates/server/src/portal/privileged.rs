@@ -26,7 +26,7 @@ use serde::Deserialize;
 use super::consent::Schedule;
 use super::link;
 use super::shell::{Frame, Section};
-use super::viewer::{Account, Viewer};
+use super::viewer::Viewer;
 use super::words::name_of;
 use crate::app::App;
 use crate::portal::ask::authorization;
@@ -169,17 +169,6 @@ impl Viewer {
             all.extend(found.into_iter().map(held));
         }
         Ok(all)
-    }
-
-    /// The viewer's directories, each by the account that asks there: somebody may have several in one.
-    fn directories(&self) -> Vec<&Account> {
-        let mut accounts: Vec<&Account> = Vec::new();
-        for account in &self.accounts {
-            if accounts.iter().all(|known| known.tenant != account.tenant) {
-                accounts.push(account);
-            }
-        }
-        accounts
     }
 
     /// The directory that owns a scope, for somebody whom it lets in.

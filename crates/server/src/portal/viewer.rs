@@ -73,6 +73,17 @@ impl Viewer {
         self.accounts.iter().find(|account| account.tenant == tenant)
     }
 
+    /// The viewer's directories, each by the account that asks there: somebody may have several in one.
+    pub fn directories(&self) -> Vec<&Account> {
+        let mut accounts: Vec<&Account> = Vec::new();
+        for account in &self.accounts {
+            if accounts.iter().all(|known| known.tenant != account.tenant) {
+                accounts.push(account);
+            }
+        }
+        accounts
+    }
+
     /// Who is behind the session, the same in every directory.
     pub fn person(&self) -> String {
         self.session.sign_in.person.to_string()

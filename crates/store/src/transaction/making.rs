@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arm::{Error, ResourceId, Result};
 
 use super::{Transaction, below};
-use crate::batch::{Condition, Fingerprint, Row};
+use crate::batch::{Condition, Row};
 use crate::document::Document;
 use crate::made::{Made, Parts};
 
@@ -23,11 +23,9 @@ impl Transaction {
         P: Clone + Send + Sync + 'static,
         M: Send + Sync + 'static,
     {
-        let (lower, upper) = below(scope);
-        let seen = self.snapshot.seen(D::KIND, &lower, &upper)?;
-        let condition = Condition::Range { kind: D::KIND, lower: lower.clone(), upper: upper.clone(), seen };
+        let (made, condition) = self.make_below(scope, part, make)?;
         self.batch.conditions.push(condition);
-        self.made(lower, &upper, seen, part, make)
+        Ok(made)
     }
 
     /// As [`made_below`](Self::made_below), but not part of the commit's condition: for what stays right whatever of it
@@ -43,28 +41,27 @@ impl Transaction {
         P: Clone + Send + Sync + 'static,
         M: Send + Sync + 'static,
     {
-        let (lower, upper) = below(scope);
-        let seen = self.snapshot.seen(D::KIND, &lower, &upper)?;
-        self.made(lower, &upper, seen, part, make)
+        Ok(self.make_below(scope, part, make)?.0)
     }
 
-    /// What is made of a range that has this fingerprint.
-    fn made<D, P, M>(
+    /// What is made of them, and the condition under which it still is.
+    fn make_below<D, P, M>(
         &self,
-        lower: String,
-        upper: &str,
-        seen: Fingerprint,
+        scope: &ResourceId,
         part: impl Fn(D) -> P,
         make: impl FnOnce(Vec<P>) -> M,
-    ) -> Result<Arc<M>>
+    ) -> Result<(Arc<M>, Condition)>
     where
         D: Document,
         P: Clone + Send + Sync + 'static,
         M: Send + Sync + 'static,
     {
+        let (lower, upper) = below(scope);
+        let seen = self.snapshot.seen(D::KIND, &lower, &upper)?;
+        let condition = Condition::Range { kind: D::KIND, lower: lower.clone(), upper: upper.clone(), seen };
         let before = self.store.as_ref().and_then(|store| store.made().find::<P, M>(&lower));
         if let Some(made) = before.as_ref().filter(|made| made.seen == seen) {
-            return Ok(Arc::clone(&made.whole));
+            return Ok((Arc::clone(&made.whole), condition));
         }
         let read = |rows: Vec<Row>, parts: &mut Parts<P>| {
             rows.iter().try_for_each(|row| {
@@ -76,17 +73,17 @@ impl Transaction {
         let mut parts = Parts::new();
         if let Some(made) = before.filter(|made| made.seen.highest < seen.highest) {
             parts = made.parts.clone();
-            read(self.snapshot.changed(D::KIND, &lower, upper, made.seen.highest)?, &mut parts)?;
+            read(self.snapshot.changed(D::KIND, &lower, &upper, made.seen.highest)?, &mut parts)?;
         }
         // With those that changed since, there are as many as there should be: unless one is gone, these are all.
         if i64::try_from(parts.len()) != Ok(seen.count) {
             parts.clear();
-            read(self.snapshot.range(D::KIND, &lower, upper)?, &mut parts)?;
+            read(self.snapshot.range(D::KIND, &lower, &upper)?, &mut parts)?;
         }
         let whole = Arc::new(make(parts.values().cloned().collect()));
         if let Some(store) = &self.store {
             store.made().keep(lower, Made { seen, parts, whole: Arc::clone(&whole) });
         }
-        Ok(whole)
+        Ok((whole, condition))
     }
 }

@@ -208,7 +208,7 @@ fn alarms_from_before_they_were_noted_are_found_too() {
     let any = store::Mark::alarm(&arm::ResourceId::root());
     let (mut found, mut before) = (Vec::new(), None);
     loop {
-        let (some, next) = store.transact(|tx| tx.marked(&any, before, 2)).unwrap();
+        let (some, next) = store.transact(|tx| tx.marked(Some(&any), before, 2)).unwrap();
         found.extend(some.iter().map(|entry| entry.sequence));
         before = next;
         if before.is_none() {
@@ -222,7 +222,7 @@ fn alarms_from_before_they_were_noted_are_found_too() {
     database.pragma_update(None, "user_version", 6).unwrap();
     drop(database);
     let store = Store::open(folder.path()).unwrap();
-    assert_eq!(store.transact(|tx| tx.marked(&any, None, 9)).unwrap().0.len(), 4);
+    assert_eq!(store.transact(|tx| tx.marked(Some(&any), None, 9)).unwrap().0.len(), 4);
 }
 
 #[test]

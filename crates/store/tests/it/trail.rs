@@ -115,7 +115,7 @@ fn assert_agrees(store: &Store) {
             for limit in [1, 4, 1000] {
                 let (mut found, mut at) = (Vec::new(), before);
                 loop {
-                    let (entries, next) = store.transact(|tx| tx.marked(&mark, at, limit)).unwrap();
+                    let (entries, next) = store.transact(|tx| tx.marked(Some(&mark), at, limit)).unwrap();
                     assert!(entries.len() <= limit);
                     found.extend(entries.iter().map(|entry| entry.sequence));
                     at = next;
@@ -162,7 +162,7 @@ fn one_question_looks_only_so_far_back() {
     let rare_id = ResourceId::parse(&rare).unwrap();
     let mark = Mark::about(&rare_id).unwrap();
     let ask = |before| {
-        let (found, next) = store.transact(|tx| tx.marked(&mark, before, 10)).unwrap();
+        let (found, next) = store.transact(|tx| tx.marked(Some(&mark), before, 10)).unwrap();
         (found.into_iter().map(|entry| entry.sequence).collect::<Vec<u64>>(), next)
     };
     // Nobody pushes an alert out of sight, though: however much else is done, the newest ones are the first to be found.
@@ -176,7 +176,7 @@ fn one_question_looks_only_so_far_back() {
     record("/".into(), 12_000);
     for place in [SUBSCRIPTION, &rare, &place(GUARD)] {
         let mark = Mark::alarm(&ResourceId::parse(place).unwrap());
-        let (found, next) = store.transact(|tx| tx.marked(&mark, None, 10)).unwrap();
+        let (found, next) = store.transact(|tx| tx.marked(Some(&mark), None, 10)).unwrap();
         assert_eq!((found.len(), found[0].sequence, next), (1, 0, None), "{place}");
     }
     let (found, next) = ask(None);

@@ -35,9 +35,12 @@ pub fn look_back<T>(
         (before, _) => before,
     };
     let past = span.from.and_then(|from| from.checked_sub(DISORDER).ok());
+    // Those with a mark are worth reading, and of the others few may be.
+    let limit = if mark.is_some() { page } else { CHUNK };
     let (mut found, mut read) = (Vec::new(), 0);
     while read < MOST {
-        let (entries, next, is_enough) = some(tx, mark, before, page)?;
+        let (entries, next) = tx.marked(mark, before, limit)?;
+        let is_enough = entries.len() < limit;
         read += entries.len();
         for entry in entries {
             before = Some(entry.sequence);
@@ -58,24 +61,6 @@ pub fn look_back<T>(
         }
     }
     Ok((found, before))
-}
-
-/// Some entries before one of the ledger, before which to go on if there are more, and whether that was all that one answer
-/// looks through.
-fn some(
-    tx: &Transaction,
-    mark: Option<&Mark>,
-    before: Option<u64>,
-    page: usize,
-) -> Result<(Vec<Entry>, Option<u64>, bool)> {
-    let Some(mark) = mark else {
-        let entries = tx.ledger_back(before, CHUNK as u32)?;
-        let next = entries.last().map(|last| last.sequence).filter(|_| entries.len() == CHUNK);
-        return Ok((entries, next, false));
-    };
-    let (entries, next) = tx.marked(mark, before, page)?;
-    let is_enough = entries.len() < page;
-    Ok((entries, next, is_enough))
 }
 
 /// The entry before which all lie that were made until a time. An entry made until then has none before it that is later

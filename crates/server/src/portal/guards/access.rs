@@ -14,8 +14,8 @@ use axum::Router;
 use axum::routing::get;
 use serde::Deserialize;
 
-use super::places::sort_of;
 use crate::app::App;
+use crate::portal::places::sort_of;
 use crate::portal::shell::{Frame, Section};
 use crate::portal::viewer::Viewer;
 use crate::portal::{link, vaults};

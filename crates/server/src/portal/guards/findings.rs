@@ -9,13 +9,13 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::access::scope_of;
-use super::places::Names;
 use super::principals::{self, Principal};
 use super::{Guard, frame_of, linked, read_guard};
 use crate::portal::ask::{Part, authorization};
 use crate::portal::consent::Schedule;
 use crate::portal::link;
 use crate::portal::moment::Moment;
+use crate::portal::places::Names;
 use crate::portal::shell::Frame;
 use crate::portal::viewer::Viewer;
 use crate::portal::words::name_of;

@@ -9,11 +9,11 @@ use arm::Result;
 use rbac::{Action, Permission};
 use serde::Deserialize;
 
-use super::places::Names;
 use super::principals::{self, Principal};
 use crate::portal::ask::authorization;
 use crate::portal::consent::Schedule;
 use crate::portal::moment::Moment;
+use crate::portal::places::Names;
 use crate::portal::viewer::Viewer;
 use crate::portal::words;
 

@@ -6,10 +6,11 @@ use axum::extract::{Path, Query};
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::{Guard, frame_of, places, read_guard};
+use super::{Guard, frame_of, read_guard};
 use crate::portal::ask::Part;
 use crate::portal::link;
 use crate::portal::moment::Moment;
+use crate::portal::places;
 use crate::portal::shell::Frame;
 use crate::portal::viewer::Viewer;
 use crate::portal::words::name_of;

@@ -8,14 +8,13 @@ use axum::extract::Query;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::{Guard, linked, places};
+use super::{Guard, linked};
 use crate::portal::link;
+use crate::portal::places;
 use crate::portal::shell::{Frame, Section};
 use crate::portal::viewer::Viewer;
 use crate::portal::words::count;
 
-/// Every guard of a directory that its reader may read.
-const ALL: &str = "/providers/Microsoft.DataProtection/resourceGuards";
 /// How many one page shows.
 const PAGE: usize = 50;
 
@@ -56,16 +55,13 @@ pub async fn show(viewer: Viewer, Query(asked): Query<Asked>) -> Response {
 async fn page(viewer: &Viewer, asked: Asked) -> Result<Response> {
     let names: BTreeMap<String, String> =
         places::of_viewer(viewer).await?.into_iter().map(|place| (place.id, place.name)).collect();
-    let mut lines = Vec::new();
-    for account in &viewer.accounts {
-        let guards: Vec<Guard> = viewer.list_in(Some(account.tenant), ALL, &[]).await?;
-        lines.extend(guards.into_iter().map(|guard| Line {
-            directory: account.directory.clone(),
-            subscription: names.get(&guard.subscription()).cloned().unwrap_or_default(),
-            vaults: 0,
-            guard,
-        }));
-    }
+    let line = |(guard, directory): (Guard, String)| Line {
+        subscription: names.get(&guard.subscription()).cloned().unwrap_or_default(),
+        vaults: 0,
+        directory,
+        guard,
+    };
+    let mut lines: Vec<Line> = super::of_viewer(viewer).await?.into_iter().map(line).collect();
     let any = !lines.is_empty();
     lines.retain(|line| line.matches(&asked.q));
     let more = (lines.len() > (asked.page + 1) * PAGE).then(|| {

@@ -8,12 +8,12 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::places::{self, Place, Resource};
 use super::table::{self, Kind};
 use super::{Guard, LIST, tags};
 use crate::arm::route::Method;
 use crate::login::Form;
 use crate::portal::link;
+use crate::portal::places::{self, Place, Resource};
 use crate::portal::posted::Posted;
 use crate::portal::shell::{Frame, Section, status_of};
 use crate::portal::viewer::Viewer;

@@ -15,6 +15,7 @@ use super::table::{self, Kind};
 use super::{Guard, frame_of, read_guard};
 use crate::arm::route::Method;
 use crate::portal::alert::{Alert, alerts_at};
+use crate::portal::ask::if_shown;
 use crate::portal::link;
 use crate::portal::posted::Posted;
 use crate::portal::shell::Frame;
@@ -93,11 +94,9 @@ pub async fn act(Path(id): Path<String>, Posted { viewer, form }: Posted) -> Res
 
 /// The alerts of the last 30 days that nobody has closed, the newest first; none for whoever may not read them.
 async fn open_alerts(viewer: &Viewer, guard: &Guard) -> Result<Vec<Alert>> {
-    let part = match viewer.alerts(&guard.id, &[("pageCount", "100")]).await {
-        Err(error) if error.kind == ErrorKind::Forbidden => return Ok(Vec::new()),
-        part => part?,
-    };
-    Ok(part.entries.into_iter().filter(|alert| alert.state() != "Closed").take(ALERTS).collect())
+    let part = if_shown(viewer.alerts(&guard.id, &[("pageCount", "100")]).await)?;
+    let alerts = part.map(|part| part.entries).unwrap_or_default();
+    Ok(alerts.into_iter().filter(|alert| alert.state() != "Closed").take(ALERTS).collect())
 }
 
 /// Everybody whose role consents to something that the guard protects, or would once it is active.

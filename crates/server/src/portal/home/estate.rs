@@ -6,7 +6,7 @@
 
 use std::cmp::Reverse;
 
-use arm::{ErrorKind, Result, TenantId};
+use arm::Result;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -14,11 +14,10 @@ use serde_json::Value;
 use super::super::alert::{Alert, SEVERITIES};
 use super::super::link;
 use super::super::moment::Moment;
+use super::super::places;
+use super::super::vaults::vault::{LEVELS, Level, Switch, Vault};
 use super::super::viewer::Viewer;
-use super::super::words::name_of;
 
-/// How many single things of a subscription are asked at the most, for whoever may not read it as a whole.
-const SINGLE: usize = 50;
 /// How many items are asked whether a backup is late: those whose last one is oldest. A late one is an alert, too, however
 /// many there are.
 const DOUBTFUL: usize = 40;
@@ -28,10 +27,10 @@ const SHOWN: usize = 8;
 /// What there is.
 #[derive(Default)]
 pub struct Estate {
-    /// The subscriptions in which the viewer holds a role.
-    pub subscriptions: Vec<Subscription>,
-    /// The vaults that they may read.
-    pub vaults: Vec<Vault>,
+    /// The ids of the subscriptions in which the viewer holds a role.
+    pub subscriptions: Vec<String>,
+    /// The vaults that they may read, each with the name of its directory.
+    pub vaults: Vec<(Vault, String)>,
     /// How many guards they may read.
     pub guards: usize,
     /// Items that are not protected as they should be, the worst first.
@@ -40,37 +39,6 @@ pub struct Estate {
     pub items: usize,
     /// Alerts that nobody has looked at.
     pub alerts: Alerts,
-}
-
-/// A subscription.
-#[derive(Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Subscription {
-    /// Its id.
-    pub subscription_id: String,
-    /// The directory that it is in.
-    #[serde(skip)]
-    pub directory: String,
-}
-
-/// A vault.
-#[derive(Clone, Deserialize)]
-pub struct Vault {
-    id: String,
-    properties: VaultProperties,
-    #[serde(skip)]
-    directory: String,
-}
-
-#[derive(Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct VaultProperties {
-    #[serde(default)]
-    security_settings: Value,
-    #[serde(default)]
-    is_vault_protected_by_resource_guard: bool,
-    #[serde(default)]
-    bcdr_security_level: String,
 }
 
 /// An item that is not protected as it should be.
@@ -179,18 +147,6 @@ struct OutlookProperties {
     is_overdue: bool,
 }
 
-/// A resource of whatever kind.
-#[derive(Deserialize)]
-struct Resource {
-    id: String,
-    #[serde(rename = "type")]
-    kind: String,
-}
-
-const RECOVERY: &str = "Microsoft.RecoveryServices/vaults";
-const BACKUP: &str = "Microsoft.DataProtection/backupVaults";
-const GUARD: &str = "Microsoft.DataProtection/resourceGuards";
-
 impl Viewer {
     /// All that the viewer may read.
     ///
@@ -199,16 +155,18 @@ impl Viewer {
     pub(super) async fn estate(&self) -> Result<Estate> {
         let mut estate = Estate::default();
         let mut alerts = Vec::new();
-        for account in &self.accounts {
-            for mut subscription in self.subscriptions_in(account.tenant).await? {
-                subscription.directory.clone_from(&account.directory);
-                self.look_at(&subscription, &mut estate, &mut alerts).await?;
-                estate.subscriptions.push(subscription);
-            }
+        for place in places::of_viewer(self).await? {
+            let resources = places::resources(self, &place.id).await?;
+            estate.guards += resources.iter().filter(|resource| resource.is_guard()).count();
+            let vaults = Vault::all_in(self, &place.id).await?;
+            estate.vaults.extend(vaults.into_iter().map(|vault| (vault, place.directory.clone())));
+            let placed = |alert| Placed { alert, directory: place.directory.clone() };
+            alerts.extend(self.new_alerts(&place.id).await?.into_iter().map(placed));
+            estate.subscriptions.push(place.id);
         }
         let mut doubtful = Vec::new();
         for vault in &estate.vaults {
-            for item in self.items_of(vault).await? {
+            for item in self.items_of(&vault.0).await? {
                 estate.items += 1;
                 match item.gap() {
                     Standing::Wrong(what) => estate.gaps.push(item.shown(vault, what)),
@@ -233,97 +191,9 @@ impl Viewer {
         Ok(estate)
     }
 
-    /// The subscriptions of a directory in which the viewer holds a role.
-    ///
-    /// # Errors
-    /// What ARM answers.
-    pub async fn subscriptions_in(&self, tenant: TenantId) -> Result<Vec<Subscription>> {
-        self.list_in(Some(tenant), "/subscriptions", &[]).await
-    }
-
-    async fn look_at(
-        &self,
-        subscription: &Subscription,
-        estate: &mut Estate,
-        alerts: &mut Vec<Placed>,
-    ) -> Result<()> {
-        let scope = format!("/subscriptions/{}", subscription.subscription_id);
-        let resources: Vec<Resource> = self.list_if_any(&format!("{scope}/resources"), &[]).await?;
-        estate.guards += resources.iter().filter(|resource| resource.is(GUARD)).count();
-        for kind in [RECOVERY, BACKUP] {
-            let mut vaults = match self.list::<Vault>(&format!("{scope}/providers/{kind}"), &[]).await {
-                Err(error) if error.kind == ErrorKind::Forbidden => {
-                    let mut single = Vec::new();
-                    for vault in resources.iter().filter(|resource| resource.is(kind)).take(SINGLE) {
-                        single.extend(self.read_if_any::<Vault>(&vault.id, &[]).await?);
-                    }
-                    single
-                }
-                outcome => outcome?,
-            };
-            for vault in &mut vaults {
-                vault.directory.clone_from(&subscription.directory);
-            }
-            estate.vaults.append(&mut vaults);
-        }
-        match self.new_alerts(&scope, subscription).await {
-            Err(error) if error.kind == ErrorKind::Forbidden => {
-                for resource in resources.iter().take(SINGLE) {
-                    match self.new_alerts(&resource.id, subscription).await {
-                        Err(error) if error.kind == ErrorKind::Forbidden => {}
-                        outcome => alerts.extend(outcome?),
-                    }
-                }
-            }
-            outcome => alerts.extend(outcome?),
-        }
-        Ok(())
-    }
-
-    async fn new_alerts(&self, scope: &str, subscription: &Subscription) -> Result<Vec<Placed>> {
-        let part = self.alerts(scope, &[("alertState", "New"), ("pageCount", "250")]).await?;
-        let placed = |alert| Placed { alert, directory: subscription.directory.clone() };
-        Ok(part.entries.into_iter().map(placed).collect())
-    }
-
     async fn items_of(&self, vault: &Vault) -> Result<Vec<Item>> {
-        let below = if vault.is_recovery() { "backupProtectedItems" } else { "backupInstances" };
+        let below = if vault.is_backup_vault() { "backupInstances" } else { "backupProtectedItems" };
         self.list_if_any(&format!("{}/{below}", vault.id), &[]).await
-    }
-}
-
-impl Resource {
-    fn is(&self, kind: &str) -> bool {
-        self.kind.eq_ignore_ascii_case(kind)
-    }
-}
-
-impl Vault {
-    fn is_recovery(&self) -> bool {
-        self.id.to_ascii_lowercase().contains("/providers/microsoft.recoveryservices/")
-    }
-
-    fn says(&self, pointer: &str) -> &str {
-        self.properties.security_settings.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-    }
-
-    /// Whether what is deleted is kept for a while.
-    pub fn keeps_deleted(&self) -> bool {
-        let state = self.says("/softDeleteSettings/softDeleteState");
-        let state = if state.is_empty() { self.says("/softDeleteSettings/state") } else { state };
-        !state.is_empty() && !state.eq_ignore_ascii_case("Disabled") && !state.eq_ignore_ascii_case("Off")
-    }
-
-    /// Whether backups cannot be deleted early.
-    pub fn is_immutable(&self) -> bool {
-        let state = self.says("/immutabilitySettings/state");
-        !state.is_empty() && !state.eq_ignore_ascii_case("Disabled")
-    }
-
-    /// Whether a guard protects it.
-    pub fn is_guarded(&self) -> bool {
-        self.properties.is_vault_protected_by_resource_guard
-            || self.says("/multiUserAuthorization") == "Enabled"
     }
 }
 
@@ -352,13 +222,13 @@ impl Item {
         }
     }
 
-    fn shown(&self, vault: &Vault, what: What) -> Gap {
+    fn shown(&self, (vault, directory): &(Vault, String), what: What) -> Gap {
         let properties = &self.properties;
         Gap {
             name: properties.friendly_name.clone().unwrap_or_else(|| self.name.clone()),
             href: link::page("items/overview", &self.id),
-            vault: name_of(&vault.id).to_string(),
-            directory: vault.directory.clone(),
+            vault: vault.name.clone(),
+            directory: directory.clone(),
             what,
             last: properties.last_recovery_point.map(Moment),
         }
@@ -383,19 +253,16 @@ impl Alerts {
 impl Estate {
     /// How many vaults there are of each security level, the best first.
     pub fn levels(&self) -> Vec<(&'static str, usize)> {
-        let count = |level: &'static str| {
-            let of_level = self.vaults.iter().filter(|vault| vault.properties.bcdr_security_level == level);
-            (level, of_level.count())
-        };
-        ["Excellent", "Good", "Fair", "Poor"].map(count).to_vec()
+        let of = |level: &Level| self.vaults.iter().filter(|(vault, _)| vault.level() == *level).count();
+        LEVELS.iter().rev().map(|level| (level.word, of(level))).collect()
     }
 
     /// How many vaults keep what is deleted, are immutable, are protected by a guard.
     pub fn protections(&self) -> [(&'static str, usize); 3] {
-        let count = |of: fn(&Vault) -> bool| self.vaults.iter().filter(|vault| of(vault)).count();
+        let count = |is: fn(&Vault) -> bool| self.vaults.iter().filter(|(vault, _)| is(vault)).count();
         [
-            ("Soft delete", count(Vault::keeps_deleted)),
-            ("Immutability", count(Vault::is_immutable)),
+            ("Soft delete", count(|vault| vault.soft_delete() != Switch::Off)),
+            ("Immutability", count(|vault| vault.immutability() != Switch::Off)),
             ("Multi-user authorization", count(Vault::is_guarded)),
         ]
     }

@@ -38,7 +38,7 @@ impl Viewer {
         let (mut vault, mut guard, mut assign) = (false, false, false);
         for subscription in estate.subscriptions.iter().take(ASKED) {
             let [may_vault, may_guard, may_assign] =
-                self.may_at(&subscription.subscription_id, [VAULT, GUARD, ASSIGN]).await?;
+                self.may_at(subscription, [VAULT, GUARD, ASSIGN]).await?;
             vault |= may_vault;
             guard |= may_guard;
             assign |= may_assign;
@@ -80,12 +80,11 @@ impl Viewer {
     }
 
     /// Whether the viewer may do these at a subscription.
-    async fn may_at<const N: usize>(&self, subscription: &str, actions: [&str; N]) -> Result<[bool; N]> {
-        let scope = format!("/subscriptions/{subscription}");
+    async fn may_at<const N: usize>(&self, scope: &str, actions: [&str; N]) -> Result<[bool; N]> {
         let mut may = [false; N];
-        let Some(account) = self.account_for(&scope) else { return Ok(may) };
+        let Some(account) = self.account_for(scope) else { return Ok(may) };
         let me = account.signed_in.object.to_string();
-        let checked: Vec<Checked> = self.check_access(&scope, &me, &actions).await?;
+        let checked: Vec<Checked> = self.check_access(scope, &me, &actions).await?;
         for (may, checked) in may.iter_mut().zip(checked) {
             *may = checked.access_decision == "Allowed";
         }

@@ -103,7 +103,7 @@ impl Viewer {
     /// What the API answers.
     pub(super) async fn waiting(&self) -> Result<Waiting> {
         let (mut approvals, mut requests, mut active) = (Vec::new(), Vec::new(), Vec::new());
-        for account in &self.accounts {
+        for account in self.directories() {
             let here = Some(account.tenant);
             let all: Vec<ApprovalJson> =
                 self.list_in(here, &authorization("", "roleAssignmentApprovals"), &[]).await?;

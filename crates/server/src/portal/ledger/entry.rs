@@ -311,20 +311,15 @@ impl Consent {
     }
 }
 
-/// The segments of a vault's or guard's id.
-const TRACKED: usize = 8;
-
 /// The vault or guard that an id names something in.
 fn tracked(id: &str) -> Option<ResourceId> {
-    let parsed = ResourceId::parse(id).ok()?;
-    (parsed.segments().count() >= TRACKED && parsed.resource_group_name().is_some())
-        .then(|| parsed.first(TRACKED))
+    ResourceId::parse(id).ok()?.tracked()
 }
 
 /// What is called how, and in which vault or guard. A call at the end of an id is no name.
 fn called(id: &str) -> String {
     let Some(tracked) = tracked(id) else { return name_of(id).to_string() };
-    let inner: Vec<&str> = id.trim_matches('/').split('/').skip(TRACKED).collect();
+    let inner: Vec<&str> = id.trim_matches('/').split('/').skip(tracked.segments().count()).collect();
     let named = inner.len() - inner.len() % 2;
     match named.checked_sub(1).and_then(|last| inner.get(last)) {
         Some(name) => format!("{} in {}", short(name), tracked.name()),

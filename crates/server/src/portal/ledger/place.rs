@@ -2,20 +2,19 @@
 
 use arm::{Result, TenantId};
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::LEDGER;
 use super::entry::Entry;
 use crate::portal::ask::{Part, Query, is_hidden};
 use crate::portal::link;
+use crate::portal::places::{self, Resource};
 use crate::portal::shell::Link;
 use crate::portal::viewer::Viewer;
 use crate::portal::words::name_of;
 
 /// Entries on a page.
 const PAGE: usize = 50;
-const PAGE_TEXT: &str = "50";
 /// How many pages of the API one of ours looks through at the most, for a text that few entries hold.
 const LOOKS: usize = 4;
 
@@ -66,18 +65,6 @@ pub struct Found {
     pub next: Option<String>,
 }
 
-/// A subscription, or a resource in it.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Named {
-    #[serde(default)]
-    id: String,
-    #[serde(default)]
-    subscription_id: String,
-    #[serde(default)]
-    display_name: String,
-}
-
 impl Viewer {
     /// The ledgers that the viewer may ask for: those of the subscriptions in which they hold a role, and of the
     /// directories that they may write. What of one they may read is said by its answer.
@@ -85,8 +72,9 @@ impl Viewer {
     /// # Errors
     /// What the API answers.
     pub(super) async fn ledgers(&self) -> Result<Vec<Place>> {
+        let subscriptions = places::of_viewer(self).await?;
         let mut places = Vec::new();
-        for account in &self.accounts {
+        for account in self.directories() {
             let place = |id: String, name: String, subscription: bool| Place {
                 id,
                 name,
@@ -94,10 +82,8 @@ impl Viewer {
                 tenant: account.tenant,
                 subscription,
             };
-            let subscriptions: Vec<Named> = self.list_in(Some(account.tenant), "/subscriptions", &[]).await?;
-            places.extend(
-                subscriptions.into_iter().map(|one| place(one.subscription_id, one.display_name, true)),
-            );
+            let here = subscriptions.iter().filter(|one| one.tenant == account.tenant);
+            places.extend(here.map(|one| place(name_of(&one.id).into(), one.name.clone(), true)));
             if self.writes_directory(Some(account.tenant)).await? {
                 places.push(place(account.tenant.to_string(), "People and groups".into(), false));
             }
@@ -143,7 +129,8 @@ impl Viewer {
         }
         query.extend(before.map(|before| ("$skiptoken", before)));
         // A text is looked for here and not by the API: in many at once, as few hold it.
-        query.push(("$top", if search.text.is_empty() { PAGE_TEXT } else { "200" }));
+        let top = if search.text.is_empty() { PAGE.to_string() } else { "200".into() };
+        query.push(("$top", &top));
         if place.subscription {
             let scope = search.resource.clone().unwrap_or_else(|| format!("/subscriptions/{}", place.id));
             self.events(&scope, &query).await
@@ -168,11 +155,10 @@ impl Viewer {
 
     /// The things in a subscription of which the viewer may read the ledger, when they may not read all of it.
     pub(super) async fn narrower(&self, place: &Place) -> Result<Vec<Link>> {
-        let path = format!("/subscriptions/{}/resources", place.id);
-        let resources: Vec<Named> = self.list_if_any(&path, &[]).await?;
-        let link = |resource: Named| Link {
+        let resources = places::resources(self, &format!("/subscriptions/{}", place.id)).await?;
+        let link = |resource: Resource| Link {
             href: link::with(LEDGER, "resource", &resource.id),
-            text: name_of(&resource.id).to_string(),
+            text: resource.name,
             current: false,
         };
         Ok(resources.into_iter().map(link).collect())

@@ -6,8 +6,9 @@ use axum::extract::Query;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
+use super::super::places::{self, Place, Resource};
 use super::super::shell::Frame;
-use super::super::viewer::{Account, Viewer};
+use super::super::viewer::Viewer;
 use super::super::{link, words};
 use super::{ASSIGNMENTS, SETTINGS, scope_of};
 
@@ -44,21 +45,6 @@ struct Scope {
     href: String,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Subscription {
-    id: String,
-    display_name: String,
-}
-
-#[derive(Deserialize)]
-struct Resource {
-    id: String,
-    name: String,
-    #[serde(rename = "type")]
-    kind: String,
-}
-
 /// `GET /portal/privileged/assignments`
 pub async fn of_assignments(viewer: Viewer, Query(which): Query<Which>) -> Response {
     viewer.answer(page(&viewer, which, "privileged/assignments", "Assignments", ASSIGNMENTS).await)
@@ -84,8 +70,8 @@ async fn page(
         }
     }
     let mut scopes = Vec::new();
-    for account in viewer.directories() {
-        scopes.extend(within(viewer, account, name).await?);
+    for place in places::of_viewer(viewer).await? {
+        scopes.extend(within(viewer, &place, name).await?);
     }
     let wanted = which.q.trim().to_lowercase();
     scopes.retain(|scope| wanted.is_empty() || scope.name.to_lowercase().contains(&wanted));
@@ -95,46 +81,23 @@ async fn page(
     Ok(viewer.page(&ScopesPage { frame, what: title, q: which.q, scopes, more, problem }))
 }
 
-/// The subscriptions of a directory with what is in them.
-async fn within(viewer: &Viewer, account: &Account, page: &str) -> Result<Vec<Scope>> {
-    let mut scopes = Vec::new();
-    let all: Vec<Subscription> = viewer.list_in(Some(account.tenant), "/subscriptions", &[]).await?;
-    for subscription in all {
-        let place = |inner: &str| match inner {
-            "" => account.directory.clone(),
-            inner => format!("{}, {inner}, in {}", subscription.display_name, account.directory),
-        };
-        scopes.push(Scope {
-            name: subscription.display_name.clone(),
-            kind: "Subscription".into(),
-            place: place(""),
-            href: link::page(page, &subscription.id),
-        });
-        for (rest, group) in [("resourceGroups", true), ("resources", false)] {
-            let found: Vec<Resource> =
-                viewer.list_if_any(&format!("{}/{rest}", subscription.id), &[]).await?;
-            scopes.extend(found.into_iter().map(|resource| Scope {
-                kind: if group { "Resource group".into() } else { kind_of(&resource.kind).into() },
-                place: match group {
-                    true => format!("{} in {}", subscription.display_name, account.directory),
-                    false => place(&group_of(&resource.id)),
-                },
-                href: link::page(page, &resource.id),
-                name: resource.name,
-            }));
-        }
-    }
+/// A subscription with what is in it.
+async fn within(viewer: &Viewer, place: &Place, page: &str) -> Result<Vec<Scope>> {
+    let scope = |name: String, kind: &str, place: String, id: &str| Scope {
+        name,
+        kind: kind.into(),
+        place,
+        href: link::page(page, id),
+    };
+    let Place { id, name, directory, .. } = place;
+    let mut scopes = vec![scope(name.clone(), "Subscription", directory.clone(), id)];
+    let groups: Vec<Resource> = viewer.list_if_any(&format!("{id}/resourceGroups"), &[]).await?;
+    let group = |one: Resource| scope(one.name, "Resource group", format!("{name} in {directory}"), &one.id);
+    scopes.extend(groups.into_iter().map(group));
+    let inside = |one: &Resource| format!("{name}, {}, in {directory}", group_of(&one.id));
+    let resource = |one: Resource| scope(one.name.clone(), one.sort(), inside(&one), &one.id);
+    scopes.extend(places::resources(viewer, id).await?.into_iter().map(resource));
     Ok(scopes)
-}
-
-/// What a resource is, in words.
-fn kind_of(kind: &str) -> &str {
-    match kind.to_ascii_lowercase().as_str() {
-        "microsoft.dataprotection/resourceguards" => "Resource Guard",
-        "microsoft.dataprotection/backupvaults" => "Backup vault",
-        "microsoft.recoveryservices/vaults" => "Recovery Services vault",
-        _ => kind,
-    }
 }
 
 fn group_of(id: &str) -> String {

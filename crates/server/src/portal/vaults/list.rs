@@ -7,11 +7,11 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::vault::{BACKUP, LEVELS, Level, RECOVERY, Vault};
+use super::vault::{LEVELS, Level, Vault};
 use crate::portal::alert::Alert;
 use crate::portal::ask::if_shown;
-use crate::portal::guards::places::{Place, of_viewer, resources};
 use crate::portal::link;
+use crate::portal::places::{Place, of_viewer};
 use crate::portal::shell::{Frame, Section};
 use crate::portal::viewer::Viewer;
 use crate::portal::words::count;
@@ -62,7 +62,7 @@ pub async fn show(viewer: Viewer, Query(wanted): Query<Wanted>) -> Response {
 async fn page(viewer: &Viewer, wanted: Wanted) -> Result<Response> {
     let mut all: Vec<(Vault, Place)> = Vec::new();
     for place in of_viewer(viewer).await? {
-        let vaults = vaults_in(viewer, &place.id).await?;
+        let vaults = Vault::all_in(viewer, &place.id).await?;
         all.extend(vaults.into_iter().map(|vault| (vault, place.clone())));
     }
     all.sort_by_cached_key(|(vault, _)| (vault.name.to_lowercase(), vault.id.to_lowercase()));
@@ -127,35 +127,12 @@ impl ListPage {
     }
 }
 
-/// The vaults of a subscription: all of them for whoever may list them there, and otherwise those that the viewer may read one
-/// by one.
-async fn vaults_in(viewer: &Viewer, subscription: &str) -> Result<Vec<Vault>> {
-    let mut vaults = Vec::new();
-    let mut refused = Vec::new();
-    for kind in [RECOVERY, BACKUP] {
-        let list = viewer.list::<Vault>(&format!("{subscription}/providers/{kind}"), &[]).await;
-        match if_shown(list)? {
-            Some(list) => vaults.extend(list),
-            None => refused.push(kind),
-        }
-    }
-    if refused.is_empty() {
-        return Ok(vaults);
-    }
-    for resource in resources(viewer, subscription).await? {
-        if refused.iter().any(|kind| kind.eq_ignore_ascii_case(&resource.kind)) {
-            vaults.extend(viewer.read_if_any::<Vault>(&resource.id, &[]).await?);
-        }
-    }
-    Ok(vaults)
-}
-
 async fn rows(viewer: &Viewer, shown: Vec<(Vault, Place)>) -> Result<Vec<Row>> {
     let mut alerts: Vec<(String, Vec<Alert>)> = Vec::new();
     let mut rows = Vec::new();
     for (vault, place) in shown {
         if !alerts.iter().any(|(of, _)| *of == place.id) {
-            alerts.push((place.id.clone(), new_alerts(viewer, &place.id).await?));
+            alerts.push((place.id.clone(), viewer.new_alerts(&place.id).await?));
         }
         let known = alerts.iter().find(|(of, _)| *of == place.id).map(|(_, alerts)| alerts.as_slice());
         let of_vault = |alert: &&Alert| alert.target().eq_ignore_ascii_case(&vault.id);
@@ -169,12 +146,6 @@ async fn rows(viewer: &Viewer, shown: Vec<(Vault, Place)>) -> Result<Vec<Row>> {
         });
     }
     Ok(rows)
-}
-
-/// The newest alerts of a subscription that nobody has looked after, as far as the viewer may read them.
-async fn new_alerts(viewer: &Viewer, subscription: &str) -> Result<Vec<Alert>> {
-    let part = viewer.alerts(subscription, &[("alertState", "New"), ("pageCount", "250")]).await;
-    Ok(if_shown(part)?.map(|part| part.entries).unwrap_or_default())
 }
 
 #[derive(Deserialize)]

@@ -20,7 +20,7 @@ use super::vault::{Proxy, Switch, Vault};
 use crate::arm::route::Method;
 use crate::login::Form;
 use crate::portal::attempt::Attempt;
-use crate::portal::guards::tags;
+use crate::portal::guards::{self, Guard, tags};
 use crate::portal::link;
 use crate::portal::moment::Moment;
 use crate::portal::posted::Posted;
@@ -40,7 +40,7 @@ struct PropertiesPage {
     at: String,
     vault: Vault,
     proxy: Option<Proxy>,
-    guards: Vec<Guard>,
+    guards: Vec<(Guard, String)>,
     quota: Option<Quota>,
     typed: BTreeMap<String, String>,
 }
@@ -63,16 +63,6 @@ struct PinPage {
     pin: String,
     until: Option<Moment>,
     now: jiff::Timestamp,
-}
-
-/// A Resource Guard that the viewer may read.
-#[derive(Clone, Deserialize)]
-pub struct Guard {
-    id: String,
-    name: String,
-    location: String,
-    #[serde(default, skip_deserializing)]
-    directory: String,
 }
 
 /// The names of the fields that a form of this page may hold, to be shown again or sent with the confirmation.
@@ -108,15 +98,10 @@ async fn page(
     Ok(viewer.page_with(error.map_or(StatusCode::OK, |error| status_of(error.kind)), &page))
 }
 
-/// The guards that the viewer may read, across their directories.
-async fn guards(viewer: &Viewer) -> Result<Vec<Guard>> {
-    const READABLE: &str = "/providers/Microsoft.DataProtection/resourceGuards";
-    let mut guards: Vec<Guard> = Vec::new();
-    for account in &viewer.accounts {
-        let found: Vec<Guard> = viewer.list_in(Some(account.tenant), READABLE, &[]).await?;
-        guards.extend(found.into_iter().map(|guard| Guard { directory: account.directory.clone(), ..guard }));
-    }
-    guards.sort_by_cached_key(|guard| (guard.directory.clone(), guard.name.to_lowercase()));
+/// The guards that the viewer may read, in the order of their directories and names.
+async fn guards(viewer: &Viewer) -> Result<Vec<(Guard, String)>> {
+    let mut guards = guards::of_viewer(viewer).await?;
+    guards.sort_by_cached_key(|(guard, directory)| (directory.clone(), guard.name.to_lowercase()));
     Ok(guards)
 }
 
@@ -248,12 +233,12 @@ impl PropertiesPage {
     }
 
     /// The guards that this vault can be linked to, which are those of its region.
-    fn near(&self) -> impl Iterator<Item = &Guard> {
-        self.guards.iter().filter(|guard| guard.location == self.vault.location)
+    fn near(&self) -> impl Iterator<Item = &(Guard, String)> {
+        self.guards.iter().filter(|(guard, _)| guard.location == self.vault.location)
     }
 
     fn far(&self) -> usize {
-        self.guards.iter().filter(|guard| guard.location != self.vault.location).count()
+        self.guards.iter().filter(|(guard, _)| guard.location != self.vault.location).count()
     }
 }
 

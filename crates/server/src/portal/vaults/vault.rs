@@ -7,7 +7,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use vault::VaultKind;
 
+use crate::portal::ask::if_shown;
 use crate::portal::link;
+use crate::portal::places;
 use crate::portal::shell::{Frame, Section};
 use crate::portal::viewer::Viewer;
 
@@ -129,6 +131,32 @@ impl Vault {
     /// What ARM answers.
     pub async fn read(viewer: &Viewer, id: &str) -> Result<Self> {
         viewer.read(id, &[]).await
+    }
+
+    /// Those of a subscription: all of them for whoever may list them there, and otherwise those that the viewer may read one
+    /// by one.
+    ///
+    /// # Errors
+    /// What ARM answers.
+    pub async fn all_in(viewer: &Viewer, subscription: &str) -> Result<Vec<Self>> {
+        let mut vaults = Vec::new();
+        let mut refused = Vec::new();
+        for kind in [RECOVERY, BACKUP] {
+            let list = viewer.list::<Self>(&format!("{subscription}/providers/{kind}"), &[]).await;
+            match if_shown(list)? {
+                Some(list) => vaults.extend(list),
+                None => refused.push(kind),
+            }
+        }
+        if refused.is_empty() {
+            return Ok(vaults);
+        }
+        for resource in places::resources(viewer, subscription).await? {
+            if refused.iter().any(|kind| kind.eq_ignore_ascii_case(&resource.kind)) {
+                vaults.extend(viewer.read_if_any::<Self>(&resource.id, &[]).await?);
+            }
+        }
+        Ok(vaults)
     }
 
     /// Whether it is of the kind `Microsoft.DataProtection/backupVaults`.

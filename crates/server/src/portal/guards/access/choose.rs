@@ -8,8 +8,8 @@ use axum::extract::Query;
 use axum::response::Response;
 use serde::Deserialize;
 
-use crate::portal::guards::places::{self, Resource};
 use crate::portal::link;
+use crate::portal::places::{self, Resource};
 use crate::portal::shell::{Frame, Section};
 use crate::portal::viewer::Viewer;
 

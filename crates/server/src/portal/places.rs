@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use arm::{ResourceId, Result, TenantId};
 use serde::Deserialize;
 
+use crate::portal::guards::GUARD_TYPE;
 use crate::portal::viewer::Viewer;
 use crate::portal::words;
 
@@ -46,7 +47,7 @@ pub struct Resource {
 /// What ARM answers.
 pub async fn of_viewer(viewer: &Viewer) -> Result<Vec<Place>> {
     let mut places = Vec::new();
-    for account in &viewer.accounts {
+    for account in viewer.directories() {
         let found: Vec<Subscription> = viewer.list_in(Some(account.tenant), "/subscriptions", &[]).await?;
         places.extend(found.into_iter().map(|subscription| Place {
             tenant: account.tenant,
@@ -101,6 +102,11 @@ impl Resource {
         is(vault::VaultKind::RecoveryServices) || is(vault::VaultKind::Backup)
     }
 
+    /// Whether it is a Resource Guard.
+    pub fn is_guard(&self) -> bool {
+        self.kind.eq_ignore_ascii_case(GUARD_TYPE)
+    }
+
     /// What sort of thing it is, in words.
     pub fn sort(&self) -> &'static str {
         sort_of(&self.kind)
@@ -113,7 +119,7 @@ pub fn sort_of(kind: &str) -> &'static str {
     match () {
         () if is(vault::VaultKind::RecoveryServices.resource_type()) => "Recovery Services vault",
         () if is(vault::VaultKind::Backup.resource_type()) => "Backup vault",
-        () if is(super::GUARD_TYPE) => "Resource Guard",
+        () if is(GUARD_TYPE) => "Resource Guard",
         () => "Resource",
     }
 }
