@@ -48,3 +48,21 @@ async fn a_reader_cannot_close_it() {
     let again = send(&browser, &shown, &[("state", "Closed")]).await.expect(403);
     assert!(again.has("does not have authorization") && again.has("<dd>New</dd>"), "{}", again.answer.text);
 }
+
+#[tokio::test]
+async fn a_reader_of_one_vault_sees_that_it_has_a_new_alert() {
+    let (fixture, address) = refused().await;
+    fixture.server.grant(BOB_ID, rbac::role_ids::READER, &at(""));
+    let bob = Browser::of(&fixture.server, BOB).await;
+    for page in ["/portal/", "/portal/vaults"] {
+        let shown = bob.get(page).await.expect(200);
+        assert!(shown.has("Critical Operation Refused"), "{page}: {}", shown.answer.text);
+    }
+    let alice = Browser::of(&fixture.server, ALICE).await;
+    let shown = alice.get(&address).await.expect(200);
+    send(&alice, &shown, &[("state", "Acknowledged")]).await.expect(200);
+    for page in ["/portal/", "/portal/vaults"] {
+        let shown = bob.get(page).await.expect(200);
+        assert!(!shown.has("Critical Operation Refused"), "{page}: {}", shown.answer.text);
+    }
+}
