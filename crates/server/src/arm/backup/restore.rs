@@ -71,7 +71,7 @@ fn point_of(call: &mut Call<'_>, instance: &ProtectedItem, request: &Fields<'_>)
                 .parse()
                 .map_err(|_| request.wrong(member, "a time such as 2026-01-01T12:00:00Z"))?;
             let points = calendar::kept(call, instance, &Span { from: None, to: Some(until) })?;
-            calendar::full(call, instance, points.get(..1).unwrap_or_default())?
+            calendar::full(call, instance, points.first())?
                 .into_iter()
                 .next()
                 .ok_or_else(|| none("no recovery point from that time or before is kept", member))

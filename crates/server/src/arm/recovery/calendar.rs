@@ -54,11 +54,11 @@ impl Calendar {
         Kept::since(item, self.0.first().map(|newest| newest.term.at), now)
     }
 
-    /// The points from a span of time. They are in its order, so that those outside of it need not be looked at.
-    fn within(&self, span: &Span) -> &[Listed] {
+    /// The points from a span of time that are kept. They are in its order, so that those outside of it need not be looked at.
+    fn within(&self, span: &Span, kept: &Kept<'_>) -> impl Iterator<Item = &Listed> {
         let first = self.0.partition_point(|point| span.to.is_some_and(|to| point.term.at > to));
         let end = self.0.partition_point(|point| span.from.is_none_or(|from| point.term.at >= from));
-        self.0.get(first..end).unwrap_or_default()
+        self.0.get(first..end).unwrap_or_default().iter().filter(|point| kept.keeps_for(point.term))
     }
 }
 
@@ -66,20 +66,25 @@ impl Calendar {
 /// no more: what it needs may be gone at any moment.
 pub fn kept(call: &mut Call<'_>, item: &ProtectedItem, span: &Span) -> Result<Vec<Listed>> {
     let calendar = Calendar::of(call, item)?;
-    let kept = calendar.kept(item, call.settled);
-    Ok(calendar.within(span).iter().filter(|point| kept.keeps_for(point.term)).cloned().collect())
+    Ok(calendar.within(span, &calendar.kept(item, call.settled)).cloned().collect())
 }
 
 /// How many points of an item are kept, the oldest and the newest of them.
 pub fn extent(call: &mut Call<'_>, item: &ProtectedItem) -> Result<(u64, Option<Listed>, Option<Listed>)> {
-    let all = kept(call, item, &Span::default())?;
+    let calendar = Calendar::of(call, item)?;
+    let kept = calendar.kept(item, call.settled);
+    let all: Vec<&Listed> = calendar.within(&Span::default(), &kept).collect();
     let count = u64::try_from(all.len()).unwrap_or(u64::MAX);
-    Ok((count, all.last().cloned(), all.into_iter().next()))
+    Ok((count, all.last().copied().cloned(), all.first().copied().cloned()))
 }
 
 /// Listed points in full.
-pub fn full(call: &mut Call<'_>, item: &ProtectedItem, points: &[Listed]) -> Result<Vec<RecoveryPoint>> {
-    let ids = points.iter().map(|point| point.id(item)).collect::<Result<Vec<ResourceId>>>()?;
+pub fn full<'a>(
+    call: &mut Call<'_>,
+    item: &ProtectedItem,
+    points: impl IntoIterator<Item = &'a Listed>,
+) -> Result<Vec<RecoveryPoint>> {
+    let ids = points.into_iter().map(|point| point.id(item)).collect::<Result<Vec<ResourceId>>>()?;
     call.tx.resources(&ids.iter().collect::<Vec<_>>())
 }
 
@@ -90,9 +95,10 @@ pub fn page(
     span: &Span,
     view: impl Fn(&RecoveryPoint, &ProtectedItem) -> Value,
 ) -> Result<Reply> {
-    let all = kept(call, item, span)?;
-    let page = call.cut(all, Listed::key);
-    let points = full(call, item, &page.value)?;
+    let calendar = Calendar::of(call, item)?;
+    let kept = calendar.kept(item, call.settled);
+    let page = call.cut(calendar.within(span, &kept).collect(), |point| point.key());
+    let points = full(call, item, page.value)?;
     let shown = points.iter().map(|point| with_snapshot(call, point, view(point, item)));
     let shown = shown.collect::<Result<Vec<Value>>>()?;
     Ok(call.page_of(shown, page.next))
@@ -116,9 +122,9 @@ fn summary(call: &mut Call<'_>, item: &ProtectedItem) -> Result<Reply> {
     let calendar = Calendar::of(call, item)?;
     let kept = calendar.kept(item, call.settled);
     let mut summary = Summary::default();
-    calendar.0.iter().filter(|point| kept.keeps_for(point.term)).for_each(|point| {
+    for point in calendar.within(&Span::default(), &kept) {
         summary.add(point, kept.until_for(point.term));
-    });
+    }
     let id = call.id().clone();
     let listed = |point: &Listed| json!({"name": &*point.name, "recoveryPointTime": arm::long_timestamp(point.term.at)});
     let days = summary.days.range(date(year, 1, 1)..=date(year, 12, 31));
@@ -130,8 +136,8 @@ fn summary(call: &mut Call<'_>, item: &ProtectedItem) -> Result<Reply> {
             "year": year,
             "days": days.map(|(day, count)| json!({"date": day, "count": count})).collect::<Vec<_>>(),
             "totalCount": summary.count,
-            "earliest": summary.earliest.as_ref().map(listed),
-            "latest": summary.latest.as_ref().map(listed),
+            "earliest": summary.earliest.map(listed),
+            "latest": summary.latest.map(listed),
             "nextExpiry": summary.next.map(|(until, point)| {
                 json!({"name": &*point.name, "expiryTime": arm::long_timestamp(until)})
             }),
@@ -160,28 +166,28 @@ fn day_of(at: Timestamp) -> Date {
 }
 
 #[derive(Default)]
-struct Summary {
+struct Summary<'a> {
     count: u64,
     days: BTreeMap<Date, u64>,
-    earliest: Option<Listed>,
-    latest: Option<Listed>,
-    next: Option<(Timestamp, Listed)>,
+    earliest: Option<&'a Listed>,
+    latest: Option<&'a Listed>,
+    next: Option<(Timestamp, &'a Listed)>,
     endless: u64,
     /// By for how many days they were to be kept when they arrived, or were to be since.
     by_days: BTreeMap<i64, u64>,
 }
 
-impl Summary {
+impl<'a> Summary<'a> {
     /// Takes in a point that is kept until then. They come the newest first.
-    fn add(&mut self, point: &Listed, until: Option<Timestamp>) {
+    fn add(&mut self, point: &'a Listed, until: Option<Timestamp>) {
         self.count += 1;
         *self.days.entry(day_of(point.term.at)).or_default() += 1;
-        self.latest.get_or_insert_with(|| point.clone());
-        self.earliest = Some(point.clone());
+        self.latest.get_or_insert(point);
+        self.earliest = Some(point);
         match until {
             None => self.endless += 1,
             Some(until) if self.next.as_ref().is_none_or(|(next, _)| until <= *next) => {
-                self.next = Some((until, point.clone()));
+                self.next = Some((until, point));
             }
             Some(_) => {}
         }

@@ -7,7 +7,8 @@ use store::Holder;
 use vault::watch::Watch;
 use vault::{ProtectedItem, RepositoryQuota, VaultKind};
 
-use super::{calendar, place};
+use super::calendar::{self, Listed};
+use super::place;
 use crate::arm::call::Call;
 use crate::arm::reply::Reply;
 use crate::arm::route::{Method, Route, route};
@@ -22,7 +23,8 @@ pub const ROUTES: &[Route] = &[route(Method::Get, item_path!("/backupOutlook"), 
 /// Reads it.
 pub fn get(call: &mut Call<'_>) -> Result<Reply> {
     let (vault, item) = place::item(call)?;
-    let mut properties = expected(call, &item)?;
+    let (count, oldest, newest) = calendar::extent(call, &item)?;
+    let mut properties = expected(call, &item, newest)?;
     let (points, policy, quota) = match VaultKind::of(&vault.id) {
         VaultKind::RecoveryServices => (
             item_action!("recoveryPoints/read"),
@@ -36,7 +38,9 @@ pub fn get(call: &mut Call<'_>) -> Result<Reply> {
         ),
     };
     if call.may(points, &item.id)? {
-        properties.extend(kept(call, &item)?);
+        let oldest = oldest.map(|oldest| arm::long_timestamp(oldest.term.at));
+        properties.insert("recoveryPointCount".into(), count.into());
+        properties.insert("oldestRecoveryPointTime".into(), oldest.into());
     }
     if call.may(policy, item.policy.as_ref().unwrap_or(&vault.id))? {
         properties.extend(retention(call, &item)?);
@@ -57,8 +61,7 @@ pub fn get(call: &mut Call<'_>) -> Result<Reply> {
 
 /// When the last backup arrived, and by when the next one is to, going by the longest time that the policy's schedule leaves
 /// between two. Nothing is expected while protection is stopped.
-fn expected(call: &mut Call<'_>, item: &ProtectedItem) -> Result<Map<String, Value>> {
-    let (_, _, newest) = calendar::extent(call, item)?;
+fn expected(call: &mut Call<'_>, item: &ProtectedItem, newest: Option<Listed>) -> Result<Map<String, Value>> {
     let last = newest.map(|newest| newest.term.at);
     let gap = watching::gap(call.tx, item)?;
     let watch: Option<Watch> = call.tx.resource(&item.id)?;
@@ -75,12 +78,6 @@ fn expected(call: &mut Call<'_>, item: &ProtectedItem) -> Result<Map<String, Val
         // After two such times, an alert says so.
         "isMissed": is_silent,
     })))
-}
-
-fn kept(call: &mut Call<'_>, item: &ProtectedItem) -> Result<Map<String, Value>> {
-    let (count, oldest, _) = calendar::extent(call, item)?;
-    let oldest = oldest.map(|oldest| arm::long_timestamp(oldest.term.at));
-    Ok(object(json!({ "recoveryPointCount": count, "oldestRecoveryPointTime": oldest })))
 }
 
 /// What the item's policy keeps for how long. A stopped item remembers its policy, but what it has is kept without an end.
