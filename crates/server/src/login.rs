@@ -50,7 +50,7 @@ use crate::http::finish;
 pub use desk::Desk;
 pub(crate) use form::Form;
 pub(crate) use pages::{Needs, problem_page, protect};
-pub(crate) use people::{Place, user};
+pub(crate) use people::{Place, member, user};
 pub use people::{is_revoked, policy_of};
 pub(crate) use steps::proceed;
 pub use tidy::{TURN as TIDYING, sweep};

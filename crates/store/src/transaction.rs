@@ -696,13 +696,13 @@ impl Transaction {
     pub fn ledger(&self, from: u64, limit: u32) -> Result<Vec<Entry>> {
         let from =
             i64::try_from(from).map_err(|_| Error::invalid("InvalidFilter", "no such ledger entry"))?;
-        read_entries(&self.snapshot.ledger(from, i64::from(limit))?)
+        let rows = self.snapshot.ledger(from, i64::from(limit))?;
+        Ok(rows.iter().map(LedgerRow::read).collect::<Result<_, _>>()?)
     }
 
     /// Entries of the ledger before a sequence, or the last ones, newest first.
     pub fn ledger_back(&self, before: Option<u64>, limit: u32) -> Result<Vec<Entry>> {
-        let before = before.map_or(i64::MAX, |before| i64::try_from(before).unwrap_or(i64::MAX));
-        read_entries(&self.snapshot.ledger_back(before, i64::from(limit))?)
+        Ok(find_any(self.snapshot.as_ref(), before, limit as usize)?.0)
     }
 
     /// So many entries of the ledger before a sequence, or the last ones, newest first, those with a mark or all; and before
@@ -774,8 +774,4 @@ fn to_json(document: &impl Serialize) -> Result<String> {
     let mut body = Vec::with_capacity(2048);
     serde_json::to_writer(&mut body, document).map_err(|error| broken(&error))?;
     String::from_utf8(body).map_err(|error| broken(&error))
-}
-
-fn read_entries(rows: &[LedgerRow]) -> Result<Vec<Entry>> {
-    Ok(rows.iter().map(LedgerRow::read).collect::<Result<_, _>>()?)
 }

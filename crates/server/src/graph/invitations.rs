@@ -3,12 +3,13 @@
 //! The guest is there at once and holds no role. They go on signing in at home; nothing about them changes there.
 
 use arm::{ObjectId, Result};
-use directory::{Upn, User};
+use directory::Upn;
 use serde_json::json;
 
 use super::ask::{Ask, bad};
 use super::users;
 use crate::arm::reply::Reply;
+use crate::login::member;
 
 /// The longest address to go to afterwards, in bytes.
 const MAX_ADDRESS: usize = 2048;
@@ -29,7 +30,9 @@ pub fn create(ask: &mut Ask<'_>) -> Result<Reply> {
     }
     let name = users::display_name_in(&body, "invitedUserDisplayName")?;
     let upn = Upn::parse(address).map_err(|_| bad("'invitedUserEmailAddress' is not a user name"))?;
-    let home = at_home(ask, &upn)?;
+    let home = member(ask.tx, &upn)?.ok_or_else(|| {
+        bad(format!("'{upn}' is not the user name of anybody in another directory of this server"))
+    })?;
     let here = users::tenant(ask)?;
     let mut guest = home.as_guest_of(&here, ObjectId(ask.edge.uuid()), ask.now)?;
     match users::namesake(ask, &guest)? {
@@ -59,12 +62,4 @@ pub fn create(ask: &mut Ask<'_>) -> Result<Reply> {
         "status": "Completed",
         "invitedUser": {"id": guest.id},
     })))
-}
-
-/// Who has this user name in the directory that it is of.
-fn at_home(ask: &mut Ask<'_>, upn: &Upn) -> Result<User> {
-    let known: Vec<User> = ask.tx.find(upn.folded())?;
-    known.into_iter().find(|user| !user.is_guest()).ok_or_else(|| {
-        bad(format!("'{upn}' is not the user name of anybody in another directory of this server"))
-    })
 }

@@ -46,13 +46,17 @@ pub fn member_by_name(tx: &mut Transaction, username: &str) -> arm::Result<Optio
     let Ok(upn) = directory::Upn::parse(username.trim()) else {
         return Ok(None);
     };
-    let found: Vec<User> = tx.find(upn.folded())?;
-    let member = found.into_iter().find(|user| !user.is_guest() && user.upn == upn);
-    let Some(member) = member else {
+    let Some(member) = member(tx, &upn)? else {
         return Ok(None);
     };
     let used = tx.get::<UsedCode>(&member.id.to_string())?;
     Ok(Some(User { totp: member.totp.clone().map(|totp| totp.after(used.as_ref())), ..member }))
+}
+
+/// The member whose user name it is.
+pub fn member(tx: &mut Transaction, upn: &directory::Upn) -> arm::Result<Option<User>> {
+    let found: Vec<User> = tx.find(upn.folded())?;
+    Ok(found.into_iter().find(|user| !user.is_guest() && user.upn == *upn))
 }
 
 /// A person's user at home, and the one in a tenant (the same for a member).

@@ -11,6 +11,7 @@ use axum::response::Response;
 use self::estate::Estate;
 use self::start::Step;
 use self::waiting::Waiting;
+use super::guards;
 use super::shell::{Frame, Section};
 use super::viewer::Viewer;
 
@@ -33,7 +34,7 @@ pub async fn show(viewer: Viewer) -> Response {
 async fn page(viewer: &Viewer) -> Result<Response> {
     let waiting = viewer.waiting().await?;
     let estate = viewer.estate().await?;
-    let start = match estate.vaults.is_empty() && estate.guards == 0 {
+    let start = match estate.vaults.is_empty() && guards::of_viewer(viewer).await?.is_empty() {
         true => viewer.first_steps(&estate).await?,
         false => Vec::new(),
     };

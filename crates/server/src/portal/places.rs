@@ -102,11 +102,6 @@ impl Resource {
         is(vault::VaultKind::RecoveryServices) || is(vault::VaultKind::Backup)
     }
 
-    /// Whether it is a Resource Guard.
-    pub fn is_guard(&self) -> bool {
-        self.kind.eq_ignore_ascii_case(GUARD_TYPE)
-    }
-
     /// What sort of thing it is, in words.
     pub fn sort(&self) -> &'static str {
         sort_of(&self.kind)

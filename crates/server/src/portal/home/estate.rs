@@ -1,7 +1,7 @@
-//! The vaults and guards that somebody may read, in all their directories: what of them is not protected, which alerts
-//! are new, and how safe they are.
+//! The vaults that somebody may read, in all their directories: what of them is not protected, and how safe they are; and which
+//! alerts are new.
 //!
-//! A subscription is asked for its vaults, guards and alerts as a whole; whoever holds roles on single things in it only
+//! A subscription is asked for its vaults and alerts as a whole; whoever holds roles on single things in it only
 //! is told of those. A vault is asked for its items as a whole.
 
 use std::cmp::Reverse;
@@ -31,8 +31,6 @@ pub struct Estate {
     pub subscriptions: Vec<String>,
     /// The vaults that they may read, each with the name of its directory.
     pub vaults: Vec<(Vault, String)>,
-    /// How many guards they may read.
-    pub guards: usize,
     /// Items that are not protected as they should be, the worst first.
     pub gaps: Vec<Gap>,
     /// How many items there are.
@@ -156,8 +154,6 @@ impl Viewer {
         let mut estate = Estate::default();
         let mut alerts = Vec::new();
         for place in places::of_viewer(self).await? {
-            let resources = places::resources(self, &place.id).await?;
-            estate.guards += resources.iter().filter(|resource| resource.is_guard()).count();
             let vaults = Vault::all_in(self, &place.id).await?;
             estate.vaults.extend(vaults.into_iter().map(|vault| (vault, place.directory.clone())));
             let placed = |alert| Placed { alert, directory: place.directory.clone() };
