@@ -184,7 +184,7 @@ impl Transaction {
         let current = store.current_access();
         self.access = match self.snapshot.waits() {
             true => current.at(&*self.snapshot, revision)?,
-            false => current.at_hand(revision).inspect_err(|_| self.missed = true)?,
+            false => Some(current.at_hand(revision).inspect_err(|_| self.missed = true)?),
         };
         self.outdated = self.access.is_none();
         self.access.clone().ok_or_else(|| retryable("rights have changed since the decision began"))

@@ -66,9 +66,14 @@ impl Current {
     /// The same without waiting for anything.
     ///
     /// # Errors
-    /// [`StoreError::NotAtHand`] when changes have to be taken in first.
-    pub(crate) fn at_hand(&self, revision: i64) -> Result<Option<Arc<Access>>, StoreError> {
-        self.find(revision).known().ok_or(StoreError::NotAtHand)
+    /// [`StoreError::NotAtHand`] when changes have to be taken in first; and when the state is ahead of what memory holds of the
+    /// database. That is so for the moment between a commit and the writer's next step, which may be long for a writer that
+    /// has to wait for a processor: asking memory again at once would give the same answer, and the database knows better.
+    pub(crate) fn at_hand(&self, revision: i64) -> Result<Arc<Access>, StoreError> {
+        match self.find(revision) {
+            Found::This(access) => Ok(access),
+            Found::Later | Found::Earlier => Err(StoreError::NotAtHand),
+        }
     }
 
     fn find(&self, revision: i64) -> Found {
@@ -123,6 +128,25 @@ impl Found {
             Self::This(access) => Some(Some(access)),
             Self::Later => Some(None),
             Self::Earlier => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Database, Memory, Place, Store};
+
+    #[test]
+    fn what_is_at_hand_is_of_that_very_revision() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place { database: Database::Memory(Memory::default()), ..Place::folder(folder.path()) };
+        let store = Store::open_at(&place).unwrap();
+        let access = store.transact(|tx| tx.access()).unwrap();
+        let (current, revision) = (store.current_access(), access.revision());
+        assert!(Arc::ptr_eq(&current.at_hand(revision).unwrap(), &access));
+        for other in [revision - 1, revision + 1] {
+            assert!(matches!(current.at_hand(other), Err(StoreError::NotAtHand)), "{other}");
         }
     }
 }
