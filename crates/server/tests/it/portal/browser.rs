@@ -143,6 +143,7 @@ impl Shown {
         settings.add_filter(r"https://localhost:\d+|https://127\.0\.0\.1:\d+", "[origin]");
         settings.add_filter(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[time]");
         settings.add_filter(r"\d{4}%2D\d\d%2D\d\dT\d\d%3A\d\d%3A\d\d(%2E\d+)?Z", "[time]");
+        settings.add_filter(r"\d{4}%2D\d\d%2D\d\d\b", "[day]");
         settings.add_filter(
             r"\b\d{1,2} (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4}(, \d\d:\d\d)?",
             "[day]",
